@@ -1,0 +1,173 @@
+-- The tables of contract section 2. Every statement can be run again: a
+-- migration that died half way is simply repeated.
+
+CREATE TABLE IF NOT EXISTS ctt (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ticket_no VARCHAR(64) NOT NULL,
+	title VARCHAR(255) NOT NULL DEFAULT '',
+	status VARCHAR(32) NOT NULL DEFAULT 'Open',
+	source VARCHAR(16) NOT NULL,
+	external_sync BOOLEAN NOT NULL DEFAULT 1,
+	segment_group VARCHAR(64) NOT NULL DEFAULT '',
+	ntt_id BIGINT UNSIGNED NULL,
+	ntt_ticket_no VARCHAR(64) NULL,
+	resolved_at DATETIME(3) NULL,
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	UNIQUE KEY ctt_ticket_no (ticket_no),
+	KEY ctt_ntt (ntt_id, id),
+	KEY ctt_status (status, id),
+	CONSTRAINT ctt_source CHECK (source IN ('TAAS', 'TMF'))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS ntt (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ticket_no VARCHAR(64) NOT NULL,
+	title VARCHAR(255) NOT NULL DEFAULT '',
+	status VARCHAR(32) NOT NULL DEFAULT 'Open',
+	ctt_count INT UNSIGNED NOT NULL DEFAULT 0,
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	UNIQUE KEY ntt_ticket_no (ticket_no),
+	KEY ntt_status (status, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS ctt_activity (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ctt_id BIGINT UNSIGNED NOT NULL,
+	type VARCHAR(64) NOT NULL,
+	status VARCHAR(32) NOT NULL,
+	cause_code VARCHAR(64) NULL,
+	disposition VARCHAR(64) NULL,
+	resolution_code VARCHAR(64) NULL,
+	delay_reason VARCHAR(64) NULL,
+	created_by VARCHAR(128) NOT NULL DEFAULT '',
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	KEY ctt_activity_ctt (ctt_id, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS activity_note (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ctt_id BIGINT UNSIGNED NOT NULL,
+	activity_id BIGINT UNSIGNED NOT NULL,
+	text TEXT NOT NULL,
+	author VARCHAR(128) NOT NULL DEFAULT '',
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	KEY activity_note_ctt (ctt_id, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS work_order (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ntt_id BIGINT UNSIGNED NOT NULL,
+	order_no VARCHAR(64) NOT NULL,
+	status VARCHAR(32) NOT NULL DEFAULT 'Open',
+	KEY work_order_ntt (ntt_id, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS network_element (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ctt_id BIGINT UNSIGNED NOT NULL,
+	name VARCHAR(64) NOT NULL,
+	access_type VARCHAR(32) NOT NULL,
+	manufacturer VARCHAR(64) NULL,
+	model VARCHAR(64) NULL,
+	ip_address VARCHAR(45) NULL,
+	bandwidth_mbps INT UNSIGNED NULL,
+	port VARCHAR(32) NULL,
+	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	KEY network_element_ctt (ctt_id, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS corp_data_temp (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ctt_id BIGINT UNSIGNED NOT NULL,
+	network_element_id BIGINT UNSIGNED NOT NULL,
+	manufacturer VARCHAR(64) NULL,
+	model VARCHAR(64) NULL,
+	ip_address VARCHAR(45) NULL,
+	bandwidth_mbps INT UNSIGNED NULL,
+	port VARCHAR(32) NULL,
+	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	UNIQUE KEY corp_data_temp_element (network_element_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS cpe_history (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	ctt_id BIGINT UNSIGNED NOT NULL,
+	network_element_id BIGINT UNSIGNED NOT NULL,
+	before_json JSON NOT NULL,
+	after_json JSON NOT NULL,
+	actor VARCHAR(128) NOT NULL,
+	operation_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	KEY cpe_history_ctt (ctt_id, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS lov (
+	type VARCHAR(32) NOT NULL,
+	code VARCHAR(64) NOT NULL,
+	label VARCHAR(128) NOT NULL,
+	active BOOLEAN NOT NULL DEFAULT 1,
+	PRIMARY KEY (type, code)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE IF NOT EXISTS audit_log (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	entity_type VARCHAR(8) NOT NULL,
+	entity_id BIGINT UNSIGNED NOT NULL,
+	action VARCHAR(16) NOT NULL,
+	outcome VARCHAR(16) NOT NULL,
+	actor VARCHAR(128) NOT NULL,
+	request_id VARCHAR(64) NOT NULL DEFAULT '',
+	operation_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+	detail JSON NULL,
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	KEY audit_log_entity (entity_type, entity_id, id),
+	KEY audit_log_operation (operation_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- owner: the database session of the worker that has the job in hand.
+CREATE TABLE IF NOT EXISTS job (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	type VARCHAR(64) NOT NULL,
+	payload JSON NOT NULL,
+	dedupe_key VARCHAR(128) NOT NULL,
+	state VARCHAR(16) NOT NULL DEFAULT 'READY',
+	attempts INT UNSIGNED NOT NULL DEFAULT 0,
+	run_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	last_error VARCHAR(255) NULL,
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+	UNIQUE KEY job_dedupe_key (dedupe_key),
+	KEY job_state (state, run_at, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- The journal. An open operation (RUNNING, SETTLING) holds its CTT: there is
+-- one per CTT at most, and the database itself sees to it (open_ctt_id).
+-- owner: the database session of the process that has it in hand.
+CREATE TABLE IF NOT EXISTS operation (
+	id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+	kind VARCHAR(16) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	ctt_id BIGINT UNSIGNED NULL,
+	ntt_id BIGINT UNSIGNED NULL,
+	partner VARCHAR(8) NULL,
+	actor VARCHAR(128) NOT NULL,
+	request_id VARCHAR(64) NOT NULL DEFAULT '',
+	error_code VARCHAR(64) NULL,
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	remark TEXT NULL,
+	steps JSON NOT NULL DEFAULT '[]',
+	undoing BOOLEAN NOT NULL DEFAULT 0,
+	tries INT UNSIGNED NOT NULL DEFAULT 0,
+	next_try_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	last_error VARCHAR(255) NULL,
+	owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+	open_ctt_id BIGINT UNSIGNED GENERATED ALWAYS AS
+		(IF(state IN ('RUNNING', 'SETTLING'), ctt_id, NULL)) STORED,
+	UNIQUE KEY operation_open (open_ctt_id),
+	KEY operation_ctt (ctt_id),
+	KEY operation_request (request_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

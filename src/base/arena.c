@@ -1,0 +1,147 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK = 32 * 1024 };
+
+struct block {
+	struct block *next;
+	size_t size, used;
+	_Alignas(max_align_t) char data[];
+};
+
+struct defer {
+	struct defer *next;
+	void (*end)(void *);
+	void *object;
+};
+
+struct arena {
+	struct block *blocks; /* the first is the one in use */
+	struct defer *defers;
+};
+
+_Noreturn void arena_exhausted(void)
+{
+	static const char text[] = "level=error event=out_of_memory\n";
+	ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+
+	(void)ignored;
+	_exit(70);
+}
+
+static struct block *block_new(size_t size, struct block *next)
+{
+	struct block *b = malloc(sizeof *b + size);
+
+	if (!b)
+		arena_exhausted();
+	b->next = next;
+	b->size = size;
+	b->used = 0;
+	return b;
+}
+
+struct arena *arena_open(void)
+{
+	struct arena *a = calloc(1, sizeof *a);
+
+	if (!a)
+		arena_exhausted();
+	a->blocks = block_new(BLOCK, NULL);
+	return a;
+}
+
+void arena_reset(struct arena *a)
+{
+	while (a->defers) { /* the list itself lives in the arena */
+		struct defer *d = a->defers;
+
+		a->defers = d->next;
+		d->end(d->object);
+	}
+	while (a->blocks->next) {
+		struct block *b = a->blocks;
+
+		a->blocks = b->next;
+		free(b);
+	}
+	a->blocks->used = 0;
+}
+
+void arena_close(struct arena *a)
+{
+	if (!a)
+		return;
+	arena_reset(a);
+	free(a->blocks);
+	free(a);
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct block *b = a->blocks;
+	void *p;
+
+	if (size > SIZE_MAX / 2)
+		arena_exhausted();
+	size = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+	if (b->size - b->used < size)
+		b = a->blocks = block_new(size > BLOCK ? size : BLOCK, b);
+	p = b->data + b->used;
+	b->used += size;
+	return memset(p, 0, size);
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+	if (size && n > SIZE_MAX / size)
+		arena_exhausted();
+	return arena_alloc(a, n * size);
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+	char *p = arena_alloc(a, n + 1);
+
+	memcpy(p, s, n);
+	return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(NULL, 0, format, ap);
+	va_end(ap);
+	if (n < 0)
+		arena_exhausted();
+	p = arena_alloc(a, (size_t)n + 1);
+	va_start(ap, format);
+	vsnprintf(p, (size_t)n + 1, format, ap);
+	va_end(ap);
+	return p;
+}
+
+void arena_defer(struct arena *a, void (*end)(void *), void *object)
+{
+	struct defer *d = arena_alloc(a, sizeof *d);
+
+	d->next = a->defers;
+	d->end = end;
+	d->object = object;
+	a->defers = d;
+}

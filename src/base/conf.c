@@ -1,0 +1,252 @@
+#include "base/conf.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+enum kind {
+	TEXT,   /* any text                                        */
+	SECRET, /* the path of a file; the value is what it holds  */
+	NUMBER, /* a whole number, least..most                     */
+	URL,    /* http:// or https://                             */
+	LEVEL,  /* error, warn, info, debug                        */
+};
+
+struct setting {
+	const char *name;
+	enum kind kind;
+	unsigned need;
+	size_t offset;
+	const char *value; /* by default */
+	int64_t least, most;
+	const char *text;
+};
+
+#define AT(member) offsetof(struct conf, member)
+#define ROLES_ALL "ctt-viewer,ctt-operator,ctt-cpe,ctt-admin"
+
+static const struct setting settings[] = {
+{"CTT_DB_HOST", TEXT, 0, AT(db_host), "localhost", 0, 0,
+ "MariaDB's host; used when there is no socket"},
+{"CTT_DB_PORT", NUMBER, 0, AT(db_port), "3306", 1, 65535, "and its port"},
+{"CTT_DB_SOCKET", TEXT, 0, AT(db_socket), "", 0, 0,
+ "MariaDB's unix socket; faster than a port on the same host"},
+{"CTT_DB_USER", TEXT, CONF_NEED_DB, AT(db_user), "ctt", 0, 0,
+ "the database user"},
+{"CTT_DB_PASSWORD_FILE", SECRET, 0, AT(db_password), "", 0, 0,
+ "a file that holds its password"},
+{"CTT_DB_NAME", TEXT, CONF_NEED_DB, AT(db_name), "ctt", 0, 0, "the database"},
+{"CTT_MEMCACHED", TEXT, 0, AT(memcached), "127.0.0.1:11211", 0, 0,
+ "memcached servers, host:port,..."},
+{"CTT_TAAS_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TAAS]), "", 0, 0,
+ "base URL of TaaS"},
+{"CTT_TMF_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TMF]), "", 0, 0,
+ "base URL of TMF, up to and without /troubleTicket"},
+{"CTT_NIG_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_NIG]), "", 0, 0,
+ "base URL of NIG"},
+{"CTT_QUEUE_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_QUEUE]), "", 0, 0,
+ "base URL of the job queue"},
+{"CTT_TAAS_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TAAS]), "", 0, 0,
+ "a file that holds the bearer token for TaaS"},
+{"CTT_TMF_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TMF]), "", 0, 0,
+ "the same for TMF"},
+{"CTT_NIG_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_NIG]), "", 0, 0,
+ "the same for NIG"},
+{"CTT_QUEUE_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_QUEUE]), "", 0, 0,
+ "the same for the queue"},
+{"CTT_PARTNER_TIMEOUT_MS", NUMBER, 0, AT(partner_timeout_ms), "5000", 50,
+ 30000, "the whole budget of one sync with a partner, tries included"},
+{"CTT_PARTNER_CONNECT_TIMEOUT_MS", NUMBER, 0, AT(partner_connect_timeout_ms),
+ "1000", 10, 30000, "how long a connection to a partner may take"},
+{"CTT_SYNC_CONCURRENCY", NUMBER, 0, AT(sync_concurrency), "64", 1, 512,
+ "partner calls in flight per request"},
+{"CTT_TMF_RELATIONSHIP", TEXT, 0, AT(tmf_relationship), "isChild", 0, 0,
+ "relationshipType of a CTT's link to its NTT at TMF"},
+{"CTT_UNLINK_BLOCK_TTL", NUMBER, 0, AT(unlink_block_ttl_s), "60", 0, 2592000,
+ "seconds for which an unlinked pair stays blocked; 0 is off"},
+{"CTT_RESOLUTION_REQUIRED", TEXT, 0, AT(resolution_required),
+ "causeCode,disposition,resolutionCode", 0, 0,
+ "codes without which nothing is resolved"},
+{"CTT_BULK_MAX_ITEMS", NUMBER, 0, AT(bulk_max_items), "500", 1, 5000,
+ "items in one bulk request"},
+{"CTT_JWT_ALG", TEXT, CONF_NEED_JWT, AT(jwt_alg), "HS256", 0, 0,
+ "HS256, RS256 or ES256; tokens signed otherwise are refused"},
+{"CTT_JWT_KEY_FILE", TEXT, CONF_NEED_JWT, AT(jwt_key_file), "", 0, 0,
+ "the HS256 secret (32 bytes or more), or a public key in PEM"},
+{"CTT_JWT_ISSUER", TEXT, 0, AT(jwt_issuer), "", 0, 0,
+ "the `iss` that tokens must have; empty: any"},
+{"CTT_JWT_AUDIENCE", TEXT, 0, AT(jwt_audience), "", 0, 0,
+ "the `aud` that tokens must have; empty: they must have none"},
+{"CTT_ROLES_READ", TEXT, 0, AT(roles[MAY_READ]), ROLES_ALL, 0, 0,
+ "roles that may read"},
+{"CTT_ROLES_LINK", TEXT, 0, AT(roles[MAY_LINK]), "ctt-operator,ctt-admin", 0,
+ 0, "roles that may link and unlink"},
+{"CTT_ROLES_STATUS", TEXT, 0, AT(roles[MAY_STATUS]), "ctt-operator,ctt-admin",
+ 0, 0, "roles that may set the status"},
+{"CTT_ROLES_CPE", TEXT, 0, AT(roles[MAY_CPE]), "ctt-cpe,ctt-admin", 0, 0,
+ "roles that may update CPE data"},
+{"CTT_RETRY_BASE_MS", NUMBER, 0, AT(retry_base_ms), "500", 10, 60000,
+ "first wait before an open operation or a job is tried again; it doubles"},
+{"CTT_RETRY_CAP_MS", NUMBER, 0, AT(retry_cap_ms), "30000", 10, 3600000,
+ "and is never longer than this"},
+{"CTT_JOB_ATTEMPTS", NUMBER, 0, AT(job_attempts), "8", 1, 1000,
+ "attempts after which a job that its receiver refuses is DEAD"},
+{"CTT_JOB_PATIENCE_S", NUMBER, 0, AT(job_patience_s), "86400", 1, 31536000,
+ "age after which a job whose receiver is away is DEAD"},
+{"CTT_LOG_LEVEL", LEVEL, 0, AT(log_level), "info", 0, 0,
+ "error, warn, info or debug"},
+};
+
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static char *whole_file(const char *path)
+{
+	enum { MOST = 64 * 1024 };
+	FILE *f = fopen(path, "r");
+	char *text = f ? malloc(MOST) : NULL;
+	size_t n;
+
+	if (!text) {
+		if (f)
+			fclose(f);
+		return NULL;
+	}
+	n = fread(text, 1, MOST - 1, f);
+	if (ferror(f)) {
+		fclose(f);
+		free(text);
+		return NULL;
+	}
+	fclose(f);
+	if (n && text[n - 1] == '\n') /* not part of it: section 9 */
+		n--;
+	text[n] = '\0';
+	return text;
+}
+
+/* The value without trailing slashes, or NULL if it is no URL. */
+static char *url_of(const char *value)
+{
+	char *url;
+	size_t n = strlen(value);
+
+	if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8))
+		return NULL;
+	if (value[strcspn(value, " \"'<>\\^`{|}?#\t\r\n")])
+		return NULL;
+	url = strdup(value);
+	while (url && n && url[n - 1] == '/')
+		url[--n] = '\0';
+	return url;
+}
+
+static bool set_number(const struct setting *s, const char *value, void *to,
+		       char *err, size_t errlen)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	if (errno || end == value || *end || n < s->least || n > s->most) {
+		snprintf(err, errlen, "%s: \"%s\" is not a whole number from "
+			 "%lld to %lld", s->name, value, (long long)s->least,
+			 (long long)s->most);
+		return false;
+	}
+	*(int64_t *)to = n;
+	return true;
+}
+
+static bool set(const struct setting *s, const char *value, void *to,
+		char *err, size_t errlen)
+{
+	const char **text = to;
+	int level;
+
+	switch (s->kind) {
+	case TEXT:
+		*text = strdup(value);
+		return true;
+	case NUMBER:
+		return set_number(s, value, to, err, errlen);
+	case SECRET:
+		*text = *value ? whole_file(value) : "";
+		if (*text)
+			return true;
+		snprintf(err, errlen, "%s: cannot read %s: %s", s->name, value,
+			 strerror(errno));
+		return false;
+	case URL:
+		*text = *value ? url_of(value) : "";
+		if (*text)
+			return true;
+		snprintf(err, errlen, "%s: \"%s\" is not an http:// or "
+			 "https:// URL", s->name, value);
+		return false;
+	case LEVEL:
+		level = log_level_parse(value);
+		*(int64_t *)to = level;
+		if (level >= 0)
+			return true;
+		snprintf(err, errlen, "%s: \"%s\" is not error, warn, info or "
+			 "debug", s->name, value);
+		return false;
+	}
+	return false;
+}
+
+bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
+{
+	memset(cf_r, 0, sizeof *cf_r);
+	for (int i = 0; i < SETTINGS; i++) {
+		const struct setting *s = &settings[i];
+		const char *value = getenv(s->name);
+
+		if (!value)
+			value = s->value;
+		if (!*value && s->need & need) {
+			snprintf(err, errlen, "%s: is not set", s->name);
+			return false;
+		}
+		if (!set(s, value, (char *)cf_r + s->offset, err, errlen))
+			return false;
+	}
+	return true;
+}
+
+void conf_print_sample(FILE *to)
+{
+	fputs("# Settings of cttd. A line that is commented out shows the "
+	      "default.\n", to);
+	for (int i = 0; i < SETTINGS; i++) {
+		const struct setting *s = &settings[i];
+
+		fprintf(to, "\n# %s", s->text);
+		if (s->kind == NUMBER)
+			fprintf(to, " (%lld to %lld)", (long long)s->least,
+				(long long)s->most);
+		fprintf(to, "\n#%s=%s\n", s->name, s->value);
+	}
+}
+
+bool conf_list_has(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (*list) {
+		size_t m;
+
+		list += strspn(list, ", ");
+		m = strcspn(list, ",");
+		while (m && list[m - 1] == ' ')
+			m--;
+		if (n && m == n && !strncmp(list, word, n))
+			return true;
+		list += strcspn(list, ",");
+	}
+	return false;
+}

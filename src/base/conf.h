@@ -1,0 +1,62 @@
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The partners of contract section 9; the queue takes jobs. */
+enum partner_id {
+	PARTNER_TAAS,
+	PARTNER_TMF,
+	PARTNER_NIG,
+	PARTNER_QUEUE,
+	PARTNER__MAX
+};
+
+enum permission { MAY_READ, MAY_LINK, MAY_STATUS, MAY_CPE, MAY__MAX };
+
+/*
+ * Every setting (contract section 12), read once from the environment. The
+ * table in conf.c is the one place that knows their names, kinds, defaults
+ * and limits. Strings are never NULL; lists are comma-separated text.
+ */
+struct conf {
+	const char *db_host, *db_socket, *db_user, *db_password, *db_name;
+	int64_t db_port;
+	const char *memcached;
+	const char *url[PARTNER__MAX];   /* without a trailing slash    */
+	const char *token[PARTNER__MAX]; /* "" for none                 */
+	int64_t partner_timeout_ms, partner_connect_timeout_ms;
+	int64_t sync_concurrency;
+	const char *tmf_relationship;
+	int64_t unlink_block_ttl_s;
+	const char *resolution_required;
+	int64_t bulk_max_items;
+	const char *jwt_alg, *jwt_key_file, *jwt_issuer, *jwt_audience;
+	const char *roles[MAY__MAX];
+	int64_t retry_base_ms, retry_cap_ms;
+	int64_t job_attempts, job_patience_s;
+	int64_t log_level;
+};
+
+enum conf_need { /* what a program cannot start without */
+	CONF_NEED_DB = 1,
+	CONF_NEED_PARTNERS = 2,
+	CONF_NEED_JWT = 4,
+};
+
+/*
+ * Fill *cf_r from the environment. False when a setting is wrong or a needed
+ * one is missing: err holds one line that names it. The strings are the
+ * process's, for ever.
+ */
+bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen);
+
+/* A settings file with every setting, its meaning and its default. */
+void conf_print_sample(FILE *to);
+
+/* Is `word` one of the comma-separated `list`? */
+bool conf_list_has(const char *list, const char *word);
+
+#endif

@@ -1,0 +1,67 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static const char *const level_name[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+static const char *program_name = "cttd";
+static enum log_level log_most = LOG_INFO;
+static char request[80];
+
+int log_level_parse(const char *name)
+{
+	for (int i = 0; i <= LOG_DEBUG; i++)
+		if (!strcmp(name, level_name[i]))
+			return i;
+	return -1;
+}
+
+void log_setup(const char *program, enum log_level most)
+{
+	program_name = program;
+	log_most = most;
+}
+
+void log_request(const char *request_id)
+{
+	if (request_id)
+		snprintf(request, sizeof request, " request=%s", request_id);
+	else
+		request[0] = '\0';
+}
+
+void log_line(enum log_level level, const char *event, const char *format, ...)
+{
+	char at[CLOCK_TEXT], line[2048];
+	va_list ap;
+	int n, m;
+	ssize_t ignored;
+
+	if (level > log_most)
+		return;
+	clock_text(clock_wall_ms(), at);
+	n = snprintf(line, sizeof line, "at=%s program=%s pid=%d level=%s "
+		     "event=%s%s ", at, program_name, (int)getpid(),
+		     level_name[level], event, request);
+	va_start(ap, format);
+	m = vsnprintf(line + n, sizeof line - (size_t)n, format, ap);
+	va_end(ap);
+	n += m < 0 ? 0 : m;
+	if (n > (int)sizeof line - 2)
+		n = (int)sizeof line - 2;
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)line[i] < 0x20)
+			line[i] = ' ';
+	line[n++] = '\n';
+	ignored = write(STDERR_FILENO, line, (size_t)n);
+	(void)ignored;
+}

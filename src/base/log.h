@@ -1,0 +1,20 @@
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+/*
+ * One line per event on stderr, `key=value`, one write each. The request's id
+ * is in every line without being asked for, while one is being served.
+ */
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* `name` is error, warn, info or debug; -1 if it is none of these. */
+int log_level_parse(const char *name);
+void log_setup(const char *program, enum log_level most);
+void log_request(const char *request_id); /* NULL: none any more */
+
+/* `event` is one word; `format` makes more `key=value` pairs. Line breaks and
+ * other control characters in what it makes become spaces. */
+void log_line(enum log_level level, const char *event, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,276 @@
+#include "base/text.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <string.h>
+
+/* The place that a scan has come to. */
+struct scan {
+	const unsigned char *at, *end;
+};
+
+static const char bad_utf8[] = "The text is not valid UTF-8.";
+static const char bad_nul[] = "The text holds a NUL character.";
+static const char bad_control[] =
+	"A string holds a control character that is not escaped.";
+static const char bad_escape[] = "A string holds an unknown escape.";
+static const char bad_surrogate[] =
+	"A string holds half of a surrogate pair.";
+static const char bad_number[] = "A number is not one that JSON knows.";
+static const char bad_char[] =
+	"Something that is not JSON stands outside of a string.";
+static const char bad_end[] = "The JSON text ends too early.";
+static const char bad_depth[] = "The JSON text is nested more than 16 deep.";
+static const char bad_grammar[] = "The text is not one valid JSON value.";
+static const char bad_length[] = "The JSON text is too long.";
+static const char no_memory[] = "There is no memory to read the JSON text.";
+
+/* How long the character is that the n bytes at s begin with; 0: invalid. */
+static size_t utf8_len(const unsigned char *s, size_t n)
+{
+	unsigned char low = 0x80, high = 0xbf; /* limits of the second byte */
+	size_t len, i;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (s[0] == 0xe0)
+		low = 0xa0; /* below: overlong */
+	else if (s[0] == 0xed)
+		high = 0x9f; /* above: a surrogate */
+	else if (s[0] == 0xf0)
+		low = 0x90; /* below: overlong */
+	else if (s[0] == 0xf4)
+		high = 0x8f; /* above: over U+10FFFF */
+	if (n < len || s[1] < low || s[1] > high)
+		return 0;
+	for (i = 2; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+bool text_utf8(const char *s, size_t n)
+{
+	const unsigned char *at = (const unsigned char *)s;
+
+	while (n) {
+		size_t len = utf8_len(at, n);
+
+		if (!len)
+			return false;
+		at += len;
+		n -= len;
+	}
+	return true;
+}
+
+size_t text_chars(const char *s, size_t n)
+{
+	size_t chars = 0;
+
+	for (; n; n--)
+		chars += ((unsigned char)*s++ & 0xc0) != 0x80;
+	return chars;
+}
+
+static int peek(const struct scan *c)
+{
+	return c->at < c->end ? *c->at : -1;
+}
+
+static bool is_digit(int ch)
+{
+	return ch >= '0' && ch <= '9';
+}
+
+static int hex_value(int ch)
+{
+	if (is_digit(ch))
+		return ch - '0';
+	ch |= 0x20; /* lower case */
+	return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
+}
+
+/* Take a \uXXXX and return its value, or take nothing and return -1. */
+static int scan_unit(struct scan *c)
+{
+	int unit = 0, i;
+
+	if (c->end - c->at < 6 || c->at[0] != '\\' || c->at[1] != 'u')
+		return -1;
+	for (i = 2; i < 6; i++) {
+		int value = hex_value(c->at[i]);
+
+		if (value < 0)
+			return -1;
+		unit = unit * 16 + value;
+	}
+	c->at += 6;
+	return unit;
+}
+
+static const char *scan_escape(struct scan *c)
+{
+	int unit, low;
+
+	if (c->end - c->at < 2)
+		return bad_end;
+	if (c->at[1] != 'u') {
+		if (!memchr("\"\\/bfnrt", c->at[1], 8))
+			return bad_escape;
+		c->at += 2;
+		return NULL;
+	}
+	unit = scan_unit(c);
+	if (unit < 0)
+		return bad_escape;
+	if (unit == 0)
+		return bad_nul;
+	if (unit < 0xd800 || unit > 0xdfff)
+		return NULL;
+	low = unit < 0xdc00 ? scan_unit(c) : -1;
+	return low >= 0xdc00 && low <= 0xdfff ? NULL : bad_surrogate;
+}
+
+static const char *scan_string(struct scan *c)
+{
+	const char *fault = NULL;
+
+	for (c->at++; !fault && peek(c) != '"';) {
+		size_t len;
+
+		if (c->at == c->end)
+			fault = bad_end;
+		else if (*c->at < 0x20)
+			fault = *c->at ? bad_control : bad_nul;
+		else if (*c->at == '\\')
+			fault = scan_escape(c);
+		else if ((len = utf8_len(c->at, (size_t)(c->end - c->at))) > 0)
+			c->at += len;
+		else
+			fault = bad_utf8;
+	}
+	c->at++; /* the closing quote, where there is no fault */
+	return fault;
+}
+
+static bool scan_digits(struct scan *c)
+{
+	if (!is_digit(peek(c)))
+		return false;
+	while (is_digit(peek(c)))
+		c->at++;
+	return true;
+}
+
+static const char *scan_number(struct scan *c)
+{
+	if (peek(c) == '-')
+		c->at++;
+	if (peek(c) == '0')
+		c->at++;
+	else if (!scan_digits(c))
+		return bad_number;
+	if (peek(c) == '.') {
+		c->at++;
+		if (!scan_digits(c))
+			return bad_number;
+	}
+	if (peek(c) == 'e' || peek(c) == 'E') {
+		c->at++;
+		if (peek(c) == '+' || peek(c) == '-')
+			c->at++;
+		if (!scan_digits(c))
+			return bad_number;
+	}
+	if (c->at < c->end && !memchr(" \t\n\r,]}", *c->at, 7))
+		return bad_number;
+	return NULL;
+}
+
+static const char *scan_word(struct scan *c, const char *word)
+{
+	size_t len = strlen(word);
+
+	if ((size_t)(c->end - c->at) < len || memcmp(c->at, word, len) != 0)
+		return bad_char;
+	c->at += len;
+	return NULL;
+}
+
+static const char *scan_token(struct scan *c)
+{
+	switch (*c->at) {
+	case ' ': case '\t': case '\n': case '\r':
+	case '[': case ']': case '{': case '}': case ',': case ':':
+		c->at++;
+		return NULL;
+	case '"':
+		return scan_string(c);
+	case '-':
+	case '0': case '1': case '2': case '3': case '4':
+	case '5': case '6': case '7': case '8': case '9':
+		return scan_number(c);
+	case 't':
+		return scan_word(c, "true");
+	case 'f':
+		return scan_word(c, "false");
+	case 'n':
+		return scan_word(c, "null");
+	case '\0':
+		return bad_nul;
+	default:
+		return bad_char;
+	}
+}
+
+const char *json_text_fault(const char *s, size_t n)
+{
+	const unsigned char *at = (const unsigned char *)s;
+	struct scan c = {at, at + n};
+	const char *fault = NULL;
+
+	while (!fault && c.at < c.end)
+		fault = scan_token(&c);
+	return fault;
+}
+
+static const char *grammar_fault(enum json_tokener_error error)
+{
+	switch (error) {
+	case json_tokener_success:
+		return NULL;
+	case json_tokener_error_depth:
+		return bad_depth;
+	case json_tokener_error_parse_eof:
+		return bad_end;
+	default:
+		return bad_grammar;
+	}
+}
+
+struct json_object *json_read(const char *s, size_t n, const char **fault_r)
+{
+	struct json_object *value;
+	struct json_tokener *tok;
+
+	*fault_r = n > INT_MAX ? bad_length : json_text_fault(s, n);
+	if (*fault_r)
+		return NULL;
+	tok = json_tokener_new_ex(JSON_DEPTH);
+	if (!tok) {
+		*fault_r = no_memory;
+		return NULL;
+	}
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT |
+					    JSON_TOKENER_VALIDATE_UTF8);
+	value = json_tokener_parse_ex(tok, s, (int)n);
+	if (json_tokener_get_error(tok) == json_tokener_continue)
+		value = json_tokener_parse_ex(tok, "", -1); /* that was all */
+	*fault_r = grammar_fault(json_tokener_get_error(tok));
+	json_tokener_free(tok);
+	return value;
+}

@@ -1,0 +1,33 @@
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct json_object;
+
+/* The outermost value counts as 1, and a scalar inside counts as well. */
+enum { JSON_DEPTH = 16 };
+
+/* Strictly valid UTF-8: nothing overlong, no surrogate, at most U+10FFFF. */
+bool text_utf8(const char *s, size_t n);
+
+/* How many code points valid UTF-8 holds. */
+size_t text_chars(const char *s, size_t n);
+
+/*
+ * What json-c must not be shown, for it would take it although RFC 8259 or
+ * the contract forbids it. NULL if there is none (json-c finds the rest), else
+ * a constant sentence for an operator.
+ */
+const char *json_text_fault(const char *s, size_t n);
+
+/*
+ * Read one JSON text, strictly; of a repeated member the last wins. Whole
+ * numbers beyond 64 bits come out at the limit of their type. *fault_r is
+ * NULL if all is well (the value of the text `null` is NULL too), else a
+ * constant sentence as above. The caller puts the value.
+ */
+struct json_object *json_read(const char *s, size_t n, const char **fault_r);
+
+#endif

@@ -1,0 +1,159 @@
+#include "cache/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libmemcached/memcached.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { WAIT_MS = 50, REST_S = 5 };
+
+struct cache {
+	memcached_st *mc;
+	int64_t ttl_ms;
+	int64_t away_until; /* clock_mono_ms; no call is made before */
+	unsigned long away;
+};
+
+struct cache *cache_open(const struct conf *cf)
+{
+	struct cache *c = calloc(1, sizeof *c);
+	memcached_server_st *servers;
+	memcached_return_t rc;
+
+	if (!c)
+		arena_exhausted();
+	c->ttl_ms = cf->unlink_block_ttl_s * 1000;
+	if (!*cf->memcached)
+		return c;
+	c->mc = memcached_create(NULL);
+	servers = memcached_servers_parse(cf->memcached);
+	if (!c->mc || !servers)
+		arena_exhausted();
+	rc = memcached_server_push(c->mc, servers);
+	memcached_server_list_free(servers);
+	if (rc != MEMCACHED_SUCCESS)
+		log_line(LOG_ERROR, "memcached_setup", "error=\"%s\"",
+			 memcached_strerror(c->mc, rc));
+	memcached_behavior_set(c->mc, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT,
+			       WAIT_MS);
+	memcached_behavior_set(c->mc, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, WAIT_MS);
+	memcached_behavior_set(c->mc, MEMCACHED_BEHAVIOR_SND_TIMEOUT,
+			       WAIT_MS * 1000);
+	memcached_behavior_set(c->mc, MEMCACHED_BEHAVIOR_RCV_TIMEOUT,
+			       WAIT_MS * 1000);
+	memcached_behavior_set(c->mc, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, REST_S);
+	memcached_behavior_set(c->mc, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
+	memcached_behavior_set(c->mc, MEMCACHED_BEHAVIOR_KETAMA, 1);
+	return c;
+}
+
+void cache_close(struct cache *c)
+{
+	if (!c)
+		return;
+	if (c->mc)
+		memcached_free(c->mc);
+	free(c);
+}
+
+unsigned long cache_misses_away(const struct cache *c)
+{
+	return c->away;
+}
+
+static bool is_away(memcached_return_t rc)
+{
+	return rc != MEMCACHED_SUCCESS && rc != MEMCACHED_NOTFOUND &&
+	       rc != MEMCACHED_END && rc != MEMCACHED_BUFFERED;
+}
+
+static void rest(struct cache *c, memcached_return_t rc)
+{
+	c->away_until = clock_mono_ms() + REST_S * 1000;
+	log_line(LOG_WARN, "memcached_away", "error=\"%s\" rest_s=%d",
+		 memcached_strerror(c->mc, rc), REST_S);
+	memcached_quit(c->mc);
+}
+
+/* unlink-block:<cttId>-<nttId>: made of parsed integers only */
+static char *block_key(struct arena *mem, const struct item *it)
+{
+	return arena_printf(mem, "unlink-block:%llu-%llu",
+			    (unsigned long long)it->ctt_ref.id,
+			    (unsigned long long)it->ntt_ref.id);
+}
+
+/* The value is when the block ends, in ms since 1970. One that somebody set
+ * by hand to something else counts in full. */
+static void note_block(const struct cache *c, const struct batch *b,
+		       const char *key, size_t keylen, const char *value,
+		       size_t len)
+{
+	char *text = arena_strndup(b->mem, value, len), *end;
+	int64_t left = strtoll(text, &end, 10) - clock_wall_ms();
+
+	if (end == text || *end || left > c->ttl_ms)
+		left = c->ttl_ms;
+	batch_each (b, it) {
+		const char *own = block_key(b->mem, it);
+
+		if (strlen(own) == keylen && !memcmp(own, key, keylen) &&
+		    left > it->block_ms)
+			it->block_ms = left;
+	}
+}
+
+void cache_read_blocks(struct cache *c, const struct batch *b)
+{
+	const char **keys = arena_array(b->mem, b->n, sizeof *keys);
+	size_t *lens = arena_array(b->mem, b->n, sizeof *lens);
+	memcached_result_st *r;
+	memcached_return_t rc;
+	size_t n = 0;
+
+	if (!c->mc || !c->ttl_ms)
+		return;
+	if (clock_mono_ms() < c->away_until) {
+		c->away++;
+		return;
+	}
+	batch_each (b, it) {
+		if (!it->ctt_ref.id || !it->ntt_ref.id)
+			continue;
+		keys[n] = block_key(b->mem, it);
+		lens[n] = strlen(keys[n]);
+		n++;
+	}
+	if (!n)
+		return;
+	rc = memcached_mget(c->mc, keys, lens, n);
+	while (!is_away(rc) && (r = memcached_fetch_result(c->mc, NULL, &rc))) {
+		note_block(c, b, memcached_result_key_value(r),
+			   memcached_result_key_length(r),
+			   memcached_result_value(r),
+			   memcached_result_length(r));
+		memcached_result_free(r);
+	}
+	if (is_away(rc)) {
+		c->away++;
+		rest(c, rc);
+	}
+}
+
+bool cache_alive(struct cache *c)
+{
+	size_t len;
+	uint32_t flags;
+	memcached_return_t rc;
+	char *value;
+
+	if (!c->mc)
+		return false;
+	value = memcached_get(c->mc, "cttd-ready", 10, &len, &flags, &rc);
+	free(value);
+	return !is_away(rc);
+}

@@ -1,0 +1,26 @@
+#ifndef CACHE_CACHE_H
+#define CACHE_CACHE_H
+
+#include "base/conf.h"
+#include "model/batch.h"
+
+/*
+ * memcached: the unlink blocks (contract sections 5 and 10.5). Losing it
+ * loses nothing, for the journal holds them too; a server that does not
+ * answer within 50 ms is left alone for some seconds.
+ */
+struct cache;
+
+struct cache *cache_open(const struct conf *cf);
+void cache_close(struct cache *c);
+
+/* Fill the items' block_ms from the blocks of their pairs (ids). */
+void cache_read_blocks(struct cache *c, const struct batch *b);
+
+/* Does some server answer? */
+bool cache_alive(struct cache *c);
+
+/* Requests that did without memcached, since the start. */
+unsigned long cache_misses_away(const struct cache *c);
+
+#endif

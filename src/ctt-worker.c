@@ -1,0 +1,33 @@
+/*
+ * ctt-worker - delivers jobs, settles what a crash left; any number may run
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app.h"
+#include "base/log.h"
+#include "job/loop.h"
+
+int main(int argc, char **argv)
+{
+	struct conf cf;
+	struct app app;
+	char err[512];
+	int status;
+
+	(void)argv;
+	if (argc > 1) {
+		fputs("usage: ctt-worker\n", stderr);
+		return 2;
+	}
+	if (!conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS, err,
+		       sizeof err)) {
+		fprintf(stderr, "ctt-worker: %s\n", err);
+		return EXIT_FAILURE;
+	}
+	log_setup("ctt-worker", (enum log_level)cf.log_level);
+	app_open(&app, &cf);
+	status = job_loop(&app);
+	app_close(&app);
+	return status;
+}

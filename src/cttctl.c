@@ -1,0 +1,393 @@
+/*
+ * cttctl - the operator's console: contract section 12
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "store/db.h"
+#include "store/schema.h"
+#include "web/auth.h"
+#include "web/request.h"
+
+enum { PATIENCE_S = 3600, MIGRATE_WAIT_S = 600 };
+
+struct console {
+	struct conf conf;
+	struct arena *mem;
+	struct db *db;
+};
+
+/* One command: its words behind the name are argv[0..argc). */
+struct command {
+	const char *name, *usage, *text;
+	unsigned need; /* of settings */
+	int (*run)(struct console *, int argc, char **argv);
+};
+
+static int failed(struct console *con)
+{
+	fprintf(stderr, "cttctl: %s\n", db_error(con->db));
+	return EXIT_FAILURE;
+}
+
+static int run_migrate(struct console *con, int argc, char **argv);
+static int run_check(struct console *con, int argc, char **argv);
+static int run_operations(struct console *con, int argc, char **argv);
+static int run_jobs(struct console *con, int argc, char **argv);
+static int run_token(struct console *con, int argc, char **argv);
+static int run_seed(struct console *con, int argc, char **argv);
+static int run_settings(struct console *con, int argc, char **argv);
+static int run_routes(struct console *con, int argc, char **argv);
+static int run_faults(struct console *con, int argc, char **argv);
+
+static const struct command commands[] = {
+{"migrate", "", "create the schema, or bring it up to this version",
+ CONF_NEED_DB, run_migrate},
+{"check", "", "hold the database against every promise; exit 1 and a line "
+ "for each breach", CONF_NEED_DB, run_check},
+{"operations", "[retry ID... | retry --all]", "what is not settled, why, and "
+ "when it is tried next; or try now", CONF_NEED_DB, run_operations},
+{"jobs", "[retry ID... | retry --all]", "the jobs that are DEAD; or make "
+ "them ready again", CONF_NEED_DB, run_jobs},
+{"token", "--sub NAME --roles A,B [--ttl S]", "a token signed with the HS256 "
+ "key, for development", CONF_NEED_JWT, run_token},
+{"seed", "[--ctts N] [--ntts N]", "sample tickets", CONF_NEED_DB, run_seed},
+{"settings", "", "a settings file with every setting and its default", 0,
+ run_settings},
+{"routes", "", "every method, path and permission", 0, run_routes},
+{"faults", "", "the fault points of this build; none in a release", 0,
+ run_faults},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int usage(FILE *to)
+{
+	fputs("usage: cttctl COMMAND\n\n", to);
+	for (int i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %s%s%s\n      %s\n", commands[i].name,
+			*commands[i].usage ? " " : "", commands[i].usage,
+			commands[i].text);
+	fputs("  --version, --help\n", to);
+	return to == stdout ? EXIT_SUCCESS : 2;
+}
+
+/* The value of `--name VALUE` among the words, or NULL. */
+static const char *option(int argc, char **argv, const char *name)
+{
+	for (int i = 0; i + 1 < argc; i += 2)
+		if (!strcmp(argv[i], name))
+			return argv[i + 1];
+	return NULL;
+}
+
+/* Are the words pairs of these options (ends in NULL) and values? */
+static bool options_ok(int argc, char **argv, const char *const *known)
+{
+	for (int i = 0; i < argc; i += 2) {
+		const char *const *k = known;
+
+		while (*k && strcmp(*k, argv[i]))
+			k++;
+		if (!*k || i + 1 == argc) {
+			fprintf(stderr, *k ? "cttctl: %s needs a value\n" :
+				"cttctl: unknown option %s\n", argv[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A whole number from 0 to `most`, or -1 and a line. */
+static int64_t number(const char *name, const char *text, int64_t most)
+{
+	char *end;
+	long long n = strtoll(text, &end, 10);
+
+	if (end != text && !*end && n >= 0 && n <= most)
+		return n;
+	fprintf(stderr, "cttctl: %s: \"%s\" is not a whole number from 0 to "
+		"%lld\n", name, text, (long long)most);
+	return -1;
+}
+
+static void say_step(const struct schema_step *step)
+{
+	printf("migrated to %d: %s\n", step->version, step->name);
+}
+
+static int run_migrate(struct console *con, int argc, char **argv)
+{
+	int64_t until = clock_mono_ms() + MIGRATE_WAIT_S * 1000;
+	enum rc rc;
+
+	(void)argc;
+	(void)argv;
+	while ((rc = schema_migrate(con->db, con->mem, say_step)) == RC_AGAIN &&
+	       clock_mono_ms() < until)
+		fputs("cttctl: another migration is running; waiting\n",
+		      stderr);
+	if (rc != RC_OK)
+		return failed(con);
+	printf("the schema is at version %d\n",
+	       schema_steps[schema_nsteps - 1].version);
+	return EXIT_SUCCESS;
+}
+
+static int run_check(struct console *con, int argc, char **argv)
+{
+	size_t breaches = 0;
+
+	(void)argc;
+	(void)argv;
+	for (int sql = SQL_CHECK_COUNT; sql <= SQL_CHECK_OPEN; sql++) {
+		struct rows r;
+
+		if (db_run(con->db, (enum sql)sql, NULL, con->mem, &r, 1) !=
+		    RC_OK)
+			return failed(con);
+		for (size_t i = 0; i < r.n; i++)
+			puts(rows_text(&r, i, 0));
+		breaches += r.n;
+	}
+	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* "retry ID..." or "retry --all" -> the parameter of `sql`, run. */
+static int run_retry(struct console *con, int argc, char **argv, enum sql sql,
+		     bool numbers)
+{
+	struct rows r;
+	struct buf doc;
+
+	if (argc < 2 || strcmp(argv[0], "retry"))
+		return usage(stderr);
+	buf_init(&doc, con->mem);
+	put_open(&doc, NULL, '{');
+	if (!strcmp(argv[1], "--all")) {
+		put_bool(&doc, "all", true);
+	} else {
+		put_open(&doc, "id", '[');
+		for (int i = 1; i < argc; i++) {
+			if (!numbers)
+				put_str(&doc, NULL, argv[i]);
+			else if (number("ID", argv[i], INT64_MAX) >= 0)
+				put_raw(&doc, NULL, argv[i]);
+			else
+				return 2;
+		}
+		put_close(&doc, ']');
+	}
+	put_close(&doc, '}');
+	if (db_run(con->db, sql, &doc, con->mem, &r, 1) != RC_OK)
+		return failed(con);
+	printf("%s to be tried again\n", rows_text(&r, 0, 0));
+	return rows_int(&r, 0, 0) || !strcmp(argv[1], "--all") ?
+		       EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const char *or_dash(const struct rows *r, size_t row, unsigned col)
+{
+	const char *text = rows_text(r, row, col);
+
+	return text ? text : "-";
+}
+
+static int run_operations(struct console *con, int argc, char **argv)
+{
+	struct rows r;
+
+	if (argc)
+		return run_retry(con, argc, argv, SQL_RETRY_OPERATIONS, false);
+	if (db_run(con->db, SQL_OPEN_OPERATIONS, NULL, con->mem, &r, 1) !=
+	    RC_OK)
+		return failed(con);
+	for (size_t i = 0; i < r.n; i++) {
+		bool settling = !strcmp(rows_text(&r, i, 2), "SETTLING");
+
+		printf("%s %s of CTT %s and NTT %s, open for %s s: ",
+		       rows_text(&r, i, 0), rows_text(&r, i, 1),
+		       or_dash(&r, i, 3), or_dash(&r, i, 4),
+		       rows_text(&r, i, 9));
+		if (rows_int(&r, i, 12))
+			printf("the caller was told that it failed; %s had "
+			       "taken it, and has yet to undo it",
+			       or_dash(&r, i, 5));
+		else if (settling)
+			printf("the caller was told that it failed; what %s "
+			       "did is not known yet", or_dash(&r, i, 5));
+		else
+			printf("nobody was told anything yet; it goes the way "
+			       "%s says", or_dash(&r, i, 5));
+		if (rows_text(&r, i, 8))
+			printf(" (%s)", rows_text(&r, i, 8));
+		if (rows_int(&r, i, 11))
+			printf("; in hand now\n");
+		else
+			printf("; tried %s times, next in %s s\n",
+			       rows_text(&r, i, 7), rows_text(&r, i, 10));
+	}
+	return EXIT_SUCCESS;
+}
+
+static int run_jobs(struct console *con, int argc, char **argv)
+{
+	struct rows r;
+
+	if (argc)
+		return run_retry(con, argc, argv, SQL_RETRY_JOBS, true);
+	if (db_run(con->db, SQL_DEAD_JOBS, NULL, con->mem, &r, 1) != RC_OK)
+		return failed(con);
+	for (size_t i = 0; i < r.n; i++)
+		printf("%s DEAD %s key=%s attempts=%s since=%s: %s\n",
+		       rows_text(&r, i, 0), rows_text(&r, i, 1),
+		       rows_text(&r, i, 2), rows_text(&r, i, 3),
+		       rows_text(&r, i, 5), or_dash(&r, i, 4));
+	return EXIT_SUCCESS;
+}
+
+static int run_token(struct console *con, int argc, char **argv)
+{
+	static const char *const known[] = {"--sub", "--roles", "--ttl", NULL};
+	const char *sub = option(argc, argv, "--sub");
+	const char *list = option(argc, argv, "--roles");
+	const char *ttl_text = option(argc, argv, "--ttl");
+	const char *roles[32];
+	int64_t ttl, now = time(NULL);
+	char *token, *word, *rest, err[256];
+	size_t n = 0;
+
+	if (!options_ok(argc, argv, known))
+		return 2;
+	if (!sub || !list)
+		return usage(stderr);
+	ttl = number("--ttl", ttl_text ? ttl_text : "3600", 315360000);
+	if (ttl < 0)
+		return 2;
+	if (strcmp(con->conf.jwt_alg, "HS256")) {
+		fprintf(stderr, "cttctl: CTT_JWT_ALG is %s; only HS256 tokens "
+			"can be made here\n", con->conf.jwt_alg);
+		return EXIT_FAILURE;
+	}
+	rest = arena_strdup(con->mem, list);
+	while ((word = strsep(&rest, ",")))
+		if (*word && n < sizeof roles / sizeof roles[0])
+			roles[n++] = word;
+	if (auth_sign(con->conf.jwt_key_file, sub, roles, n, now, now + ttl,
+		      con->conf.jwt_issuer, con->conf.jwt_audience, &token,
+		      err, sizeof err) != RC_OK) {
+		fprintf(stderr, "cttctl: %s\n", err);
+		return EXIT_FAILURE;
+	}
+	puts(token);
+	free(token);
+	return EXIT_SUCCESS;
+}
+
+static int run_seed(struct console *con, int argc, char **argv)
+{
+	static const char *const known[] = {"--ctts", "--ntts", NULL};
+	const char *ctts = option(argc, argv, "--ctts");
+	const char *ntts = option(argc, argv, "--ntts");
+	int64_t nctts, nntts;
+	struct rows r;
+	struct buf doc;
+
+	if (!options_ok(argc, argv, known))
+		return 2;
+	nctts = number("--ctts", ctts ? ctts : "100", 10000000);
+	nntts = number("--ntts", ntts ? ntts : "10", 10000000);
+	if (nctts < 0 || nntts < 0)
+		return 2;
+	buf_init(&doc, con->mem);
+	put_open(&doc, NULL, '{');
+	put_int(&doc, "ctts", nctts);
+	put_int(&doc, "ntts", nntts);
+	put_close(&doc, '}');
+	if (db_run(con->db, SQL_SEED, &doc, con->mem, &r, 1) != RC_OK)
+		return failed(con);
+	printf("%lld CTTs, the last is %s; %lld NTTs, the last is %s\n",
+	       (long long)nctts, or_dash(&r, 0, 0), (long long)nntts,
+	       or_dash(&r, 0, 1));
+	return EXIT_SUCCESS;
+}
+
+static int run_settings(struct console *con, int argc, char **argv)
+{
+	(void)con;
+	(void)argc;
+	(void)argv;
+	conf_print_sample(stdout);
+	return EXIT_SUCCESS;
+}
+
+static int run_routes(struct console *con, int argc, char **argv)
+{
+	struct buf text;
+
+	(void)argc;
+	(void)argv;
+	buf_init(&text, con->mem);
+	route_print(&text);
+	fputs(text.s, stdout);
+	return EXIT_SUCCESS;
+}
+
+static int run_faults(struct console *con, int argc, char **argv)
+{
+	(void)con;
+	(void)argc;
+	(void)argv;
+#if ENABLE_FAULT
+	for (int i = 0; i < FAULT__MAX; i++)
+		puts(fault_name[i]);
+#endif
+	return EXIT_SUCCESS;
+}
+
+static const struct command *command_find(const char *name)
+{
+	for (int i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct console con;
+	char err[512];
+	int status;
+
+	if (argc < 2)
+		return usage(stderr);
+	if (!strcmp(argv[1], "--help"))
+		return usage(stdout);
+	if (!strcmp(argv[1], "--version")) {
+		puts(PACKAGE_STRING);
+		return EXIT_SUCCESS;
+	}
+	command = command_find(argv[1]);
+	if (!command || (!*command->usage && argc > 2))
+		return usage(stderr);
+	if (!conf_load(&con.conf, command->need, err, sizeof err)) {
+		fprintf(stderr, "cttctl: %s\n", err);
+		return EXIT_FAILURE;
+	}
+	log_setup("cttctl", LOG_ERROR);
+	con.mem = arena_open();
+	con.db = db_open(&con.conf);
+	db_patience(con.db, PATIENCE_S);
+	status = command->run(&con, argc - 2, argv + 2);
+	db_close(con.db);
+	arena_close(con.mem);
+	return status;
+}

@@ -1,0 +1,139 @@
+#include "job/outbox.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+struct job {
+	const char *id, *type;
+	const char *dedupe_key;
+	int64_t attempts, age_s; /* attempts: this one not counted */
+	struct call call;
+};
+
+/* id, type, payload, dedupe_key, attempts, age, created_at */
+static void job_read(struct job *job, const struct rows *r, size_t i,
+		     struct arena *mem)
+{
+	struct buf body;
+
+	job->id = rows_text(r, i, 0);
+	job->type = rows_text(r, i, 1);
+	job->dedupe_key = rows_text(r, i, 3);
+	job->attempts = rows_int(r, i, 4);
+	job->age_s = rows_int(r, i, 5);
+	buf_init(&body, mem);
+	put_open(&body, NULL, '{');
+	put_raw(&body, "id", job->id);
+	put_str(&body, "type", job->type);
+	put_str(&body, "dedupeKey", job->dedupe_key);
+	put_str(&body, "createdAt", rows_text(r, i, 6));
+	put_raw(&body, "payload", rows_text(r, i, 2));
+	put_close(&body, '}');
+	job->call = (struct call){
+		.partner = PARTNER_QUEUE,
+		.verb = VERB_JOB,
+		.key = job->dedupe_key,
+		.body = body.s,
+		.request_id = arena_printf(mem, "job-%s", job->id),
+	};
+}
+
+/* Lock the jobs that are due, and make them ours. */
+static enum rc jobs_take(struct app *app, struct arena *mem,
+			 struct job **jobs_r, size_t *n_r)
+{
+	const char *owner = db_owner(app->db);
+	struct rows r;
+	struct buf doc;
+	enum rc rc;
+
+	*n_r = 0;
+	if (!owner)
+		return RC_FAULT;
+	rc = db_run(app->db, SQL_JOB_PICK, NULL, mem, &r, 1);
+	if (rc != RC_OK)
+		return rc;
+	*jobs_r = arena_array(mem, r.n, sizeof **jobs_r);
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "owner", owner);
+	put_open(&doc, "id", '[');
+	for (size_t i = 0; i < r.n; i++) {
+		job_read(&(*jobs_r)[i], &r, i, mem);
+		put_raw(&doc, NULL, (*jobs_r)[i].id);
+	}
+	put_close(&doc, ']');
+	put_close(&doc, '}');
+	rc = db_run(app->db, SQL_JOB_TAKE, &doc, mem, NULL, 0);
+	if (rc == RC_OK)
+		*n_r = r.n;
+	return rc;
+}
+
+/* A refusal is the job's own fault, and soon final; a receiver that is away
+ * is not, and has until the job is old. */
+static bool is_dead(const struct conf *cf, const struct job *job)
+{
+	const struct call *c = &job->call;
+	bool away = !c->status || c->status == 408 || c->status == 425 ||
+		    c->status == 429 || c->status >= 502;
+
+	if (away)
+		return job->age_s >= cf->job_patience_s;
+	return job->attempts + 1 >= cf->job_attempts;
+}
+
+static void put_result(const struct conf *cf, struct buf *doc,
+		       const struct job *job)
+{
+	const char *state = "READY";
+	int64_t next_ms = 0;
+
+	if (job->call.verdict == RC_OK)
+		state = "DONE";
+	else if (is_dead(cf, job))
+		state = "DEAD";
+	else
+		next_ms = clock_backoff_ms((unsigned)job->attempts,
+					   cf->retry_base_ms,
+					   cf->retry_cap_ms);
+	if (*state == 'D' && job->call.verdict != RC_OK)
+		log_line(LOG_WARN, "job_dead", "job=%s type=%s key=%s "
+			 "attempts=%lld why=\"%s\"", job->id, job->type,
+			 job->dedupe_key, (long long)job->attempts + 1,
+			 job->call.why);
+	put_open(doc, NULL, '{');
+	put_raw(doc, "id", job->id);
+	put_str(doc, "state", state);
+	put_int(doc, "nextMs", next_ms);
+	put_str(doc, "why", job->call.why);
+	put_close(doc, '}');
+}
+
+enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
+{
+	struct job *jobs;
+	struct call **calls;
+	struct buf doc;
+	enum rc rc = jobs_take(app, mem, &jobs, n_r);
+
+	if (rc != RC_OK || !*n_r)
+		return rc;
+	fault(FAULT_AFTER_JOB_CLAIM);
+	calls = arena_array(mem, *n_r, sizeof *calls);
+	for (size_t i = 0; i < *n_r; i++)
+		calls[i] = &jobs[i].call;
+	partner_call(app->http, mem, calls, *n_r,
+		     (size_t)app->conf->sync_concurrency, INT64_MAX);
+	fault(FAULT_AFTER_JOB_SENT);
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "owner", db_owner(app->db));
+	put_open(&doc, "job", '[');
+	for (size_t i = 0; i < *n_r; i++)
+		put_result(app->conf, &doc, &jobs[i]);
+	put_close(&doc, ']');
+	put_close(&doc, '}');
+	return db_run(app->db, SQL_JOB_CLOSE, &doc, mem, NULL, 0);
+}

@@ -1,0 +1,106 @@
+#include "model/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const kind_name[KIND__MAX] = {
+	[OP_LINK] = "LINK",
+};
+
+const char *const op_state_name[OP_STATE__MAX] = {
+	[OP_NONE] = "",
+	[OP_RUNNING] = "RUNNING",
+	[OP_SETTLING] = "SETTLING",
+	[OP_SUCCEEDED] = "SUCCEEDED",
+	[OP_REFUSED] = "REFUSED",
+	[OP_ROLLED_BACK] = "ROLLED_BACK",
+	[OP_COMPENSATED] = "COMPENSATED",
+};
+
+enum kind kind_of(const char *name)
+{
+	int i = 0;
+
+	while (i < KIND__MAX && strcmp(kind_name[i], name))
+		i++;
+	return (enum kind)i;
+}
+
+enum op_state op_state_of(const char *name)
+{
+	int i = OP_STATE__MAX;
+
+	while (--i > OP_NONE && strcmp(op_state_name[i], name))
+		;
+	return (enum op_state)i;
+}
+
+void item_refuse(struct item *it, enum code code, const char *detail)
+{
+	it->code = code;
+	it->detail = detail;
+}
+
+void item_reset(struct item *it)
+{
+	struct item fresh = {
+		.index = it->index,
+		.ctt_ref = it->ctt_ref,
+		.ntt_ref = it->ntt_ref,
+		.remark = it->remark,
+		.actor = it->actor,
+		.request_id = it->request_id,
+		.op_id = it->op_id,
+		.block_ms = it->block_ms,
+	};
+
+	*it = fresh;
+}
+
+struct batch batch_new(struct arena *mem, size_t n)
+{
+	struct item *items = arena_array(mem, n, sizeof *items);
+	char *ids = arena_array(mem, n, ID_LEN + 1);
+	struct batch b = {
+		.mem = mem,
+		.it = arena_array(mem, n, sizeof(struct item *)),
+		.n = n,
+	};
+
+	for (size_t i = 0; i < n; i++) {
+		b.it[i] = &items[i];
+		items[i].index = i;
+		id_make(ids + i * (ID_LEN + 1));
+		items[i].op_id = ids + i * (ID_LEN + 1);
+	}
+	return b;
+}
+
+struct batch batch_part(const struct batch *b)
+{
+	struct batch part = *b;
+
+	part.it = arena_array(b->mem, b->n, sizeof *part.it);
+	part.n = 0;
+	return part;
+}
+
+void batch_add(struct batch *b, struct item *it)
+{
+	b->it[b->n++] = it;
+}
+
+static int by_ctt(const void *a, const void *b)
+{
+	const struct item *x = *(struct item *const *)a;
+	const struct item *y = *(struct item *const *)b;
+
+	if (x->ctt_ref.id != y->ctt_ref.id)
+		return x->ctt_ref.id < y->ctt_ref.id ? -1 : 1;
+	return x->index < y->index ? -1 : 1;
+}
+
+void batch_sort(struct batch *b)
+{
+	qsort(b->it, b->n, sizeof *b->it, by_ctt);
+}

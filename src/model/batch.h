@@ -1,0 +1,111 @@
+#ifndef MODEL_BATCH_H
+#define MODEL_BATCH_H
+
+#include "base/arena.h"
+#include "base/id.h"
+#include "base/rc.h"
+#include "model/code.h"
+#include "model/ticket.h"
+#include "model/trace.h"
+
+/* The kinds of operations, and the states of their journal rows: contract
+ * sections 1 and 8. OP_NONE: nothing was journalled (yet). */
+enum kind { OP_LINK, KIND__MAX };
+
+
+enum op_state {
+	OP_NONE,
+	OP_RUNNING,     /* open; nobody was told anything                */
+	OP_SETTLING,    /* open; the caller was told that it failed      */
+	OP_SUCCEEDED,
+	OP_REFUSED,     /* by a gate: nothing was saved                  */
+	OP_ROLLED_BACK, /* the partner refused                           */
+	OP_COMPENSATED, /* the partner's outcome was unknown; undone     */
+	OP_STATE__MAX
+};
+
+extern const char *const kind_name[KIND__MAX];
+extern const char *const op_state_name[OP_STATE__MAX];
+
+/* OP_NONE, KIND__MAX: there is none of that name. */
+enum kind kind_of(const char *name);
+enum op_state op_state_of(const char *name);
+static inline bool op_is_open(enum op_state s)
+{
+	return s == OP_RUNNING || s == OP_SETTLING;
+}
+
+struct call; /* partner/partner.h */
+
+/*
+ * One operation on its way through the stages. What a stage refuses it gives
+ * a code; the stages behind it pass such an item over.
+ */
+struct item {
+	size_t index; /* its place in the request */
+
+	/* what is wanted, by whom */
+	struct ref ctt_ref, ntt_ref;
+	const char *remark; /* or NULL */
+	const char *actor, *request_id;
+	const char *op_id;
+
+	/* what is there; NULL: no such ticket */
+	struct ctt *ctt;
+	struct ntt *ntt;
+	int64_t block_ms; /* the pair's unlink block ends in; 0: none */
+
+	/* what became of it */
+	enum code code;
+	const char *detail;   /* of the code; a sentence for an operator   */
+	int retry_after_s;    /* 0: nothing to say                         */
+	enum op_state was;    /* the state in which the journal has it     */
+	enum op_state state;  /* the state that it should take             */
+	bool save_failed;     /* the database refuses to finish it         */
+	const char *partner;  /* its code, once it is known                */
+	struct call *call;    /* what it is told, and what it answered     */
+	struct trace trace;
+
+	/* of an operation that is being recovered */
+	unsigned tries;
+	bool undoing; /* the partner said yes; only the inverse is missing */
+	bool undone;  /* and the partner has taken it                     */
+	const char *note; /* why it stays open */
+};
+
+/*
+ * Every request is a batch; a single one is a batch of one. The items are
+ * pointed to, so that a part of a batch is a batch.
+ */
+struct batch {
+	struct arena *mem;
+	struct item **it;
+	size_t n;
+	enum kind kind;
+	const enum step *steps; /* the order of a trace, ends in STEP__MAX  */
+	int64_t deadline; /* clock_mono_ms after which no partner is asked */
+};
+
+#define batch_each(b, var)                                                   \
+	for (struct item **at_##var = (b)->it, *var;                         \
+	     at_##var < (b)->it + (b)->n && ((var = *at_##var), true);       \
+	     at_##var++)
+
+/* n new items, each with an operation id of its own. */
+struct batch batch_new(struct arena *mem, size_t n);
+
+/* An empty part of a batch, with room for all of it. */
+struct batch batch_part(const struct batch *b);
+void batch_add(struct batch *b, struct item *it);
+
+/* By the CTTs' ids, rising; then by their places: the order of locks. */
+void batch_sort(struct batch *b);
+
+/* Refuse an item: `detail` must live as long as the batch. */
+void item_refuse(struct item *it, enum code code, const char *detail);
+
+/* Forget all that the stages found; what is wanted stays, and the block that
+ * was read before them. */
+void item_reset(struct item *it);
+
+#endif

@@ -1,0 +1,48 @@
+#ifndef MODEL_CODE_H
+#define MODEL_CODE_H
+
+/*
+ * The stable codes of problems (contract section 3), each with its HTTP
+ * status and its title. CODE_OK is none.
+ */
+#define CODES(C)                                                              \
+	C(NOT_FOUND, 404, "No such path")                                     \
+	C(METHOD_NOT_ALLOWED, 405, "Method not allowed")                      \
+	C(UNAUTHENTICATED, 401, "Not authenticated")                          \
+	C(FORBIDDEN, 403, "Not permitted")                                    \
+	C(PAYLOAD_TOO_LARGE, 413, "Body too large")                           \
+	C(UNSUPPORTED_MEDIA_TYPE, 415, "Body is not application/json")        \
+	C(MALFORMED_JSON, 400, "Body is not valid JSON")                      \
+	C(VALIDATION_FAILED, 422, "Fields are missing or wrong")              \
+	C(DEADLINE_PASSED, 503, "Waited too long in the queue")               \
+	C(CTT_NOT_FOUND, 404, "CTT not found")                                \
+	C(NTT_NOT_FOUND, 404, "NTT not found")                                \
+	C(OPERATION_NOT_FOUND, 404, "Operation not found")                    \
+	C(OPERATION_IN_PROGRESS, 409, "Another operation is under way")       \
+	C(CTT_ALREADY_LINKED, 409, "CTT is already linked")                   \
+	C(UNLINK_BLOCKED, 409, "Pair was unlinked a moment ago")              \
+	C(EXTERNAL_SYNC_FAILED, 502, "Partner did not accept the change")     \
+	C(BULK_ALL_FAILED, 422, "No item succeeded")                          \
+	C(DB_SAVE_FAILED, 500, "Database refused the change")                 \
+	C(DB_UNAVAILABLE, 503, "Database is away")                            \
+	C(NO_ANSWER, 504, "Outcome is not known yet")                         \
+	C(NOT_READY, 503, "A part is away")                                   \
+	C(INTERNAL_ERROR, 500, "Internal error")
+
+enum code {
+	CODE_OK,
+#define C(id, status, title) CODE_##id,
+	CODES(C)
+#undef C
+	CODE__MAX
+};
+
+struct code_info {
+	const char *name; /* "CTT_NOT_FOUND" */
+	int status;
+	const char *title;
+};
+
+extern const struct code_info code_info[CODE__MAX];
+
+#endif

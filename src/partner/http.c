@@ -1,0 +1,432 @@
+/*
+ * partner/http.c - all calls to partners, at once, through one curl_multi
+ *
+ * What libcurl does by itself and we must not have (each was seen):
+ * - On a kept connection that died it sends the request again. The pre-request
+ *   callback refuses the second time within one transfer; trying again is our
+ *   business, because we count it and keep to the budget.
+ * - That same callback is the point of no return. Before it nothing was sent,
+ *   whatever the error is; after it the partner may have applied the call.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "partner/partner.h"
+
+enum {
+	ATTEMPTS = 3,
+	ANSWER_MAX = 64 * 1024,
+	RETRY_BASE_MS = 100,
+	RETRY_CAP_MS = 1000,
+	IDLE_CONNECTION_S = 20, /* below what partners keep one for */
+	CONNECTION_AGE_S = 600,
+};
+
+/* A call in flight. Slots are kept from one partner_call to the next, for
+ * the sake of their handles. */
+struct slot {
+	CURL *curl;
+	struct http *http;
+	struct call *call; /* NULL: free */
+	struct arena *mem;
+
+	struct exchange x;
+	struct buf url, answer;
+	struct curl_slist *headers;
+	char error[CURL_ERROR_SIZE];
+	unsigned leg, tries; /* tries: of this leg */
+	int64_t deadline;
+	int64_t wake;     /* waiting to try again until then; 0: is on */
+	unsigned sent;    /* how often within this transfer           */
+	bool head_whole;  /* the header was read to its empty line    */
+	bool overflow;    /* the answer was longer than we read       */
+	bool doubt;       /* an attempt that may have been applied    */
+};
+
+struct http {
+	const struct conf *cf;
+	CURLM *multi;
+	struct slot *slots;
+	size_t nslots;
+};
+
+static int on_send(void *at, char *ip, char *local_ip, int port, int local_port)
+{
+	struct slot *s = at;
+
+	(void)ip;
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	return s->sent++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/* libcurl takes a header that breaks off after its first line for whole. */
+static size_t on_header(char *line, size_t size, size_t n, void *at)
+{
+	struct slot *s = at;
+
+	(void)size;
+	s->head_whole = n <= 2 && (line[0] == '\r' || line[0] == '\n');
+	return n;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *at)
+{
+	struct slot *s = at;
+
+	(void)size;
+	if (s->answer.len + n > ANSWER_MAX) {
+		s->overflow = true;
+		return 0;
+	}
+	buf_add(&s->answer, data, n);
+	return n;
+}
+
+#define SET(curl, option, value)                                             \
+	do {                                                                 \
+		if (curl_easy_setopt(curl, option, value) != CURLE_OK)       \
+			arena_exhausted();                                   \
+	} while (0)
+
+/* The options that no call changes. */
+static CURL *handle_make(struct slot *s)
+{
+	const struct conf *cf = s->http->cf;
+	CURL *curl = curl_easy_init();
+
+	if (!curl)
+		arena_exhausted();
+	SET(curl, CURLOPT_NOSIGNAL, 1L);
+	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)cf->partner_connect_timeout_ms);
+	SET(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(curl, CURLOPT_PROXY, "");
+	SET(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(curl, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
+	SET(curl, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_AGE_S);
+	SET(curl, CURLOPT_TCP_NODELAY, 1L);
+	SET(curl, CURLOPT_PREREQFUNCTION, on_send);
+	SET(curl, CURLOPT_PREREQDATA, s);
+	SET(curl, CURLOPT_HEADERFUNCTION, on_header);
+	SET(curl, CURLOPT_HEADERDATA, s);
+	SET(curl, CURLOPT_WRITEFUNCTION, on_body);
+	SET(curl, CURLOPT_WRITEDATA, s);
+	SET(curl, CURLOPT_ERRORBUFFER, s->error);
+	SET(curl, CURLOPT_PRIVATE, s);
+	return curl;
+}
+
+struct http *http_open(const struct conf *cf)
+{
+	struct http *h = calloc(1, sizeof *h);
+
+	if (!h || curl_global_init(CURL_GLOBAL_DEFAULT) ||
+	    !(h->multi = curl_multi_init()))
+		arena_exhausted();
+	h->cf = cf;
+	h->nslots = (size_t)cf->sync_concurrency;
+	h->slots = calloc(h->nslots, sizeof *h->slots);
+	if (!h->slots)
+		arena_exhausted();
+	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
+			  (long)h->nslots * PARTNER__MAX);
+	return h;
+}
+
+void http_close(struct http *h)
+{
+	if (!h)
+		return;
+	for (size_t i = 0; i < h->nslots; i++)
+		if (h->slots[i].curl)
+			curl_easy_cleanup(h->slots[i].curl);
+	curl_multi_cleanup(h->multi);
+	curl_global_cleanup();
+	free(h->slots);
+	free(h);
+}
+
+static void header(struct slot *s, const char *name, const char *value)
+{
+	struct curl_slist *more = curl_slist_append(
+		s->headers, arena_printf(s->mem, "%s: %s", name, value));
+
+	if (!more)
+		arena_exhausted();
+	s->headers = more;
+}
+
+/* Start the exchange that s->x describes. */
+static void transfer_start(struct slot *s)
+{
+	const struct conf *cf = s->http->cf;
+	const struct call *c = s->call;
+	const char *token = cf->token[c->partner];
+	int64_t left = s->deadline - clock_mono_ms();
+
+	if (!s->curl)
+		s->curl = handle_make(s);
+	s->wake = 0;
+	s->sent = 0;
+	s->head_whole = false;
+	s->overflow = false;
+	s->error[0] = '\0';
+	s->tries++;
+	s->call->attempts++;
+	buf_init(&s->answer, s->mem);
+	buf_init(&s->url, s->mem);
+	buf_str(&s->url, cf->url[c->partner]);
+	buf_add(&s->url, s->x.path.s, s->x.path.len);
+
+	curl_slist_free_all(s->headers);
+	s->headers = NULL;
+	/* a read has a key of its own, lest a partner that answers by key
+	 * gives the read's answer to the write */
+	header(s, "Idempotency-Key", s->x.reads ?
+	       arena_printf(s->mem, "%s-read-%llx", c->key,
+			    (unsigned long long)clock_wall_ms()) : c->key);
+	header(s, "X-Request-Id", c->request_id);
+	header(s, "Content-Type", s->x.content_type);
+	header(s, "Accept", "application/json");
+	header(s, "Expect", "");
+	if (*token)
+		header(s, "Authorization",
+		       arena_printf(s->mem, "Bearer %s", token));
+
+	SET(s->curl, CURLOPT_URL, s->url.s);
+	SET(s->curl, CURLOPT_HTTPHEADER, s->headers);
+	SET(s->curl, CURLOPT_TIMEOUT_MS, (long)(left > 1 ? left : 1));
+	if (s->x.reads) {
+		SET(s->curl, CURLOPT_HTTPGET, 1L);
+		SET(s->curl, CURLOPT_CUSTOMREQUEST, NULL);
+	} else {
+		SET(s->curl, CURLOPT_POST, 1L);
+		SET(s->curl, CURLOPT_CUSTOMREQUEST, s->x.method);
+		SET(s->curl, CURLOPT_POSTFIELDSIZE, (long)s->x.body.len);
+		SET(s->curl, CURLOPT_POSTFIELDS, s->x.body.s);
+	}
+	if (curl_multi_add_handle(s->http->multi, s->curl) != CURLM_OK)
+		arena_exhausted();
+}
+
+static void call_end(struct slot *s, enum rc verdict, const char *why)
+{
+	struct call *c = s->call;
+
+	c->verdict = verdict;
+	c->why = why;
+	c->ms = clock_wall_ms() - c->began;
+	log_line(verdict == RC_OK ? LOG_DEBUG : LOG_INFO, "partner_call",
+		 "partner=%s ticket=%s key=%s verdict=%s status=%ld "
+		 "attempts=%u ms=%lld%s%s", partners[c->partner]->code,
+		 c->ticket_no ? c->ticket_no : "-", c->key,
+		 verdict == RC_OK ? "yes" : verdict == RC_NO ? "no" :
+		 verdict == RC_AGAIN ? "not-sent" : "unknown", c->status,
+		 c->attempts, (long long)c->ms, why ? " why=" : "",
+		 why ? why : "");
+	curl_slist_free_all(s->headers);
+	s->headers = NULL;
+	s->call = NULL;
+}
+
+/* Make and start the next exchange, with the answer of the one before. */
+static void leg_start(struct slot *s)
+{
+	const struct partner *p = partners[s->call->partner];
+
+	s->x = (struct exchange){0};
+	buf_init(&s->x.path, s->mem);
+	buf_init(&s->x.body, s->mem);
+	s->tries = 0;
+	if (p->make(s->http->cf, s->call, s->leg, &s->answer, &s->x)) {
+		transfer_start(s);
+		return;
+	}
+	call_end(s, RC_AGAIN, arena_printf(s->mem, "%s answered a read with "
+		 "what is no ticket", p->name));
+}
+
+static void call_start(struct slot *s, struct call *c, struct arena *mem)
+{
+	s->call = c;
+	s->mem = mem;
+	s->leg = 0;
+	s->doubt = false;
+	s->deadline = clock_mono_ms() + s->http->cf->partner_timeout_ms;
+	buf_init(&s->answer, mem);
+	c->status = 0;
+	c->attempts = 0;
+	c->began = clock_wall_ms();
+	leg_start(s);
+}
+
+/* The first words of an answer, for the operator who reads the refusal. */
+static const char *excerpt(struct slot *s)
+{
+	enum { MOST = 120 };
+	char *text;
+	size_t n = s->answer.len < MOST ? s->answer.len : MOST;
+
+	if (!n)
+		return "";
+	while (n && n < s->answer.len && (s->answer.s[n] & 0xc0) == 0x80)
+		n--; /* not in the middle of a character */
+	text = arena_strndup(s->mem, s->answer.s, n);
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == '"' || *p == 0x7f)
+			*p = '\'';
+	return text;
+}
+
+/* An answer that means nothing for good, or none: again, if there is time. */
+static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
+{
+	const struct call *c = s->call;
+	int64_t now = clock_mono_ms();
+	int64_t backoff = clock_backoff_ms(s->tries - 1, RETRY_BASE_MS,
+					   RETRY_CAP_MS);
+
+	if (wait_ms < backoff)
+		wait_ms = backoff;
+	if (s->sent && !s->x.reads)
+		s->doubt = true;
+	/* what could not be connected to will not be in a moment either */
+	if (s->sent && s->tries < ATTEMPTS && now + wait_ms < s->deadline) {
+		log_line(LOG_INFO, "partner_retry", "partner=%s ticket=%s "
+			 "key=%s status=%ld wait_ms=%lld why=%s",
+			 partners[c->partner]->code, c->ticket_no ?
+			 c->ticket_no : "-", c->key, c->status,
+			 (long long)wait_ms, why);
+		s->wake = now + wait_ms;
+		return;
+	}
+	call_end(s, s->doubt ? RC_DOUBT : RC_AGAIN, why);
+}
+
+static bool is_definite_refusal(long status)
+{
+	return status >= 400 && status < 500 && status != 408 &&
+	       status != 425 && status != 429;
+}
+
+/* A transfer ended: judge it, by the rules of contract section 9. */
+static void transfer_done(struct slot *s, CURLcode result)
+{
+	struct call *c = s->call;
+	const struct partner *p = partners[c->partner];
+	curl_off_t retry_after = 0;
+	const char *what = s->x.reads ? "a read" : "the call";
+	long status = 0;
+
+	curl_multi_remove_handle(s->http->multi, s->curl);
+	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (result == CURLE_WRITE_ERROR && s->overflow && !s->x.reads)
+		result = CURLE_OK; /* what it says is not read, only whether */
+	if (result != CURLE_OK || !s->head_whole) {
+		const char *text = *s->error ? s->error : result != CURLE_OK ?
+			curl_easy_strerror(result) : "its answer broke off";
+
+		attempt_failed(s, arena_printf(s->mem, s->sent ?
+			       "%s did not answer %s (%s)" :
+			       "%s could not be reached for %s (%s)", p->name,
+			       what, text), 0);
+		return;
+	}
+	c->status = status;
+	if (status >= 200 && status < 300) {
+		if (++s->leg < (p->legs ? p->legs(c) : 1))
+			leg_start(s);
+		else
+			call_end(s, RC_OK, NULL);
+		return;
+	}
+	if (is_definite_refusal(status)) {
+		call_end(s, RC_NO, arena_printf(s->mem, "%s answered %s with "
+			 "HTTP %ld: %s", p->name, what, status, excerpt(s)));
+		return;
+	}
+	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &retry_after);
+	attempt_failed(s, arena_printf(s->mem, "%s answered %s with HTTP %ld",
+		       p->name, what, status), (int64_t)retry_after * 1000);
+}
+
+static struct slot *slot_free(struct http *h, size_t width)
+{
+	for (size_t i = 0; i < h->nslots && i < width; i++)
+		if (!h->slots[i].call)
+			return &h->slots[i];
+	return NULL;
+}
+
+/* Start what has waited long enough; how long until the next may start. */
+static int wake_sleepers(struct http *h, int64_t now)
+{
+	int64_t least = 1000;
+
+	for (size_t i = 0; i < h->nslots; i++) {
+		struct slot *s = &h->slots[i];
+
+		if (!s->call || !s->wake)
+			continue;
+		if (s->wake <= now)
+			transfer_start(s);
+		else if (s->wake - now < least)
+			least = s->wake - now;
+	}
+	return (int)least;
+}
+
+static void reap(struct http *h)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(h->multi, &left))) {
+		char *slot;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &slot);
+		transfer_done((struct slot *)(void *)slot, m->data.result);
+	}
+}
+
+static bool any_busy(const struct http *h)
+{
+	for (size_t i = 0; i < h->nslots; i++)
+		if (h->slots[i].call)
+			return true;
+	return false;
+}
+
+void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
+		  size_t n, size_t width, int64_t deadline)
+{
+	size_t next = 0;
+
+	while (next < n || any_busy(h)) {
+		int64_t now = clock_mono_ms();
+		int wait = wake_sleepers(h, now), running;
+		struct slot *s = NULL;
+
+		for (; next < n && now >= deadline; next++) {
+			calls[next]->verdict = RC_AGAIN;
+			calls[next]->why = "the request's time was over "
+					   "before the partner was asked";
+		}
+		while (next < n && (s = slot_free(h, width)))
+			call_start(s, calls[next++], mem);
+		if (curl_multi_perform(h->multi, &running) != CURLM_OK)
+			arena_exhausted();
+		reap(h);
+		if (any_busy(h) && (next == n || !slot_free(h, width)))
+			curl_multi_poll(h->multi, NULL, 0, wait, NULL);
+	}
+}

@@ -1,0 +1,331 @@
+/*
+ * store/db.c - the connection to MariaDB
+ *
+ * A statement of sql.h is prepared when a connection first runs it. Most of
+ * them are whole transactions (BEGIN NOT ATOMIC ... END), so that one takes
+ * one round trip, and all take one parameter: a JSON text with everything
+ * that the batch needs.
+ */
+#include "store/db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <errmsg.h>
+#include <mysql.h>
+#include <mysqld_error.h>
+
+#include "base/id.h"
+#include "base/log.h"
+
+enum {
+	CONNECT_TIMEOUT_S = 1,
+	LOCK_WAIT_S = 3, /* strictly below the next */
+	IO_TIMEOUT_S = 6,
+	IDLE_S = 300, /* a session that a lost host left is gone after this */
+};
+
+struct db {
+	const struct conf *cf;
+	MYSQL *my; /* NULL: not connected */
+	MYSQL_STMT *stmt[SQL__MAX];
+	unsigned io_timeout_s;
+	char owner[ID_LEN + 1];
+	char error[256];
+};
+
+struct db *db_open(const struct conf *cf)
+{
+	struct db *db = calloc(1, sizeof *db);
+
+	if (!db)
+		arena_exhausted();
+	db->cf = cf;
+	db->io_timeout_s = IO_TIMEOUT_S;
+	return db;
+}
+
+void db_patience(struct db *db, unsigned seconds)
+{
+	db->io_timeout_s = seconds;
+}
+
+void db_drop(struct db *db)
+{
+	for (int i = 0; i < SQL__MAX; i++) {
+		if (db->stmt[i])
+			mysql_stmt_close(db->stmt[i]);
+		db->stmt[i] = NULL;
+	}
+	if (db->my)
+		mysql_close(db->my);
+	db->my = NULL;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	db_drop(db);
+	free(db);
+}
+
+const char *db_error(const struct db *db)
+{
+	return db->error;
+}
+
+static enum rc kind_of_error(unsigned code)
+{
+	switch (code) {
+	case ER_LOCK_DEADLOCK:
+	case ER_LOCK_WAIT_TIMEOUT:
+	case ER_CHECKREAD:
+	case ER_QUERY_INTERRUPTED:
+		return RC_AGAIN;
+	case CR_SERVER_GONE_ERROR:
+	case CR_SERVER_LOST:
+	case CR_SERVER_LOST_EXTENDED:
+	case CR_CONNECTION_ERROR:
+	case CR_CONN_HOST_ERROR:
+	case CR_COMMANDS_OUT_OF_SYNC:
+	case CR_MALFORMED_PACKET:
+	case ER_SERVER_SHUTDOWN:
+	case ER_CONNECTION_KILLED:
+	case ER_NORMAL_SHUTDOWN:
+	case ER_NEW_ABORTING_CONNECTION:
+	case ER_NET_READ_ERROR:
+	case ER_NET_READ_INTERRUPTED:
+	case ER_NET_ERROR_ON_WRITE:
+	case ER_NET_WRITE_INTERRUPTED:
+	case CR_OUT_OF_MEMORY:
+		return RC_DOUBT;
+	default:
+		return RC_NO;
+	}
+}
+
+/* Keep what went wrong, and leave no transaction behind. */
+static enum rc failed(struct db *db, unsigned code, const char *text,
+		      const char *what)
+{
+	enum rc rc = kind_of_error(code);
+
+	snprintf(db->error, sizeof db->error, "%s: %u %s", what, code, text);
+	log_line(rc == RC_AGAIN ? LOG_INFO : LOG_WARN, "db_error", "kind=%s "
+		 "error=\"%s\"", rc == RC_AGAIN ? "again" : rc == RC_DOUBT ?
+		 "lost" : "refused", db->error);
+	if (rc == RC_DOUBT || !db->my || mysql_rollback(db->my))
+		db_drop(db);
+	return rc;
+}
+
+static enum rc connect_now(struct db *db)
+{
+	const struct conf *cf = db->cf;
+	const unsigned connect_s = CONNECT_TIMEOUT_S;
+	const my_bool off = 0;
+	char init[512];
+	MYSQL *my = mysql_init(NULL);
+
+	if (!my)
+		arena_exhausted();
+	id_make(db->owner);
+	snprintf(init, sizeof init, "SET SESSION tx_isolation='READ-COMMITTED',"
+		 "time_zone='+00:00',innodb_lock_wait_timeout=%d,"
+		 "wait_timeout=%d,sql_mode='STRICT_ALL_TABLES,"
+		 "NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"
+		 "@held=GET_LOCK('cttd:%s',0)", LOCK_WAIT_S, IDLE_S, db->owner);
+	mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+	mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &db->io_timeout_s);
+	mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &db->io_timeout_s);
+	mysql_options(my, MYSQL_OPT_RECONNECT, &off);
+	mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	mysql_options(my, MYSQL_INIT_COMMAND, init);
+	if (!mysql_real_connect(my, *cf->db_socket ? NULL : cf->db_host,
+				cf->db_user, cf->db_password, cf->db_name,
+				(unsigned)cf->db_port,
+				*cf->db_socket ? cf->db_socket : NULL,
+				CLIENT_FOUND_ROWS | CLIENT_MULTI_RESULTS)) {
+		snprintf(db->error, sizeof db->error, "connect: %u %s",
+			 mysql_errno(my), mysql_error(my));
+		log_line(LOG_WARN, "db_away", "error=\"%s\"", db->error);
+		mysql_close(my);
+		return RC_FAULT;
+	}
+	db->my = my;
+	return RC_OK;
+}
+
+const char *db_owner(struct db *db)
+{
+	if (!db->my && connect_now(db) != RC_OK)
+		return NULL;
+	return db->owner;
+}
+
+static enum rc prepare(struct db *db, enum sql sql)
+{
+	const char *text = sql_text[sql].text;
+	MYSQL_STMT *st;
+	enum rc rc;
+
+	if (db->stmt[sql])
+		return RC_OK;
+	st = mysql_stmt_init(db->my);
+	if (!st)
+		arena_exhausted();
+	if (mysql_stmt_prepare(st, text, strlen(text))) {
+		rc = failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
+			    sql_text[sql].name);
+		mysql_stmt_close(st);
+		return rc;
+	}
+	db->stmt[sql] = st;
+	return RC_OK;
+}
+
+enum rc db_prepare_all(struct db *db)
+{
+	enum rc rc = db->my ? RC_OK : connect_now(db);
+
+	for (int i = 0; rc == RC_OK && i < SQL__MAX; i++)
+		rc = prepare(db, (enum sql)i);
+	return rc;
+}
+
+/* Read the result set that the statement stands at. */
+static int fetch(MYSQL_STMT *st, struct arena *mem, struct rows *r)
+{
+	enum { ROOM = 128 };
+	unsigned cols = mysql_stmt_field_count(st);
+	MYSQL_BIND *bind = arena_array(mem, cols, sizeof *bind);
+	unsigned long *len = arena_array(mem, cols, sizeof *len);
+	my_bool *null = arena_array(mem, cols, sizeof *null);
+	char *room = arena_array(mem, cols, ROOM);
+	size_t cap = 0;
+	int rc;
+
+	*r = (struct rows){.cols = cols};
+	for (unsigned c = 0; c < cols; c++) {
+		bind[c].buffer_type = MYSQL_TYPE_STRING;
+		bind[c].buffer = room + c * ROOM;
+		bind[c].buffer_length = ROOM;
+		bind[c].length = &len[c];
+		bind[c].is_null = &null[c];
+	}
+	if (mysql_stmt_bind_result(st, bind))
+		return 1;
+	while ((rc = mysql_stmt_fetch(st)) == 0 || rc == MYSQL_DATA_TRUNCATED) {
+		const char **row;
+
+		if (r->n == cap) {
+			const char **more;
+
+			cap = cap ? cap * 2 : 4;
+			more = arena_array(mem, cap * cols, sizeof *more);
+			if (r->n)
+				memcpy(more, r->cell,
+				       r->n * cols * sizeof *more);
+			r->cell = more;
+		}
+		row = r->cell + r->n++ * cols;
+		for (unsigned c = 0; c < cols; c++) {
+			char *text;
+
+			if (null[c]) {
+				row[c] = NULL;
+				continue;
+			}
+			text = arena_alloc(mem, len[c] + 1);
+			if (len[c] <= ROOM) {
+				memcpy(text, bind[c].buffer, len[c]);
+			} else {
+				MYSQL_BIND whole = {
+					.buffer_type = MYSQL_TYPE_STRING,
+					.buffer = text,
+					.buffer_length = len[c],
+				};
+				if (mysql_stmt_fetch_column(st, &whole, c, 0))
+					return 1;
+			}
+			row[c] = text;
+		}
+	}
+	return rc != MYSQL_NO_DATA;
+}
+
+enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
+	       struct arena *mem, struct rows *sets, size_t most)
+{
+	unsigned long len = param ? param->len : 0;
+	MYSQL_BIND bind = {
+		.buffer_type = MYSQL_TYPE_STRING,
+		.buffer = param ? param->s : NULL,
+		.buffer_length = len,
+		.length = &len,
+	};
+	MYSQL_STMT *st;
+	size_t set = 0;
+	enum rc rc;
+	int more;
+
+	for (size_t i = 0; i < most; i++)
+		sets[i] = (struct rows){0};
+	db->error[0] = '\0';
+	if (!db->my && connect_now(db) != RC_OK)
+		return RC_FAULT;
+	rc = prepare(db, sql);
+	if (rc != RC_OK)
+		return rc;
+	st = db->stmt[sql];
+	if ((param && mysql_stmt_bind_param(st, &bind)) ||
+	    mysql_stmt_execute(st))
+		goto broken;
+	do {
+		struct rows unwanted;
+
+		if (mysql_stmt_field_count(st) &&
+		    fetch(st, mem, set < most ? &sets[set++] : &unwanted))
+			goto broken;
+		more = mysql_stmt_next_result(st);
+	} while (!more);
+	if (more > 0)
+		goto broken;
+	return RC_OK;
+broken:
+	return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
+		      sql_text[sql].name);
+}
+
+enum rc db_text(struct db *db, const char *text)
+{
+	if (!db->my && connect_now(db) != RC_OK)
+		return RC_FAULT;
+	if (mysql_query(db->my, text))
+		return failed(db, mysql_errno(db->my), mysql_error(db->my),
+			      "text");
+	mysql_free_result(mysql_store_result(db->my));
+	return RC_OK;
+}
+
+const char *rows_text(const struct rows *r, size_t row, unsigned col)
+{
+	return r->cell[row * r->cols + col];
+}
+
+uint64_t rows_id(const struct rows *r, size_t row, unsigned col)
+{
+	const char *text = rows_text(r, row, col);
+
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+int64_t rows_int(const struct rows *r, size_t row, unsigned col)
+{
+	const char *text = rows_text(r, row, col);
+
+	return text ? strtoll(text, NULL, 10) : 0;
+}

@@ -1,0 +1,66 @@
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/conf.h"
+#include "base/rc.h"
+#include "store/sql.h"
+
+/*
+ * One connection to MariaDB, made when it is first needed and again after it
+ * was lost. Each connection has a name of its own, under which it holds a
+ * lock of the server: journal rows carry that name as their owner, and an
+ * owner whose lock is free is gone, with whatever it had in hand.
+ */
+struct db;
+
+struct db *db_open(const struct conf *cf);
+void db_close(struct db *db);
+
+/* How long one statement may take on connections that are made from now on:
+ * 6 s by default, too short for what the console does to whole tables. */
+void db_patience(struct db *db, unsigned seconds);
+
+/* One result set. A cell is text, or NULL. */
+struct rows {
+	size_t n;
+	unsigned cols;
+	const char **cell;
+};
+
+const char *rows_text(const struct rows *r, size_t row, unsigned col);
+uint64_t rows_id(const struct rows *r, size_t row, unsigned col); /* or 0 */
+int64_t rows_int(const struct rows *r, size_t row, unsigned col); /* or 0 */
+
+/*
+ * Run one statement of sql.h: one round trip, with `param` (a JSON text; NULL
+ * where the statement takes none) as its parameter. The result sets go into
+ * sets[0..most), memory from `mem`; sets that it did not make are empty.
+ *
+ * RC_OK     done
+ * RC_NO     the server refused; whatever was begun is rolled back
+ * RC_AGAIN  deadlock or lock wait; rolled back, run the transaction afresh
+ * RC_DOUBT  the connection broke on the way: a COMMIT in it may have happened
+ * RC_FAULT  no connection: nothing was sent
+ * db_error() says more. After RC_DOUBT the next call connects anew.
+ */
+enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
+	       struct arena *mem, struct rows *sets, size_t most);
+
+/* Run plain text that takes no parameter (DDL); the kinds are the same. */
+enum rc db_text(struct db *db, const char *text);
+
+/* The name of this connection, connecting if need be; NULL if that fails. */
+const char *db_owner(struct db *db);
+
+/* Give the connection up, and with it all that it owns. */
+void db_drop(struct db *db);
+
+/* What the last failure was, for the log; never NULL. */
+const char *db_error(const struct db *db);
+
+/* Prepare every statement; RC_NO on the first that the server refuses. */
+enum rc db_prepare_all(struct db *db);
+
+#endif

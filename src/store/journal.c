@@ -1,0 +1,561 @@
+/*
+ * store/journal.c - rows to structs and back, a whole batch at a time
+ */
+#include "store/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "partner/partner.h"
+
+static void add_ids(struct buf *doc, const char *key, const struct batch *b,
+		    const char *(*text)(const struct item *))
+{
+	put_open(doc, key, '[');
+	batch_each (b, it) {
+		const char *no = text(it);
+
+		if (no)
+			put_str(doc, NULL, no);
+	}
+	put_close(doc, ']');
+}
+
+static const char *ctt_no_to_find(const struct item *it)
+{
+	return it->ctt_ref.id ? NULL : it->ctt_ref.no;
+}
+
+static const char *ntt_no_to_find(const struct item *it)
+{
+	return it->ntt_ref.id ? NULL : it->ntt_ref.no;
+}
+
+/* The id that `rows` (id, number) have for a number. MariaDB compares numbers
+ * by its collation, so the text that was asked for comes back with the id. */
+static uint64_t id_of(const struct rows *rows, const char *no)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		if (!strcmp(rows_text(rows, i, 1), no))
+			return rows_id(rows, i, 0);
+	return 0;
+}
+
+enum rc store_ids(struct db *db, struct batch *b)
+{
+	struct rows found[2];
+	struct buf doc;
+	bool any = false;
+	enum rc rc;
+
+	batch_each (b, it)
+		any = any || ctt_no_to_find(it) || ntt_no_to_find(it);
+	if (!any)
+		return RC_OK;
+	buf_init(&doc, b->mem);
+	put_open(&doc, NULL, '{');
+	add_ids(&doc, "ctt", b, ctt_no_to_find);
+	add_ids(&doc, "ntt", b, ntt_no_to_find);
+	put_close(&doc, '}');
+	rc = db_run(db, SQL_TICKET_IDS, &doc, b->mem, found, 2);
+	if (rc != RC_OK)
+		return rc;
+	batch_each (b, it) {
+		if (ctt_no_to_find(it))
+			it->ctt_ref.id = id_of(&found[0], it->ctt_ref.no);
+		if (ntt_no_to_find(it))
+			it->ntt_ref.id = id_of(&found[1], it->ntt_ref.no);
+	}
+	return RC_OK;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The distinct ones of n ids, rising, less 0; as a JSON array. */
+static void add_distinct(struct buf *doc, const char *key, uint64_t *ids,
+			 size_t n)
+{
+	qsort(ids, n, sizeof *ids, by_id);
+	put_open(doc, key, '[');
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] && (!i || ids[i] != ids[i - 1]))
+			put_int(doc, NULL, (int64_t)ids[i]);
+	put_close(doc, ']');
+}
+
+static struct ctt *read_ctts(const struct rows *r, struct arena *mem)
+{
+	struct ctt *c = arena_array(mem, r->n, sizeof *c);
+
+	for (size_t i = 0; i < r->n; i++) {
+		c[i].id = rows_id(r, i, 0);
+		c[i].ticket_no = rows_text(r, i, 1);
+		c[i].status = rows_text(r, i, 2);
+		c[i].source = rows_text(r, i, 3);
+		c[i].ntt_id = rows_id(r, i, 4);
+		c[i].ntt_ticket_no = rows_text(r, i, 5);
+	}
+	return c;
+}
+
+static struct ntt *read_ntts(const struct rows *r, struct arena *mem)
+{
+	struct ntt *t = arena_array(mem, r->n, sizeof *t);
+
+	for (size_t i = 0; i < r->n; i++) {
+		t[i].id = rows_id(r, i, 0);
+		t[i].ticket_no = rows_text(r, i, 1);
+		t[i].ctt_count = rows_int(r, i, 2);
+	}
+	return t;
+}
+
+/* The tables of what was read are in the order of ids, so that a ticket is
+ * found by halving. */
+static int by_ctt_id(const void *key, const void *ctt)
+{
+	return by_id(key, &((const struct ctt *)ctt)->id);
+}
+
+static int by_ntt_id(const void *key, const void *ntt)
+{
+	return by_id(key, &((const struct ntt *)ntt)->id);
+}
+
+static struct ctt *find_ctt(uint64_t id, struct ctt *c, size_t n)
+{
+	return n ? bsearch(&id, c, n, sizeof *c, by_ctt_id) : NULL;
+}
+
+static struct ntt *find_ntt(uint64_t id, struct ntt *t, size_t n)
+{
+	return n ? bsearch(&id, t, n, sizeof *t, by_ntt_id) : NULL;
+}
+
+/* (ntt_id, id, order_no, status), ids falling: lists with ids rising */
+static void read_work_orders(const struct rows *r, struct ntt *t, size_t n,
+			     struct arena *mem)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct ntt *ntt = find_ntt(rows_id(r, i, 0), t, n);
+		struct work_order *w;
+
+		if (!ntt)
+			continue;
+		w = arena_alloc(mem, sizeof *w);
+		w->id = rows_id(r, i, 1);
+		w->order_no = rows_text(r, i, 2);
+		w->status = rows_text(r, i, 3);
+		w->next = ntt->work_orders;
+		ntt->work_orders = w;
+	}
+}
+
+static void read_open(const struct rows *r, struct ctt *ctts, size_t n,
+		      struct arena *mem)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct ctt *ctt = find_ctt(rows_id(r, i, 0), ctts, n);
+		struct open_op *o;
+
+		if (!ctt)
+			continue;
+		o = arena_alloc(mem, sizeof *o);
+		o->id = rows_text(r, i, 1);
+		o->kind = rows_text(r, i, 2);
+		o->state = rows_text(r, i, 3);
+		o->orphan = rows_int(r, i, 4) == 1;
+		o->next_in_ms = rows_int(r, i, 5);
+		ctt->open = o;
+	}
+}
+
+static void read_blocks(const struct rows *r, struct batch *b)
+{
+	for (size_t i = 0; i < r->n; i++)
+		batch_each (b, it)
+			if (it->ctt_ref.id == rows_id(r, i, 0) &&
+			    it->ntt_ref.id == rows_id(r, i, 1) &&
+			    it->block_ms < rows_int(r, i, 2))
+				it->block_ms = rows_int(r, i, 2);
+}
+
+enum rc store_load(struct db *db, struct batch *b, int64_t block_ttl_s)
+{
+	uint64_t *ctt_ids = arena_array(b->mem, b->n, sizeof *ctt_ids);
+	uint64_t *ntt_ids = arena_array(b->mem, b->n, sizeof *ntt_ids);
+	struct rows r[5];
+	struct buf doc;
+	struct ctt *ctts;
+	struct ntt *ntts;
+	enum rc rc;
+	size_t n = 0;
+
+	buf_init(&doc, b->mem);
+	put_open(&doc, NULL, '{');
+	put_open(&doc, "pair", '[');
+	batch_each (b, it) {
+		ctt_ids[n] = it->ctt_ref.id;
+		ntt_ids[n++] = it->ntt_ref.id;
+		if (block_ttl_s)
+			buf_printf(&doc, "%s[%llu,%llu]", n > 1 ? "," : "",
+				   (unsigned long long)it->ctt_ref.id,
+				   (unsigned long long)it->ntt_ref.id);
+	}
+	put_close(&doc, ']');
+	add_distinct(&doc, "ctt", ctt_ids, n);
+	add_distinct(&doc, "ntt", ntt_ids, n);
+	put_int(&doc, "ttl", block_ttl_s);
+	put_close(&doc, '}');
+
+	rc = db_run(db, SQL_LOAD, &doc, b->mem, r, 5);
+	if (rc != RC_OK)
+		return rc;
+	ctts = read_ctts(&r[0], b->mem);
+	read_open(&r[1], ctts, r[0].n, b->mem);
+	ntts = read_ntts(&r[2], b->mem);
+	read_work_orders(&r[3], ntts, r[2].n, b->mem);
+	batch_each (b, it) {
+		it->ctt = find_ctt(it->ctt_ref.id, ctts, r[0].n);
+		it->ntt = find_ntt(it->ntt_ref.id, ntts, r[2].n);
+	}
+	read_blocks(&r[4], b);
+	return RC_OK;
+}
+
+void store_cancel(struct db *db)
+{
+	db_text(db, "ROLLBACK"); /* a failure drops the connection: the same */
+}
+
+void change_init(struct change *ch, const struct batch *b)
+{
+	*ch = (struct change){.mem = b->mem, .most = b->n};
+	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
+	buf_init(&ch->op, b->mem);
+	buf_init(&ch->ctt, b->mem);
+	buf_init(&ch->job, b->mem);
+	buf_init(&ch->audit, b->mem);
+}
+
+void change_op_new(struct change *ch, const struct batch *b,
+		   const struct item *it, const char *owner)
+{
+	struct buf *doc = &ch->op;
+
+	ch->nops++;
+	put_open(doc, NULL, '{');
+	put_str(doc, "id", it->op_id);
+	put_str(doc, "kind", kind_name[b->kind]);
+	put_str(doc, "state", op_state_name[it->state]);
+	put_id(doc, "cttId", it->ctt ? it->ctt->id : 0);
+	put_id(doc, "nttId", it->ntt ? it->ntt->id : 0);
+	put_str(doc, "partner", it->partner);
+	put_str(doc, "actor", it->actor);
+	put_str(doc, "requestId", it->request_id);
+	put_str(doc, "remark", it->remark);
+	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
+	trace_write(&it->trace, b->steps, doc, "steps");
+	put_str(doc, "owner", op_is_open(it->state) ? owner : NULL);
+	put_close(doc, '}');
+}
+
+void change_op(struct change *ch, const struct batch *b,
+	       const struct item *it, int64_t next_ms)
+{
+	struct buf *doc = &ch->op;
+
+	ch->nops++;
+	put_open(doc, NULL, '{');
+	put_str(doc, "id", it->op_id);
+	put_str(doc, "was", op_state_name[it->was]);
+	put_str(doc, "state", op_state_name[it->state]);
+	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
+	trace_write(&it->trace, b->steps, doc, "steps");
+	put_int(doc, "tries", it->tries);
+	put_int(doc, "nextMs", next_ms);
+	put_str(doc, "why", it->note);
+	put_close(doc, '}');
+}
+
+void change_link(struct change *ch, const struct ctt *ctt,
+		 const struct ntt *ntt)
+{
+	put_open(&ch->ctt, NULL, '{');
+	put_id(&ch->ctt, "id", ctt->id);
+	put_id(&ch->ctt, "nttId", ntt ? ntt->id : 0);
+	put_str(&ch->ctt, "nttTicketNo", ntt ? ntt->ticket_no : NULL);
+	put_close(&ch->ctt, '}');
+}
+
+void change_count(struct change *ch, const struct ntt *ntt, int by)
+{
+	for (size_t i = 0; i < ch->ncounts; i++) {
+		if (ch->counts[i].ntt_id == ntt->id) {
+			ch->counts[i].by += by;
+			return;
+		}
+	}
+	ch->counts[ch->ncounts++] = (struct count){ntt->id, by};
+}
+
+void change_job(struct change *ch, const struct item *it, const char *type,
+		const struct buf *payload)
+{
+	put_open(&ch->job, NULL, '{');
+	put_str(&ch->job, "type", type);
+	put_str(&ch->job, "dedupeKey",
+		 arena_printf(ch->mem, "%s:%s", it->op_id, type));
+	put_raw(&ch->job, "payload", payload->s);
+	put_close(&ch->job, '}');
+}
+
+static void audit_row(struct change *ch, const struct item *it,
+		      const char *type, uint64_t id, enum kind kind,
+		      const char *outcome)
+{
+	struct buf *doc = &ch->audit;
+
+	put_open(doc, NULL, '{');
+	put_str(doc, "type", type);
+	put_id(doc, "id", id);
+	put_str(doc, "action", kind_name[kind]);
+	put_str(doc, "outcome", outcome);
+	put_str(doc, "actor", it->actor);
+	put_str(doc, "requestId", it->request_id);
+	put_str(doc, "operationId", it->op_id);
+	put_open(doc, "detail", '{');
+	put_str(doc, "cttTicketNo", it->ctt->ticket_no);
+	put_str(doc, "nttTicketNo", it->ntt->ticket_no);
+	put_str(doc, "partner", it->partner);
+	put_str(doc, "remark", it->remark);
+	put_close(doc, '}');
+	put_close(doc, '}');
+}
+
+void change_audit(struct change *ch, const struct item *it, enum kind kind,
+		  const char *outcome)
+{
+	audit_row(ch, it, "CTT", it->ctt->id, kind, outcome);
+	audit_row(ch, it, "NTT", it->ntt->id, kind, outcome);
+}
+
+static int by_count_id(const void *a, const void *b)
+{
+	return by_id(&((const struct count *)a)->ntt_id,
+		     &((const struct count *)b)->ntt_id);
+}
+
+static void add_array(struct buf *doc, const char *key, const struct buf *rows)
+{
+	put_open(doc, key, '[');
+	if (rows->len)
+		buf_add(doc, rows->s, rows->len);
+	put_close(doc, ']');
+}
+
+static struct buf change_doc(struct change *ch)
+{
+	struct buf doc;
+
+	buf_init(&doc, ch->mem);
+	put_open(&doc, NULL, '{');
+	add_array(&doc, "op", &ch->op);
+	add_array(&doc, "ctt", &ch->ctt);
+	add_array(&doc, "job", &ch->job);
+	add_array(&doc, "audit", &ch->audit);
+	qsort(ch->counts, ch->ncounts, sizeof *ch->counts, by_count_id);
+	put_open(&doc, "ntt", '[');
+	for (size_t i = 0; i < ch->ncounts; i++) {
+		put_open(&doc, NULL, '{');
+		put_id(&doc, "id", ch->counts[i].ntt_id);
+		put_int(&doc, "by", ch->counts[i].by);
+		put_close(&doc, '}');
+	}
+	put_close(&doc, ']');
+	put_close(&doc, '}');
+	return doc;
+}
+
+enum rc store_save(struct db *db, enum sql sql, struct change *ch)
+{
+	struct buf doc = change_doc(ch);
+
+	return db_run(db, sql, &doc, ch->mem, NULL, 0);
+}
+
+enum rc store_close(struct db *db, enum sql sql, struct change *ch,
+		    const struct batch *b, bool *won_r)
+{
+	struct buf doc = change_doc(ch);
+	struct rows r[2];
+	enum rc rc = db_run(db, sql, &doc, ch->mem, r, 2);
+
+	*won_r = rc == RC_OK && r[0].n && rows_int(&r[0], 0, 0) == 1;
+	for (size_t i = 0; rc == RC_OK && i < r[1].n; i++)
+		batch_each (b, it)
+			if (it->ntt && it->ntt->id == rows_id(&r[1], i, 0))
+				it->ntt->ctt_count = rows_int(&r[1], i, 1);
+	return rc;
+}
+
+/* {"op":[{"id"}...]} with more members to come. */
+static void open_op_ids(struct buf *doc, const char *const *ids, size_t n)
+{
+	put_open(doc, NULL, '{');
+	put_open(doc, "op", '[');
+	for (size_t i = 0; i < n; i++) {
+		put_open(doc, NULL, '{');
+		put_str(doc, "id", ids[i]);
+		put_close(doc, '}');
+	}
+	put_close(doc, ']');
+}
+
+static void batch_op_ids(struct buf *doc, const struct batch *b)
+{
+	const char **ids = arena_array(b->mem, b->n, sizeof *ids);
+	size_t n = 0;
+
+	batch_each (b, it)
+		ids[n++] = it->op_id;
+	buf_init(doc, b->mem);
+	open_op_ids(doc, ids, n);
+}
+
+static enum code code_of(const char *name)
+{
+	int i = CODE__MAX;
+
+	while (--i > CODE_OK && (!name || strcmp(code_info[i].name, name)))
+		;
+	return (enum code)i;
+}
+
+enum rc store_peek(struct db *db, struct batch *b)
+{
+	struct rows r;
+	struct buf doc;
+	enum rc rc;
+
+	batch_op_ids(&doc, b);
+	put_close(&doc, '}');
+	rc = db_run(db, SQL_OP_PEEK, &doc, b->mem, &r, 1);
+	if (rc != RC_OK)
+		return rc;
+	batch_each (b, it) {
+		it->was = OP_NONE;
+		for (size_t i = 0; i < r.n; i++) {
+			if (strcmp(rows_text(&r, i, 0), it->op_id))
+				continue;
+			it->was = op_state_of(rows_text(&r, i, 1));
+			if (op_is_open(it->was))
+				break;
+			trace_read(&it->trace, rows_text(&r, i, 2), b->mem);
+			it->code = code_of(rows_text(&r, i, 3));
+			break;
+		}
+	}
+	return RC_OK;
+}
+
+enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
+		  size_t *n_r)
+{
+	struct rows r;
+	enum rc rc = db_run(db, SQL_OP_DUE, NULL, mem, &r, 1);
+
+	*ids_r = r.cell; /* one column */
+	*n_r = r.n;
+	return rc;
+}
+
+/* id, kind, state, ctt_id, ntt_id, actor, request_id, remark, steps, undoing,
+ * tries, error_code */
+static void read_claimed(const struct rows *r, size_t i, struct item *it,
+			 struct arena *mem)
+{
+	it->op_id = rows_text(r, i, 0);
+	it->index = i;
+	it->was = op_state_of(rows_text(r, i, 2));
+	it->ctt_ref.id = rows_id(r, i, 3);
+	it->ntt_ref.id = rows_id(r, i, 4);
+	it->actor = rows_text(r, i, 5);
+	it->request_id = rows_text(r, i, 6);
+	it->remark = rows_text(r, i, 7);
+	trace_read(&it->trace, rows_text(r, i, 8), mem);
+	it->undoing = rows_int(r, i, 9);
+	it->tries = (unsigned)rows_int(r, i, 10);
+	it->code = code_of(rows_text(r, i, 11));
+}
+
+enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
+		    size_t n, struct batch batches_r[KIND__MAX])
+{
+	const char *owner = db_owner(db);
+	struct rows r[4];
+	struct buf doc;
+	struct ctt *ctts;
+	struct ntt *ntts;
+	struct item *items;
+	enum rc rc;
+
+	for (int k = 0; k < KIND__MAX; k++)
+		batches_r[k] = (struct batch){
+			.mem = mem,
+			.kind = (enum kind)k,
+			.it = arena_array(mem, n, sizeof(struct item *)),
+		};
+	if (!owner)
+		return RC_FAULT;
+	buf_init(&doc, mem);
+	open_op_ids(&doc, ids, n);
+	put_str(&doc, "owner", owner);
+	put_close(&doc, '}');
+	rc = db_run(db, SQL_OP_CLAIM, &doc, mem, r, 4);
+	if (rc != RC_OK)
+		return rc;
+	items = arena_array(mem, r[0].n, sizeof *items);
+	ctts = read_ctts(&r[1], mem);
+	qsort(ctts, r[1].n, sizeof *ctts, by_id); /* the id comes first */
+	ntts = read_ntts(&r[2], mem);
+	qsort(ntts, r[2].n, sizeof *ntts, by_id);
+	read_work_orders(&r[3], ntts, r[2].n, mem);
+	for (size_t i = 0; i < r[0].n; i++) {
+		enum kind kind = kind_of(rows_text(&r[0], i, 1));
+		struct item *it = &items[i];
+
+		if (kind == KIND__MAX)
+			continue; /* a later version's; it will see to it */
+		read_claimed(&r[0], i, it, mem);
+		it->ctt = find_ctt(it->ctt_ref.id, ctts, r[1].n);
+		it->ntt = find_ntt(it->ntt_ref.id, ntts, r[2].n);
+		batch_add(&batches_r[kind], it);
+	}
+	return RC_OK;
+}
+
+enum rc store_defer(struct db *db, const struct batch *b, int64_t next_ms)
+{
+	struct buf doc;
+
+	batch_op_ids(&doc, b);
+	put_int(&doc, "nextMs", next_ms);
+	put_str(&doc, "why", b->n ? b->it[0]->note : NULL);
+	put_close(&doc, '}');
+	return db_run(db, SQL_OP_DEFER, &doc, b->mem, NULL, 0);
+}
+
+enum rc store_undoing(struct db *db, const struct batch *b)
+{
+	struct buf doc;
+
+	batch_op_ids(&doc, b);
+	put_close(&doc, '}');
+	return db_run(db, SQL_OP_UNDOING, &doc, b->mem, NULL, 0);
+}

@@ -1,0 +1,99 @@
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include "model/batch.h"
+#include "store/db.h"
+
+/*
+ * Fill the ids of tickets that the items name by number; a number that there
+ * is not leaves an id of 0. No round trip when all are named by id.
+ */
+enum rc store_ids(struct db *db, struct batch *b);
+
+/*
+ * Begin a transaction; lock and read the CTTs of all items, ids rising, and
+ * read the NTTs, the open operations and the unlink blocks of the last
+ * `block_ttl_s` seconds. Fills ctt, ntt and block_ms; absent tickets leave
+ * NULL. RC_OK leaves the transaction open, anything else does not.
+ */
+enum rc store_load(struct db *db, struct batch *b, int64_t block_ttl_s);
+
+/* Give up the transaction that store_load began. */
+void store_cancel(struct db *db);
+
+/*
+ * Changes of rows, gathered by the stages of a flow for all items of a batch,
+ * and made in one round trip.
+ */
+struct change {
+	struct arena *mem;
+	struct buf op, ctt, job, audit;
+	struct count {
+		uint64_t ntt_id;
+		int by;
+	} *counts;
+	size_t ncounts, most;
+	size_t nops;
+};
+
+void change_init(struct change *ch, const struct batch *b);
+
+/* A new journal row, with what is known of the item. */
+void change_op_new(struct change *ch, const struct batch *b,
+		   const struct item *it, const char *owner);
+
+/* The state that an item's journal row should take, if it is still in
+ * it->was; next_ms: when an open one is tried again. */
+void change_op(struct change *ch, const struct batch *b,
+	       const struct item *it, int64_t next_ms);
+
+/* Link a CTT to an NTT, or to none. */
+void change_link(struct change *ch, const struct ctt *ctt,
+		 const struct ntt *ntt);
+
+/* One more, or less, linked CTT of an NTT. */
+void change_count(struct change *ch, const struct ntt *ntt, int by);
+
+/* A job of an operation; `payload` is the whole JSON object. */
+void change_job(struct change *ch, const struct item *it, const char *type,
+		const struct buf *payload);
+
+/* The audit rows of a link or unlink: the CTT's and the NTT's. */
+void change_audit(struct change *ch, const struct item *it, enum kind kind,
+		  const char *outcome);
+
+/* Make them: store_save ends the transaction that store_load began. */
+enum rc store_save(struct db *db, enum sql sql, struct change *ch);
+
+/*
+ * A transaction of its own. *won_r is false, and nothing is done, if some
+ * operation is not in its item's `was` any more. On success the NTTs that
+ * were counted know their new count.
+ */
+enum rc store_close(struct db *db, enum sql sql, struct change *ch,
+		    const struct batch *b, bool *won_r);
+
+/* Read the state in which the journal has each item now into it->was, its
+ * trace and its error: OP_NONE where there is no row. */
+enum rc store_peek(struct db *db, struct batch *b);
+
+/* The operations that are due, as ids. */
+enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
+		  size_t *n_r);
+
+/*
+ * Take over those of the operations that are open and abandoned. Fills a
+ * batch for each kind, its items as after store_load, with `was`, trace,
+ * tries and undoing.
+ */
+enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
+		    size_t n, struct batch batches_r[KIND__MAX]);
+
+/* Leave open operations as they are, and try them again later; the reason is
+ * the first item's note. */
+enum rc store_defer(struct db *db, const struct batch *b, int64_t next_ms);
+
+/* The items' partners have said yes: only the inverse is missing. */
+enum rc store_undoing(struct db *db, const struct batch *b);
+
+#endif

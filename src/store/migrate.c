@@ -1,0 +1,70 @@
+#include "store/schema.h"
+
+#include <string.h>
+
+/* The statements of a step end in ";" at the end of a line; run one by one. */
+static enum rc run_step(struct db *db, struct arena *mem,
+			const struct schema_step *step)
+{
+	const char *from = step->text, *end;
+	enum rc rc = RC_OK;
+
+	while (rc == RC_OK && (end = strstr(from, ";\n"))) {
+		rc = db_text(db, arena_strndup(mem, from,
+					       (size_t)(end - from)));
+		from = end + 2;
+	}
+	return rc;
+}
+
+static enum rc version_of(struct db *db, struct arena *mem, int *version_r)
+{
+	struct rows r;
+	enum rc rc = db_run(db, SQL_SCHEMA_VERSION, NULL, mem, &r, 1);
+
+	if (rc == RC_OK)
+		*version_r = (int)rows_int(&r, 0, 0);
+	return rc;
+}
+
+static enum rc migrate_locked(struct db *db, struct arena *mem,
+			      void (*say)(const struct schema_step *))
+{
+	int version = 0;
+	enum rc rc = db_text(db, "CREATE TABLE IF NOT EXISTS schema_version ("
+			     "version INT NOT NULL PRIMARY KEY,"
+			     "name VARCHAR(64) NOT NULL,"
+			     "applied_at DATETIME(3) NOT NULL DEFAULT"
+			     " CURRENT_TIMESTAMP(3)) ENGINE=InnoDB");
+
+	if (rc == RC_OK)
+		rc = version_of(db, mem, &version);
+	for (size_t i = 0; rc == RC_OK && i < schema_nsteps; i++) {
+		const struct schema_step *step = &schema_steps[i];
+
+		if (step->version <= version)
+			continue;
+		rc = run_step(db, mem, step);
+		if (rc == RC_OK)
+			rc = db_text(db, arena_printf(mem, "INSERT INTO "
+				"schema_version(version,name) VALUES(%d,'%s')",
+				step->version, step->name));
+		if (rc == RC_OK)
+			say(step);
+	}
+	return rc;
+}
+
+enum rc schema_migrate(struct db *db, struct arena *mem,
+		       void (*say)(const struct schema_step *))
+{
+	struct rows r;
+	enum rc rc = db_run(db, SQL_MIGRATE_LOCK, NULL, mem, &r, 1);
+
+	if (rc == RC_OK && rows_int(&r, 0, 0) != 1)
+		rc = RC_AGAIN; /* another migration does not come to its end */
+	if (rc == RC_OK)
+		rc = migrate_locked(db, mem, say);
+	db_drop(db); /* and the lock goes with the connection */
+	return rc;
+}

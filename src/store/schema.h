@@ -1,0 +1,26 @@
+#ifndef STORE_SCHEMA_H
+#define STORE_SCHEMA_H
+
+#include <stddef.h>
+
+#include "store/db.h"
+
+/* The steps of sql/upgrade/, in their order, built into the program: the last
+ * one's number is the version of the schema. */
+struct schema_step {
+	int version;
+	const char *name, *text;
+};
+
+extern const struct schema_step schema_steps[];
+extern const size_t schema_nsteps;
+
+/*
+ * Run the steps that the database has not had, one migration at a time over
+ * all hosts. `say` is told of each step that was run. RC_NO: a step failed;
+ * it can be run again once its cause is gone.
+ */
+enum rc schema_migrate(struct db *db, struct arena *mem,
+		       void (*say)(const struct schema_step *));
+
+#endif

@@ -1,0 +1,533 @@
+/*
+ * store/sql.c - the text of every statement
+ *
+ * Most take one parameter, a JSON text, and serve one item or a thousand:
+ * JSON_TABLE turns its arrays into rows, in their order, and STRAIGHT_JOIN
+ * keeps that order for the locks. A statement that ends in COMMIT is a whole
+ * transaction, or its second half: one round trip either way.
+ *
+ * Order of locks, everywhere: operation, ctt (ids rising), ntt (ids rising).
+ * A hot NTT's row is taken last, straight before COMMIT. The one reader that
+ * holds a ctt and looks at operation does not lock it.
+ */
+#include "store/sql.h"
+
+#define JSON_ROWS(path, columns) \
+	" JSON_TABLE(j,'" path "' COLUMNS(" columns ")) x "
+#define ID_AT(path)    "id BIGINT UNSIGNED PATH '" path "'"
+#define OP_ID_AT(path) "id VARCHAR(64) CHARACTER SET ascii PATH '" path "'"
+#define BEGIN_WITH_J \
+	"BEGIN NOT ATOMIC DECLARE j LONGTEXT CHARACTER SET utf8mb4 DEFAULT ?; "
+#define IF_ANY(path)  " IF JSON_EXISTS(j,'" path "[0]') THEN "
+#define END_IF        " END IF;"
+#define NOW           "UTC_TIMESTAMP(3)"
+#define IN_MS(column) "TIMESTAMPADD(MICROSECOND," column "*1000," NOW ")"
+#define ABANDONED(o) \
+	"(" o ".owner IS NULL OR IS_FREE_LOCK(CONCAT('cttd:'," o ".owner))=1)"
+#define UTC(column) \
+	"CONCAT(LEFT(DATE_FORMAT(" column ",'%Y-%m-%dT%H:%i:%s.%f'),23),'Z')"
+
+/* what model/ticket.h knows of a ticket; store/load.c reads them so */
+#define CTT_COLUMNS "c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
+#define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
+
+#define SELECT_NTTS                                                          \
+	"SELECT " NTT_COLUMNS " FROM" JSON_ROWS("$.ntt[*]", ID_AT("$"))      \
+	"STRAIGHT_JOIN ntt n ON n.id=x.id;"                                  \
+	"SELECT w.ntt_id,w.id,w.order_no,w.status FROM"                      \
+	JSON_ROWS("$.ntt[*]", ID_AT("$"))                                    \
+	"STRAIGHT_JOIN work_order w ON w.ntt_id=x.id ORDER BY w.id DESC;"
+
+/* {"op":[...]}: new journal rows. Only the open ones have an owner. */
+#define INSERT_OPERATIONS                                                    \
+	"INSERT INTO operation(id,kind,state,ctt_id,ntt_id,partner,actor,"   \
+	"request_id,remark,error_code,steps,owner,next_try_at,created_at,"   \
+	"updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,x.partner,"\
+	"x.actor,x.request_id,x.remark,x.error_code,x.steps,x.owner," NOW "," \
+	NOW "," NOW " FROM" JSON_ROWS("$.op[*]",                             \
+		OP_ID_AT("$.id") ",kind VARCHAR(16) PATH '$.kind',"          \
+		"state VARCHAR(16) PATH '$.state',"                          \
+		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
+		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
+		"partner VARCHAR(8) PATH '$.partner',"                       \
+		"actor VARCHAR(128) PATH '$.actor',"                         \
+		"request_id VARCHAR(64) PATH '$.requestId',"                 \
+		"remark TEXT PATH '$.remark',"                               \
+		"error_code VARCHAR(64) PATH '$.error',"                     \
+		"steps JSON PATH '$.steps',"                                 \
+		"owner VARCHAR(64) PATH '$.owner'") ";"
+
+/* {"ctt":[{"id","nttId","nttTicketNo"}]}: links made or taken away */
+#define UPDATE_LINKS                                                         \
+	IF_ANY("$.ctt")                                                      \
+	"UPDATE" JSON_ROWS("$.ctt[*]", ID_AT("$.id") ","                     \
+		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
+		"ntt_no VARCHAR(64) PATH '$.nttTicketNo'")                   \
+	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.ntt_id=x.ntt_id,"            \
+	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW ";"                     \
+	END_IF
+
+/* {"op":[{"id","was",...}]}: the operations' new states; all or none */
+#define UPDATE_OPERATIONS                                                    \
+	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id") ","                   \
+		"was VARCHAR(16) PATH '$.was',"                              \
+		"state VARCHAR(16) PATH '$.state',"                          \
+		"error_code VARCHAR(64) PATH '$.error',"                     \
+		"steps JSON PATH '$.steps',"                                 \
+		"tries INT UNSIGNED PATH '$.tries',"                         \
+		"next_ms BIGINT PATH '$.nextMs',"                            \
+		"why VARCHAR(255) PATH '$.why'")                             \
+	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.state=x.state,"        \
+	"o.error_code=x.error_code,o.steps=x.steps,o.tries=x.tries,"         \
+	"o.next_try_at=" IN_MS("x.next_ms") ",o.last_error=x.why,"           \
+	"o.owner=NULL,o.updated_at=" NOW " WHERE o.state=x.was;"
+
+#define INSERT_JOBS                                                          \
+	IF_ANY("$.job")                                                      \
+	"INSERT INTO job(type,payload,dedupe_key,run_at,created_at,"         \
+	"updated_at) SELECT x.type,x.payload,x.dedupe_key," NOW "," NOW "," NOW\
+	" FROM" JSON_ROWS("$.job[*]", "type VARCHAR(64) PATH '$.type',"      \
+		"payload JSON PATH '$.payload',"                             \
+		"dedupe_key VARCHAR(128) PATH '$.dedupeKey'") ";"            \
+	END_IF
+
+#define INSERT_AUDITS                                                        \
+	IF_ANY("$.audit")                                                    \
+	"INSERT INTO audit_log(entity_type,entity_id,action,outcome,actor,"  \
+	"request_id,operation_id,detail,created_at) SELECT x.entity_type,"   \
+	"x.id,x.action,x.outcome,x.actor,x.request_id,x.operation_id,"       \
+	"x.detail," NOW " FROM" JSON_ROWS("$.audit[*]", ID_AT("$.id") ","    \
+		"entity_type VARCHAR(8) PATH '$.type',"                      \
+		"action VARCHAR(16) PATH '$.action',"                        \
+		"outcome VARCHAR(16) PATH '$.outcome',"                      \
+		"actor VARCHAR(128) PATH '$.actor',"                         \
+		"request_id VARCHAR(64) PATH '$.requestId',"                 \
+		"operation_id VARCHAR(64) PATH '$.operationId',"             \
+		"detail JSON PATH '$.detail'") ";"                           \
+	END_IF
+
+/* {"ntt":[{"id","by"}]}: last before COMMIT, for every link of a mass outage
+ * waits for this row */
+#define UPDATE_COUNTS                                                        \
+	IF_ANY("$.ntt")                                                      \
+	"UPDATE" JSON_ROWS("$.ntt[*]", ID_AT("$.id") ",`by` INT PATH '$.by'")\
+	"STRAIGHT_JOIN ntt n ON n.id=x.id SET n.ctt_count="                  \
+	"GREATEST(0,CAST(n.ctt_count AS SIGNED)+x.`by`),"                    \
+	"n.updated_at=" NOW ";"                                              \
+	END_IF
+
+#define SQL_TEXT(name, text) [SQL_##name] = {#name, text}
+
+const struct sql_statement sql_text[SQL__MAX] = {
+
+/* {"ctt":[number...],"ntt":[number...]} -> id, number of each; twice */
+SQL_TEXT(TICKET_IDS,
+	BEGIN_WITH_J
+	"SELECT c.id,x.no FROM" JSON_ROWS("$.ctt[*]",
+		"no VARCHAR(64) PATH '$'")
+	"STRAIGHT_JOIN ctt c ON c.ticket_no=x.no;"
+	"SELECT n.id,x.no FROM" JSON_ROWS("$.ntt[*]",
+		"no VARCHAR(64) PATH '$'")
+	"STRAIGHT_JOIN ntt n ON n.ticket_no=x.no;"
+	"END"),
+
+/*
+ * {"ctt":[id...],"ntt":[id...],"pair":[[ctt,ntt]...],"ttl":s}, ids rising.
+ * Begins the transaction and locks the CTTs -> the CTTs; their open
+ * operations; the NTTs; these NTTs' work orders; the pairs that a recent
+ * unlink blocks, with the milliseconds left.
+ */
+SQL_TEXT(LOAD,
+	BEGIN_WITH_J
+	"START TRANSACTION;"
+	"SELECT " CTT_COLUMNS " FROM" JSON_ROWS("$.ctt[*]", ID_AT("$"))
+	"STRAIGHT_JOIN ctt c ON c.id=x.id FOR UPDATE;"
+	"SELECT o.ctt_id,o.id,o.kind,o.state," ABANDONED("o") ","
+	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at) DIV 1000 FROM"
+	JSON_ROWS("$.ctt[*]", ID_AT("$"))
+	"STRAIGHT_JOIN operation o ON o.open_ctt_id=x.id;"
+	SELECT_NTTS
+	"SELECT x.c,x.n,MAX(TIMESTAMPDIFF(MICROSECOND," NOW ","
+	"o.updated_at+INTERVAL JSON_VALUE(j,'$.ttl') SECOND) DIV 1000) FROM"
+	JSON_ROWS("$.pair[*]", "c BIGINT UNSIGNED PATH '$[0]',"
+		  "n BIGINT UNSIGNED PATH '$[1]'")
+	"STRAIGHT_JOIN operation o ON o.ctt_id=x.c AND o.ntt_id=x.n"
+	" WHERE o.kind='UNLINK' AND o.state='SUCCEEDED' AND o.updated_at>"
+	NOW "-INTERVAL JSON_VALUE(j,'$.ttl') SECOND GROUP BY x.c,x.n;"
+	"END"),
+
+/* {"op":[...]}: journal rows alone, and COMMIT */
+SQL_TEXT(OP_SAVE,
+	BEGIN_WITH_J INSERT_OPERATIONS "COMMIT; END"),
+
+/* {"op":[...],"ctt":[...]}: journal rows, links, and COMMIT */
+SQL_TEXT(LINK_SAVE,
+	BEGIN_WITH_J UPDATE_LINKS INSERT_OPERATIONS "COMMIT; END"),
+
+/*
+ * {"op","ctt","job","audit","ntt"}: the second transaction. If any of the
+ * operations is not in the state any more in which it was found, nothing is
+ * done -> 0; else -> 1, and the count of each NTT named in "ntt".
+ */
+SQL_TEXT(LINK_CLOSE,
+	BEGIN_WITH_J
+	"START TRANSACTION;"
+	UPDATE_OPERATIONS
+	"IF ROW_COUNT()<>JSON_LENGTH(j,'$.op') THEN ROLLBACK; SELECT 0;"
+	"ELSE"
+	UPDATE_LINKS INSERT_JOBS INSERT_AUDITS UPDATE_COUNTS
+	"COMMIT; SELECT 1;"
+	"SELECT n.id,n.ctt_count FROM" JSON_ROWS("$.ntt[*]", ID_AT("$.id"))
+	"STRAIGHT_JOIN ntt n ON n.id=x.id;"
+	"END IF; END"),
+
+/* {"op":[{"id"}...]} -> id, state, steps of those there are; waits for who
+ * is writing one just now */
+SQL_TEXT(OP_PEEK,
+	BEGIN_WITH_J
+	"START TRANSACTION;"
+	"SELECT o.id,o.state,o.steps,o.error_code FROM"
+	JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id FOR UPDATE;"
+	"COMMIT; END"),
+
+/* -> ids of the open operations that nobody works on and whose time has come */
+SQL_TEXT(OP_DUE,
+	"SELECT o.id FROM operation o WHERE o.open_ctt_id IS NOT NULL"
+	" AND o.next_try_at<=" NOW " AND " ABANDONED("o")
+	" ORDER BY o.next_try_at LIMIT 200"),
+
+/*
+ * {"op":[{"id"}...],"owner":name}: take over those that are open and
+ * abandoned -> the operations that are the owner's now; their CTTs; their
+ * NTTs; these NTTs' work orders.
+ */
+SQL_TEXT(OP_CLAIM,
+	BEGIN_WITH_J
+	"DECLARE k LONGTEXT CHARACTER SET utf8mb4 DEFAULT j;"
+	"START TRANSACTION;"
+	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id"
+	" SET o.owner=JSON_VALUE(j,'$.owner')"
+	" WHERE o.state IN('RUNNING','SETTLING') AND " ABANDONED("o") ";"
+	"COMMIT;"
+	"SELECT o.id,o.kind,o.state,o.ctt_id,o.ntt_id,o.actor,o.request_id,"
+	"o.remark,o.steps,o.undoing,o.tries,o.error_code FROM"
+	JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id"
+	" WHERE o.owner=JSON_VALUE(k,'$.owner')"
+	" AND o.state IN('RUNNING','SETTLING') ORDER BY o.ctt_id;"
+	"SELECT " CTT_COLUMNS " FROM" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id"
+	" STRAIGHT_JOIN ctt c ON c.id=o.ctt_id;"
+	"SET j=(SELECT JSON_OBJECT('ntt',JSON_ARRAYAGG(DISTINCT o.ntt_id))"
+	" FROM" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id);"
+	SELECT_NTTS
+	"END"),
+
+/* {"op":[{"id"}...]}: the partner said yes to these; from now on only the
+ * inverse call is missing */
+SQL_TEXT(OP_UNDOING,
+	BEGIN_WITH_J
+	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.undoing=1"
+	" WHERE o.state='SETTLING'; END"),
+
+/* {"op":[{"id"}...],"nextMs","why"}: let go of these until later */
+SQL_TEXT(OP_DEFER,
+	BEGIN_WITH_J
+	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.owner=NULL,"
+	"o.tries=o.tries+1,o.last_error=JSON_VALUE(j,'$.why'),"
+	"o.next_try_at=" IN_MS("JSON_VALUE(j,'$.nextMs')")
+	" WHERE o.open_ctt_id IS NOT NULL; END"),
+
+/* Begin, and lock jobs that are due -> id, type, payload, dedupe_key,
+ * attempts, age in seconds, created_at. Jobs whose worker is gone count. */
+SQL_TEXT(JOB_PICK,
+	"BEGIN NOT ATOMIC "
+	"START TRANSACTION;"
+	"UPDATE job SET state='READY',owner=NULL WHERE state='RUNNING' AND "
+	ABANDONED("job") ";"
+	"SELECT id,type,payload,dedupe_key,attempts,"
+	"TIMESTAMPDIFF(SECOND,created_at," NOW ")," UTC("created_at")
+	" FROM job WHERE state='READY' AND run_at<=" NOW
+	" ORDER BY run_at,id LIMIT 128 FOR UPDATE SKIP LOCKED;"
+	"END"),
+
+/* {"id":[id...],"owner":name}: the jobs that were picked are ours; COMMIT */
+SQL_TEXT(JOB_TAKE,
+	BEGIN_WITH_J
+	"UPDATE" JSON_ROWS("$.id[*]", ID_AT("$"))
+	"STRAIGHT_JOIN job b ON b.id=x.id SET b.state='RUNNING',"
+	"b.owner=JSON_VALUE(j,'$.owner'),b.attempts=b.attempts+1,"
+	"b.updated_at=" NOW ";"
+	"COMMIT; END"),
+
+/* {"job":[{"id","state","nextMs","why"}],"owner":name}: what became of them */
+SQL_TEXT(JOB_CLOSE,
+	BEGIN_WITH_J
+	"UPDATE" JSON_ROWS("$.job[*]", ID_AT("$.id") ","
+		"state VARCHAR(16) PATH '$.state',"
+		"next_ms BIGINT PATH '$.nextMs',"
+		"why VARCHAR(255) PATH '$.why'")
+	"STRAIGHT_JOIN job b ON b.id=x.id SET b.state=x.state,b.owner=NULL,"
+	"b.run_at=" IN_MS("x.next_ms") ",b.last_error=x.why,"
+	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
+	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
+
+/* {"id":operation} */
+SQL_TEXT(READ_OPERATION,
+	BEGIN_WITH_J
+	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,n.ticket_no,"
+	"o.partner,o.actor,o.request_id,o.steps,o.error_code,o.last_error,"
+	UTC("o.created_at") "," UTC("o.updated_at") ","
+	"IF(o.open_ctt_id IS NULL,NULL," UTC("o.next_try_at") ") "
+	"FROM operation o LEFT JOIN ctt c ON c.id=o.ctt_id"
+	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=JSON_VALUE(j,'$.id');"
+	"END"),
+
+/* {"requestId":id} -> counts by state; the operations */
+SQL_TEXT(READ_REQUEST,
+	BEGIN_WITH_J
+	"SELECT o.state,COUNT(*) FROM operation o"
+	" WHERE o.request_id=JSON_VALUE(j,'$.requestId') GROUP BY o.state;"
+	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,n.ticket_no,"
+	"o.partner,o.error_code," UTC("o.created_at") "," UTC("o.updated_at")
+	" FROM operation o LEFT JOIN ctt c ON c.id=o.ctt_id"
+	" LEFT JOIN ntt n ON n.id=o.ntt_id"
+	" WHERE o.request_id=JSON_VALUE(j,'$.requestId') ORDER BY o.id;"
+	"END"),
+
+/* {"id":n} -> the CTT; its open operation; latest activity;
+ * notes; network elements; recent audit */
+SQL_TEXT(READ_CTT,
+	BEGIN_WITH_J
+	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	"SELECT " CTT_COLUMNS ",c.title,c.external_sync,c.segment_group,"
+	UTC("c.resolved_at") "," UTC("c.created_at") "," UTC("c.updated_at")
+	" FROM ctt c WHERE c.id=i;"
+	"SELECT o.id,o.kind,o.state,o.actor," UTC("o.created_at") ","
+	UTC("o.next_try_at") ",o.last_error"
+	" FROM operation o WHERE o.open_ctt_id=i;"
+	"SELECT a.id,a.type,a.status,a.cause_code,a.disposition,"
+	"a.resolution_code,a.delay_reason,a.created_by," UTC("a.created_at")
+	" FROM ctt_activity a WHERE a.ctt_id=i ORDER BY a.id DESC LIMIT 1;"
+	"SELECT t.id,t.activity_id,t.text,t.author," UTC("t.created_at")
+	" FROM activity_note t WHERE t.ctt_id=i ORDER BY t.id DESC LIMIT 50;"
+	"SELECT e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"
+	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
+	" FROM network_element e WHERE e.ctt_id=i ORDER BY e.id;"
+	"SELECT l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"
+	"l.detail," UTC("l.created_at") " FROM audit_log l"
+	" WHERE l.entity_type='CTT' AND l.entity_id=i"
+	" ORDER BY l.id DESC LIMIT 50;"
+	"END"),
+
+/* {"id":n} -> the NTT; its work orders; recent audit */
+SQL_TEXT(READ_NTT,
+	BEGIN_WITH_J
+	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	"SELECT " NTT_COLUMNS ",n.title,n.status," UTC("n.created_at") ","
+	UTC("n.updated_at") " FROM ntt n WHERE n.id=i;"
+	"SELECT w.id,w.order_no,w.status FROM work_order w"
+	" WHERE w.ntt_id=i ORDER BY w.id;"
+	"SELECT l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"
+	"l.detail," UTC("l.created_at") " FROM audit_log l"
+	" WHERE l.entity_type='NTT' AND l.entity_id=i"
+	" ORDER BY l.id DESC LIMIT 50;"
+	"END"),
+
+/* {"id":n,"after":id,"limit":n} -> the NTT's id; a page of its CTTs */
+SQL_TEXT(READ_NTT_CTTS,
+	BEGIN_WITH_J
+	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
+	"SELECT n.id FROM ntt n WHERE n.id=JSON_VALUE(j,'$.id');"
+	"SELECT " CTT_COLUMNS ",o.id FROM ctt c"
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id"
+	" WHERE c.ntt_id=JSON_VALUE(j,'$.id')"
+	" AND c.id>JSON_VALUE(j,'$.after') ORDER BY c.id LIMIT m;"
+	"END"),
+
+/* {"q" (a pattern),"status","linked","after","limit"} -> a page */
+SQL_TEXT(LIST_CTT,
+	BEGIN_WITH_J
+	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
+	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"
+	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.q');"
+	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.status');"
+	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"
+	"SELECT " CTT_COLUMNS ",o.id FROM ctt c"
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id WHERE c.id>a"
+	" AND (q IS NULL OR c.ticket_no LIKE q)"
+	" AND (s IS NULL OR c.status=s)"
+	" AND (l IS NULL OR (c.ntt_id IS NOT NULL)=l)"
+	" ORDER BY c.id LIMIT m;"
+	"END"),
+
+SQL_TEXT(LIST_NTT,
+	BEGIN_WITH_J
+	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
+	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"
+	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.q');"
+	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.status');"
+	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"
+	"SELECT " NTT_COLUMNS ",n.title,n.status FROM ntt n WHERE n.id>a"
+	" AND (q IS NULL OR n.ticket_no LIKE q)"
+	" AND (s IS NULL OR n.status=s)"
+	" AND (l IS NULL OR (n.ctt_count>0)=l)"
+	" ORDER BY n.id LIMIT m;"
+	"END"),
+
+SQL_TEXT(READ_LOV,
+	"SELECT type,code,label FROM lov WHERE active ORDER BY type,code"),
+
+SQL_TEXT(PING, "SELECT 1"),
+
+/* -> 1, once no other migration runs; held until the connection ends */
+SQL_TEXT(MIGRATE_LOCK, "SELECT GET_LOCK(CONCAT('cttd-migrate:',DATABASE()),5)"),
+
+SQL_TEXT(SCHEMA_VERSION, "SELECT COALESCE(MAX(version),0) FROM schema_version"),
+
+/*
+ * {"ctts":n,"ntts":n}: sample tickets, numbered behind those there are -> the
+ * last CTT's and NTT's number. A third of the CTTs are TaaS's; some Managed
+ * Services CTTs have network elements; each has an activity.
+ */
+SQL_TEXT(SEED,
+	BEGIN_WITH_J
+	"DECLARE c BIGINT DEFAULT (SELECT COALESCE(MAX(id),0) FROM ctt);"
+	"DECLARE n BIGINT DEFAULT (SELECT COALESCE(MAX(id),0) FROM ntt);"
+	"DECLARE ctts,ntts BIGINT DEFAULT 0;"
+	"SET ctts=JSON_VALUE(j,'$.ctts');"
+	"SET ntts=JSON_VALUE(j,'$.ntts');"
+	"START TRANSACTION;"
+	"INSERT INTO ntt(ticket_no,title) SELECT CONCAT('NTT-',"
+	"LPAD(n+s.seq,7,'0')),ELT(1+s.seq%4,'Fiber cut','OLT down',"
+	"'Power failure at site','Core router fault') FROM seq_1_to_10000000 s"
+	" WHERE s.seq<=ntts;"
+	"INSERT INTO work_order(ntt_id,order_no) SELECT t.id,"
+	"CONCAT('WO-',LPAD(t.id,7,'0')) FROM ntt t WHERE t.id>n AND t.id%2=1;"
+	"INSERT INTO ctt(ticket_no,title,source,segment_group) SELECT"
+	" CONCAT(IF(s.seq%3=0,'TaaS-','CTT-'),LPAD(c+s.seq,7,'0')),"
+	"ELT(1+s.seq%3,'No internet','Slow connection','No dial tone'),"
+	"IF(s.seq%3=0,'TAAS','TMF'),IF(s.seq%5=0,'Managed Services','Retail')"
+	" FROM seq_1_to_10000000 s WHERE s.seq<=ctts;"
+	"INSERT INTO ctt_activity(ctt_id,type,status,created_by) SELECT t.id,"
+	"'Created','Open','seed' FROM ctt t WHERE t.id>c;"
+	"INSERT INTO network_element(ctt_id,name,access_type,manufacturer,"
+	"model,ip_address,bandwidth_mbps,port) SELECT t.id,CONCAT('ONT-',t.id),"
+	"'FTTH','Huawei','HG8245',CONCAT('10.',t.id DIV 65536%256,'.',"
+	"t.id DIV 256%256,'.',t.id%256),300,'1/1/1' FROM ctt t"
+	" WHERE t.id>c AND t.segment_group='Managed Services';"
+	"COMMIT;"
+	"SELECT (SELECT ticket_no FROM ctt WHERE id=(SELECT MAX(id) FROM ctt)),"
+	"(SELECT ticket_no FROM ntt WHERE id=(SELECT MAX(id) FROM ntt)); END"),
+
+/* -> id, kind, state, CTT, NTT, partner, error, tries, last error, age in
+ * seconds, seconds until the next try, whether somebody works on it */
+SQL_TEXT(OPEN_OPERATIONS,
+	"SELECT o.id,o.kind,o.state,c.ticket_no,n.ticket_no,o.partner,"
+	"o.error_code,o.tries,o.last_error,"
+	"TIMESTAMPDIFF(SECOND,o.created_at," NOW "),"
+	"GREATEST(0,TIMESTAMPDIFF(SECOND," NOW ",o.next_try_at)),"
+	"NOT " ABANDONED("o") ",o.undoing FROM operation o"
+	" LEFT JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id"
+	" WHERE o.open_ctt_id IS NOT NULL ORDER BY o.created_at"),
+
+/* {"id":[operation...]}, or {"all":true} -> how many are due now */
+SQL_TEXT(RETRY_OPERATIONS,
+	BEGIN_WITH_J
+	"UPDATE operation o SET o.next_try_at=" NOW
+	" WHERE o.open_ctt_id IS NOT NULL AND (JSON_EXISTS(j,'$.all') OR"
+	" o.id IN(SELECT x.id FROM" JSON_ROWS("$.id[*]", OP_ID_AT("$")) "));"
+	"SELECT ROW_COUNT(); END"),
+
+SQL_TEXT(DEAD_JOBS,
+	"SELECT id,type,dedupe_key,attempts,last_error," UTC("created_at")
+	" FROM job WHERE state='DEAD' ORDER BY id"),
+
+/* {"id":[job...]}, or {"all":true} -> how many are ready again */
+SQL_TEXT(RETRY_JOBS,
+	BEGIN_WITH_J
+	"UPDATE job b SET b.state='READY',b.attempts=0,b.run_at=" NOW ","
+	"b.updated_at=" NOW " WHERE b.state='DEAD' AND (JSON_EXISTS(j,'$.all')"
+	" OR b.id IN(SELECT x.id FROM" JSON_ROWS("$.id[*]", ID_AT("$")) "));"
+	"SELECT ROW_COUNT(); END"),
+
+/* -> name of a gauge, value */
+SQL_TEXT(METRICS,
+	"SELECT CONCAT('cttd_operations_open{state=\"',s.state,'\"}'),"
+	"COUNT(o.id) FROM (SELECT 'RUNNING' state UNION SELECT 'SETTLING') s"
+	" LEFT JOIN operation o ON o.state=s.state AND o.open_ctt_id>0"
+	" GROUP BY s.state "
+	"UNION ALL SELECT CONCAT('cttd_jobs{state=\"',s.state,'\"}'),"
+	"COUNT(b.id) FROM (SELECT 'READY' state UNION SELECT 'RUNNING'"
+	" UNION SELECT 'DEAD') s LEFT JOIN job b ON b.state=s.state"
+	" GROUP BY s.state"),
+
+/*
+ * The promises of contract section 10 -> what is wrong, one line a breach.
+ * A link whose operation is still running is saved and not yet counted, an
+ * unlink the other way round.
+ */
+SQL_TEXT(CHECK_COUNT,
+	"SELECT CONCAT('ntt ',n.id,': ctt_count is ',n.ctt_count,', linked"
+	" CTTs are ',COALESCE(k.linked,0)) FROM ntt n LEFT JOIN ("
+	"SELECT ntt_id,SUM(d) linked FROM ("
+	"SELECT c.ntt_id,COUNT(*) d FROM ctt c WHERE c.ntt_id IS NOT NULL"
+	" GROUP BY c.ntt_id UNION ALL "
+	"SELECT o.ntt_id,IF(o.kind='LINK',-1,1) FROM operation o"
+	" WHERE o.open_ctt_id IS NOT NULL AND o.state='RUNNING'"
+	" AND o.kind IN('LINK','UNLINK')) u GROUP BY ntt_id) k"
+	" ON k.ntt_id=n.id WHERE n.ctt_count<>COALESCE(k.linked,0)"),
+
+SQL_TEXT(CHECK_LINK,
+	"SELECT CONCAT('ctt ',c.id,': ',IF(c.ntt_id IS NULL,"
+	"CONCAT('names NTT ',c.ntt_ticket_no,' but has no ntt_id'),"
+	"IF(n.id IS NULL,CONCAT('is linked to ntt ',c.ntt_id,"
+	"', which does not exist'),CONCAT('ntt_ticket_no is ',"
+	"COALESCE(c.ntt_ticket_no,'NULL'),', that of ntt ',n.id,' is ',"
+	"n.ticket_no)))) FROM ctt c LEFT JOIN ntt n ON n.id=c.ntt_id"
+	" WHERE NOT (c.ntt_ticket_no<=>n.ticket_no)"
+	" OR (c.ntt_id IS NOT NULL AND n.id IS NULL)"),
+
+SQL_TEXT(CHECK_LINK_OPERATION,
+	"SELECT CONCAT('ctt ',c.id,': is linked to ',COALESCE(c.ntt_id,"
+	"'none'),', but its last settled operation ',o.id,' (',o.kind,"
+	"') says ',IF(o.kind='LINK',o.ntt_id,'none')) FROM ctt c"
+	" JOIN operation o ON o.ctt_id=c.id AND o.id=("
+	"SELECT MAX(p.id) FROM operation p WHERE p.ctt_id=c.id"
+	" AND p.kind IN('LINK','UNLINK') AND p.state='SUCCEEDED')"
+	" LEFT JOIN operation q ON q.open_ctt_id=c.id WHERE q.id IS NULL"
+	" AND NOT (c.ntt_id<=>IF(o.kind='LINK',o.ntt_id,NULL))"),
+
+SQL_TEXT(CHECK_AUDIT,
+	"SELECT CONCAT('operation ',o.id,': is ',o.state,' with ',"
+	"SUM(l.entity_type<=>'CTT'),' CTT and ',SUM(l.entity_type<=>'NTT'),"
+	"' NTT audit rows') FROM operation o LEFT JOIN audit_log l"
+	" ON l.operation_id=o.id AND l.outcome=IF(o.state='SUCCEEDED',"
+	"'SUCCESS',o.state) WHERE o.state IN('SUCCEEDED','ROLLED_BACK',"
+	"'COMPENSATED') AND o.kind IN('LINK','UNLINK') GROUP BY o.id"
+	" HAVING SUM(l.entity_type<=>'CTT')<>1 OR"
+	" SUM(l.entity_type<=>'NTT')<>1"),
+
+SQL_TEXT(CHECK_JOB,
+	"SELECT CONCAT('operation ',o.id,': has no job ',t.type)"
+	" FROM operation o JOIN (SELECT 'LINK' kind,"
+	"'create-ctt-related-kci' type UNION ALL SELECT 'LINK',"
+	"'update-tmf-list') t ON t.kind=o.kind LEFT JOIN job b"
+	" ON b.dedupe_key=CONCAT(o.id,':',t.type)"
+	" WHERE o.state='SUCCEEDED' AND b.id IS NULL"),
+
+SQL_TEXT(CHECK_OPEN,
+	"SELECT CONCAT('operation ',o.id,': is ',o.state,', and was due ',"
+	"TIMESTAMPDIFF(SECOND,o.next_try_at," NOW "),' s ago')"
+	" FROM operation o WHERE o.open_ctt_id IS NOT NULL"
+	" AND o.next_try_at<" NOW "-INTERVAL 60 SECOND AND " ABANDONED("o")),
+};

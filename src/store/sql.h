@@ -1,0 +1,64 @@
+#ifndef STORE_SQL_H
+#define STORE_SQL_H
+
+/*
+ * Every statement that cttd runs against its tables, by name; the texts, and
+ * what each takes and gives, stand in sql.c.
+ */
+#define SQL_STATEMENTS(S)                                                    \
+	/* the pipeline */                                                   \
+	S(TICKET_IDS)                                                        \
+	S(LOAD)                                                              \
+	S(OP_SAVE)                                                           \
+	S(LINK_SAVE)                                                         \
+	S(LINK_CLOSE)                                                        \
+	S(OP_PEEK)                                                           \
+	/* recovery */                                                       \
+	S(OP_DUE)                                                            \
+	S(OP_CLAIM)                                                          \
+	S(OP_UNDOING)                                                        \
+	S(OP_DEFER)                                                          \
+	/* the worker's jobs */                                              \
+	S(JOB_PICK)                                                          \
+	S(JOB_TAKE)                                                          \
+	S(JOB_CLOSE)                                                         \
+	/* reading */                                                        \
+	S(READ_OPERATION)                                                    \
+	S(READ_REQUEST)                                                      \
+	S(READ_CTT)                                                          \
+	S(READ_NTT)                                                          \
+	S(READ_NTT_CTTS)                                                     \
+	S(LIST_CTT)                                                          \
+	S(LIST_NTT)                                                          \
+	S(READ_LOV)                                                          \
+	S(PING)                                                              \
+	/* the console */                                                    \
+	S(MIGRATE_LOCK)                                                      \
+	S(SCHEMA_VERSION)                                                    \
+	S(SEED)                                                              \
+	S(OPEN_OPERATIONS)                                                   \
+	S(RETRY_OPERATIONS)                                                  \
+	S(DEAD_JOBS)                                                         \
+	S(RETRY_JOBS)                                                        \
+	S(METRICS)                                                           \
+	S(CHECK_COUNT)                                                       \
+	S(CHECK_LINK)                                                        \
+	S(CHECK_LINK_OPERATION)                                              \
+	S(CHECK_AUDIT)                                                       \
+	S(CHECK_JOB)                                                         \
+	S(CHECK_OPEN)
+
+enum sql {
+#define S(name) SQL_##name,
+	SQL_STATEMENTS(S)
+#undef S
+	SQL__MAX
+};
+
+struct sql_statement {
+	const char *name, *text;
+};
+
+extern const struct sql_statement sql_text[SQL__MAX];
+
+#endif

@@ -1,0 +1,13 @@
+#ifndef WEB_BODY_H
+#define WEB_BODY_H
+
+#include "web/request.h"
+
+/*
+ * From a request's body to a batch: size, media type, JSON syntax and fields,
+ * in the order of contract section 3. False: the reply is a problem already.
+ */
+bool body_link(struct request *rq, struct batch *b_r);
+bool body_link_bulk(struct request *rq, struct batch *b_r);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * web/fcgi.c - the accept loop
+ *
+ * libfcgi blocks in accept(), and looks at a flag of its signal handler just
+ * before: a SIGTERM in between is lost. So the listening socket is put into
+ * non-blocking mode, we wait for it ourselves with the signals unblocked for
+ * just that long, and libfcgi accepts what is there or comes back empty.
+ * While a request is served no signal comes: none of its system calls is cut
+ * short.
+ */
+#include "config.h"
+
+#include "web/fcgi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include <fcgiapp.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "web/request.h"
+
+static volatile sig_atomic_t stopping;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stopping = 1;
+}
+
+/* The body, whole: up to BODY_MAX is kept, the rest read and dropped. */
+static void read_body(struct request *rq, FCGX_Stream *in)
+{
+	struct buf body;
+	char piece[16 * 1024];
+	int n;
+
+	buf_init(&body, rq->mem);
+	buf_str(&body, "");
+	while ((n = FCGX_GetStr(piece, sizeof piece, in)) > 0) {
+		if (body.len + (size_t)n > BODY_MAX)
+			rq->body_too_large = true;
+		else
+			buf_add(&body, piece, (size_t)n);
+	}
+	rq->body = body.s;
+	rq->body_len = body.len;
+}
+
+static const char *param(FCGX_Request *fr, const char *name)
+{
+	const char *value = FCGX_GetParam(name, fr->envp);
+
+	return value ? value : "";
+}
+
+static const char *param_or_null(FCGX_Request *fr, const char *name)
+{
+	const char *value = FCGX_GetParam(name, fr->envp);
+
+	return value && *value ? value : NULL;
+}
+
+static void read_request(struct request *rq, FCGX_Request *fr)
+{
+	const char *uri = param(fr, "REQUEST_URI");
+	size_t n = strcspn(uri, "?");
+
+	rq->method = param(fr, "REQUEST_METHOD");
+	rq->path = arena_strndup(rq->mem, uri, n);
+	rq->query = uri[n] ? uri + n + 1 : "";
+	rq->content_type = param_or_null(fr, "CONTENT_TYPE");
+	rq->authorization = param_or_null(fr, "HTTP_AUTHORIZATION");
+	rq->id = param(fr, "CTT_REQUEST_ID");
+	rq->received_ms = (int64_t)(strtod(param(fr, "CTT_RECEIVED"), NULL) *
+				    1000);
+	read_body(rq, fr->in);
+}
+
+static void write_reply(const struct request *rq, FCGX_Request *fr)
+{
+	FCGX_FPrintF(fr->out, "Status: %d\r\nContent-Type: %s\r\n"
+		     "Content-Length: %d\r\n", rq->status, rq->reply_type,
+		     (int)rq->reply.len);
+	if (rq->allow)
+		FCGX_FPrintF(fr->out, "Allow: %s\r\n", rq->allow);
+	if (rq->status == 401)
+		FCGX_PutS("WWW-Authenticate: Bearer\r\n", fr->out);
+	if (rq->retry_after_s)
+		FCGX_FPrintF(fr->out, "Retry-After: %d\r\n",
+			     rq->retry_after_s);
+	FCGX_PutS("\r\n", fr->out);
+	FCGX_PutStr(rq->reply.s, (int)rq->reply.len, fr->out);
+}
+
+static void serve(struct request *rq, FCGX_Request *fr)
+{
+	int64_t began = clock_mono_ms();
+
+	read_request(rq, fr);
+	log_request(rq->id);
+	request_serve(rq);
+	write_reply(rq, fr);
+	log_line(LOG_INFO, "request", "method=%s path=%s status=%d actor=%s "
+		 "ms=%lld", rq->method, rq->path, rq->status,
+		 *rq->claims.sub ? rq->claims.sub : "-",
+		 (long long)(clock_mono_ms() - began));
+	log_request(NULL);
+}
+
+/* Have the signals that end us come only where `waiting` is in force. */
+static void signals(sigset_t *waiting)
+{
+	struct sigaction stop = {.sa_handler = on_stop};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t blocked;
+
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGUSR1, &ignore, NULL); /* or libfcgi makes it its own */
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, waiting);
+	sigdelset(waiting, SIGTERM);
+	sigdelset(waiting, SIGINT);
+}
+
+int fcgi_run(struct app *app, struct auth_keys *keys)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+	struct arena *mem = arena_open();
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	sigset_t waiting;
+	FCGX_Request fr;
+
+	signals(&waiting);
+	if (ep < 0 || fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) ||
+	    epoll_ctl(ep, EPOLL_CTL_ADD, 0, &ev) || FCGX_Init() ||
+	    FCGX_InitRequest(&fr, 0, 0)) {
+		log_line(LOG_ERROR, "no_socket", "descriptor 0 is no socket "
+			 "to accept on (%s); start it by spawn-fcgi",
+			 strerror(errno));
+		return EXIT_FAILURE;
+	}
+	log_line(LOG_INFO, "started", "version=%s", PACKAGE_VERSION);
+	while (!stopping) {
+		struct request rq = {.app = app, .keys = keys, .mem = mem};
+
+		if (epoll_pwait(ep, &ev, 1, -1, &waiting) <= 0)
+			continue;
+		if (FCGX_Accept_r(&fr) < 0)
+			continue; /* another process took it */
+		serve(&rq, &fr);
+		FCGX_Finish_r(&fr);
+		arena_reset(mem);
+	}
+	FCGX_Free(&fr, 1);
+	arena_close(mem);
+	log_line(LOG_INFO, "stopped", "cause=signal");
+	return EXIT_SUCCESS;
+}

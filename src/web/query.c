@@ -1,0 +1,55 @@
+#include "web/query.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static int hex(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' :
+	       tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* Decode n bytes; NULL where they make no text. */
+static char *decode(const char *s, size_t n, struct arena *mem)
+{
+	char *text = arena_alloc(mem, n + 1), *to = text;
+	const char *end = s + n;
+
+	while (s < end) {
+		if (*s == '%') {
+			if (end - s < 3 || !isxdigit((unsigned char)s[1]) ||
+			    !isxdigit((unsigned char)s[2]))
+				return NULL;
+			*to = (char)(hex(s[1]) * 16 + hex(s[2]));
+			if (!*to++)
+				return NULL;
+			s += 3;
+		} else {
+			*to++ = *s == '+' ? ' ' : *s;
+			s++;
+		}
+	}
+	return text_utf8(text, (size_t)(to - text)) ? text : NULL;
+}
+
+const char *query_get(const char *query, const char *name, struct arena *mem,
+		      bool *ok_r)
+{
+	size_t len = strlen(name);
+	const char *value = NULL;
+
+	*ok_r = true;
+	while (*query) {
+		size_t n = strcspn(query, "&");
+
+		if (n > len && query[len] == '=' &&
+		    !strncmp(query, name, len)) {
+			value = decode(query + len + 1, n - len - 1, mem);
+			*ok_r = value != NULL;
+		}
+		query += n + (query[n] == '&');
+	}
+	return value;
+}

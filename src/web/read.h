@@ -1,0 +1,19 @@
+#ifndef WEB_READ_H
+#define WEB_READ_H
+
+#include "web/request.h"
+
+/* What is read and never changed: contract section 8. */
+void read_operation(struct request *rq);
+void read_request_operations(struct request *rq);
+void read_ctt(struct request *rq);
+void read_ntt(struct request *rq);
+void read_ntt_ctts(struct request *rq);
+void list_ctts(struct request *rq);
+void list_ntts(struct request *rq);
+void read_lov(struct request *rq);
+void read_healthz(struct request *rq);
+void read_readyz(struct request *rq);
+void read_metrics(struct request *rq);
+
+#endif

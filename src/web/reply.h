@@ -1,0 +1,35 @@
+#ifndef WEB_REPLY_H
+#define WEB_REPLY_H
+
+#include "web/request.h"
+
+/*
+ * A problem (RFC 9457; contract section 3): its members up to and with
+ * requestId are written; the caller adds what else it needs to rq->reply and
+ * ends it with reply_problem_end.
+ */
+void reply_problem_begin(struct request *rq, enum code code,
+			 const char *detail);
+void reply_problem_end(struct request *rq);
+
+/* A problem that needs nothing else. */
+void reply_problem(struct request *rq, enum code code, const char *detail);
+
+/* A reply of 200 is begun: rq->reply takes the members of its object. */
+void reply_begin(struct request *rq);
+void reply_end(struct request *rq);
+
+/* What a database that failed in reading means for the caller. */
+void reply_db_failed(struct request *rq, enum rc rc);
+
+/* A CTT as every answer shows it (section 4); `open`: an operation is under
+ * way. */
+void reply_ctt_members(struct buf *b, const struct ctt *c, uint64_t ntt_id,
+		       const char *ntt_ticket_no, bool open);
+void reply_ntt(struct buf *b, const char *key, const struct ntt *n);
+
+/* The answers of section 4: to one link, and to a bulk of them. */
+void reply_link(struct request *rq, const struct batch *b);
+void reply_link_bulk(struct request *rq, const struct batch *b);
+
+#endif

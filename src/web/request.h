@@ -1,0 +1,50 @@
+#ifndef WEB_REQUEST_H
+#define WEB_REQUEST_H
+
+#include "app.h"
+#include "base/buf.h"
+#include "model/batch.h"
+#include "web/auth.h"
+
+/*
+ * One HTTP request and its reply. fcgi.c fills the first part and sends the
+ * last; between them nothing knows of FastCGI.
+ */
+struct request {
+	struct app *app;
+	struct auth_keys *keys;
+	struct arena *mem;
+
+	const char *method;
+	const char *path;  /* as it came, without the query   */
+	const char *query; /* after the '?'; may be empty     */
+	const char *content_type, *authorization; /* or NULL  */
+	const char *id;      /* X-Request-Id                    */
+	int64_t received_ms; /* by nginx, since 1970; 0: unknown */
+	const char *body;
+	size_t body_len;
+	bool body_too_large; /* over BODY_MAX; the rest was read and dropped */
+
+	/* what route.c finds out */
+	struct claims claims;
+	uint64_t path_id;     /* the `:id` of the path, or 0     */
+	const char *path_text; /* its `:operation`, or NULL      */
+	int64_t deadline;     /* clock_mono_ms; see struct batch */
+
+	/* the reply */
+	int status;
+	const char *reply_type;
+	const char *allow;       /* NULL: no such header */
+	int retry_after_s;       /* 0: no such header    */
+	struct buf reply;
+};
+
+enum { BODY_MAX = 1024 * 1024 };
+
+/* Answer the request: fills the reply, whatever comes in. */
+void request_serve(struct request *rq);
+
+/* The table of routes as text, one "METHOD PATH PERMISSION" a line. */
+void route_print(struct buf *to);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * web/route.c - the table of routes, and the order in which a request is
+ * checked on its way in: contract section 3
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "saga/saga.h"
+#include "web/body.h"
+#include "web/read.h"
+#include "web/reply.h"
+
+enum {
+	QUEUE_MAX_MS = 25000,  /* longer in the queue: refused, unbegun  */
+	HANDLER_MAX_MS = 50000, /* strictly below nginx's read timeout   */
+};
+
+enum { OPEN = MAY__MAX }; /* a route for which nobody needs a token */
+
+struct route {
+	const char *method;
+	const char *path; /* `:id` is a ticket's id, `:operation` one's  */
+	int may;          /* enum permission, or OPEN                    */
+	void (*read)(struct request *);
+
+	/* a change: from the body to a batch, its flow, and to the answer */
+	bool (*body)(struct request *, struct batch *);
+	const struct flow *flow;
+	void (*reply)(struct request *, const struct batch *);
+};
+
+static const struct route routes[] = {
+{"POST", "/ticket/ctt/link", MAY_LINK, NULL,
+ body_link, &flow_link, reply_link},
+{"POST", "/ticket/ctt/link/bulk", MAY_LINK, NULL,
+ body_link_bulk, &flow_link, reply_link_bulk},
+{"GET", "/ticket/ctt", MAY_READ, list_ctts, NULL, NULL, NULL},
+{"GET", "/ticket/ctt/:id", MAY_READ, read_ctt, NULL, NULL, NULL},
+{"GET", "/ticket/ntt", MAY_READ, list_ntts, NULL, NULL, NULL},
+{"GET", "/ticket/ntt/:id", MAY_READ, read_ntt, NULL, NULL, NULL},
+{"GET", "/ticket/ntt/:id/ctts", MAY_READ, read_ntt_ctts, NULL, NULL, NULL},
+{"GET", "/ticket/lov", MAY_READ, read_lov, NULL, NULL, NULL},
+{"GET", "/ticket/operation", MAY_READ, read_request_operations, NULL, NULL,
+ NULL},
+{"GET", "/ticket/operation/:operation", MAY_READ, read_operation, NULL, NULL,
+ NULL},
+{"GET", "/healthz", OPEN, read_healthz, NULL, NULL, NULL},
+{"GET", "/readyz", OPEN, read_readyz, NULL, NULL, NULL},
+{"GET", "/metrics", OPEN, read_metrics, NULL, NULL, NULL},
+};
+
+enum { ROUTES = sizeof routes / sizeof routes[0] };
+
+static const char *const permission_name[] = {
+	[MAY_READ] = "read",
+	[MAY_LINK] = "link",
+	[MAY_STATUS] = "status",
+	[MAY_CPE] = "cpe",
+	[OPEN] = "-",
+};
+
+void route_print(struct buf *to)
+{
+	for (int i = 0; i < ROUTES; i++)
+		buf_printf(to, "%s %s %s\n", routes[i].method, routes[i].path,
+			   permission_name[routes[i].may]);
+}
+
+/* One segment of a path against one of a route. */
+static bool segment_matches(struct request *rq, const char *want, size_t wn,
+			    const char *have, size_t n)
+{
+	char digits[20];
+
+	if (wn == 3 && !strncmp(want, ":id", 3)) {
+		if (!n || n > 16 || strspn(have, "0123456789") < n)
+			return false;
+		memcpy(digits, have, n);
+		digits[n] = '\0';
+		rq->path_id = strtoull(digits, NULL, 10);
+		return rq->path_id >= 1 && rq->path_id < TICKET_ID_MAX;
+	}
+	if (wn == 10 && !strncmp(want, ":operation", 10)) {
+		if (!n || n > 64 || strspn(have, "0123456789-_abcdefghijklmno"
+			"pqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") < n)
+			return false;
+		rq->path_text = arena_strndup(rq->mem, have, n);
+		return true;
+	}
+	return wn == n && !strncmp(want, have, n);
+}
+
+static bool path_matches(struct request *rq, const char *want)
+{
+	const char *have = rq->path;
+
+	rq->path_id = 0;
+	rq->path_text = NULL;
+	while (*want == '/' && *have == '/') {
+		size_t wn = strcspn(++want, "/"), n = strcspn(++have, "/");
+
+		if (!segment_matches(rq, want, wn, have, n))
+			return false;
+		want += wn;
+		have += n;
+	}
+	return !*want && !*have;
+}
+
+/* The route, or NULL and a problem: no such path, or not that method. */
+static const struct route *route_find(struct request *rq)
+{
+	const char *allow = NULL;
+
+	for (int i = 0; i < ROUTES; i++) {
+		if (!path_matches(rq, routes[i].path))
+			continue;
+		if (!strcmp(routes[i].method, rq->method))
+			return &routes[i];
+		allow = allow ? arena_printf(rq->mem, "%s, %s", allow,
+					     routes[i].method) :
+				routes[i].method;
+	}
+	if (!allow) {
+		reply_problem(rq, CODE_NOT_FOUND,
+			      "There is nothing at this path.");
+		return NULL;
+	}
+	reply_problem(rq, CODE_METHOD_NOT_ALLOWED, arena_printf(rq->mem,
+		      "This path takes %s.", allow));
+	rq->allow = allow;
+	return NULL;
+}
+
+static bool may(struct request *rq, const struct route *route)
+{
+	const char *roles, *why;
+
+	if (route->may == OPEN)
+		return true;
+	if (!auth_check(rq->keys, rq->authorization, time(NULL), &rq->claims,
+			&why)) {
+		log_line(LOG_INFO, "unauthenticated", "why=\"%s\"", why);
+		reply_problem(rq, CODE_UNAUTHENTICATED, why);
+		return false;
+	}
+	roles = rq->app->conf->roles[route->may];
+	for (size_t i = 0; i < rq->claims.nroles; i++)
+		if (conf_list_has(roles, rq->claims.roles[i]))
+			return true;
+	reply_problem(rq, CODE_FORBIDDEN, arena_printf(rq->mem, "This takes "
+		      "one of the roles %s.", roles));
+	return false;
+}
+
+/* What the caller has given up on is never started. */
+static bool in_time(struct request *rq)
+{
+	int64_t waited = rq->received_ms ?
+				 clock_wall_ms() - rq->received_ms : 0;
+
+	if (waited < 0)
+		waited = 0;
+	rq->deadline = clock_mono_ms() + HANDLER_MAX_MS - waited -
+		       rq->app->conf->partner_timeout_ms;
+	if (waited <= QUEUE_MAX_MS)
+		return true;
+	reply_problem(rq, CODE_DEADLINE_PASSED, "The request waited in the "
+		      "queue for too long; nothing was begun. Try again.");
+	return false;
+}
+
+void request_serve(struct request *rq)
+{
+	const struct route *route = route_find(rq);
+	struct batch b;
+
+	if (!route || !may(rq, route) || !in_time(rq))
+		return;
+	if (route->read) {
+		route->read(rq);
+		return;
+	}
+	if (!route->body(rq, &b))
+		return;
+	b.deadline = rq->deadline;
+	saga_run(rq->app, route->flow, &b);
+	route->reply(rq, &b);
+}
