@@ -34,6 +34,7 @@ int main(int argc, char **argv)
 	    auth_open(cf.jwt_alg, cf.jwt_key_file, cf.jwt_issuer,
 		      cf.jwt_audience, &keys, err, sizeof err) != RC_OK) {
 		fprintf(stderr, "ctt.fcgi: %s\n", err);
+		conf_close(&cf);
 		return EXIT_FAILURE;
 	}
 	log_setup("ctt.fcgi", (enum log_level)cf.log_level);
@@ -44,5 +45,6 @@ int main(int argc, char **argv)
 		status = EXIT_FAILURE;
 	app_close(&app);
 	auth_close(keys);
+	conf_close(&cf);
 	return status;
 }

@@ -23,11 +23,13 @@ int main(int argc, char **argv)
 	if (!conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS, err,
 		       sizeof err)) {
 		fprintf(stderr, "ctt-worker: %s\n", err);
+		conf_close(&cf);
 		return EXIT_FAILURE;
 	}
 	log_setup("ctt-worker", (enum log_level)cf.log_level);
 	app_open(&app, &cf);
 	status = job_loop(&app);
 	app_close(&app);
+	conf_close(&cf);
 	return status;
 }

@@ -380,6 +380,7 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	if (!conf_load(&con.conf, command->need, err, sizeof err)) {
 		fprintf(stderr, "cttctl: %s\n", err);
+		conf_close(&con.conf);
 		return EXIT_FAILURE;
 	}
 	log_setup("cttctl", LOG_ERROR);
@@ -389,5 +390,6 @@ int main(int argc, char **argv)
 	status = command->run(&con, argc - 2, argv + 2);
 	db_close(con.db);
 	arena_close(con.mem);
+	conf_close(&con.conf);
 	return status;
 }

@@ -102,45 +102,37 @@ static const struct setting settings[] = {
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
-static char *whole_file(const char *path)
+/* What a secret's file holds, or NULL and errno. */
+static char *whole_file(const char *path, struct arena *mem)
 {
-	enum { MOST = 64 * 1024 };
+	enum { MOST = 16 * 1024 };
+	char *text = arena_alloc(mem, MOST);
 	FILE *f = fopen(path, "r");
-	char *text = f ? malloc(MOST) : NULL;
 	size_t n;
+	bool bad;
 
-	if (!text) {
-		if (f)
-			fclose(f);
+	if (!f)
 		return NULL;
-	}
 	n = fread(text, 1, MOST - 1, f);
-	if (ferror(f)) {
-		fclose(f);
-		free(text);
-		return NULL;
-	}
+	bad = ferror(f);
 	fclose(f);
 	if (n && text[n - 1] == '\n') /* not part of it: section 9 */
-		n--;
-	text[n] = '\0';
-	return text;
+		text[n - 1] = '\0';
+	return bad ? NULL : text;
 }
 
 /* The value without trailing slashes, or NULL if it is no URL. */
-static char *url_of(const char *value)
+static char *url_of(const char *value, struct arena *mem)
 {
-	char *url;
 	size_t n = strlen(value);
 
 	if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8))
 		return NULL;
 	if (value[strcspn(value, " \"'<>\\^`{|}?#\t\r\n")])
 		return NULL;
-	url = strdup(value);
-	while (url && n && url[n - 1] == '/')
-		url[--n] = '\0';
-	return url;
+	while (n && value[n - 1] == '/')
+		n--;
+	return arena_strndup(mem, value, n);
 }
 
 static bool set_number(const struct setting *s, const char *value, void *to,
@@ -162,26 +154,26 @@ static bool set_number(const struct setting *s, const char *value, void *to,
 }
 
 static bool set(const struct setting *s, const char *value, void *to,
-		char *err, size_t errlen)
+		struct arena *mem, char *err, size_t errlen)
 {
 	const char **text = to;
 	int level;
 
 	switch (s->kind) {
 	case TEXT:
-		*text = strdup(value);
+		*text = arena_strdup(mem, value);
 		return true;
 	case NUMBER:
 		return set_number(s, value, to, err, errlen);
 	case SECRET:
-		*text = *value ? whole_file(value) : "";
+		*text = *value ? whole_file(value, mem) : "";
 		if (*text)
 			return true;
 		snprintf(err, errlen, "%s: cannot read %s: %s", s->name, value,
 			 strerror(errno));
 		return false;
 	case URL:
-		*text = *value ? url_of(value) : "";
+		*text = *value ? url_of(value, mem) : "";
 		if (*text)
 			return true;
 		snprintf(err, errlen, "%s: \"%s\" is not an http:// or "
@@ -202,6 +194,7 @@ static bool set(const struct setting *s, const char *value, void *to,
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 {
 	memset(cf_r, 0, sizeof *cf_r);
+	cf_r->mem = arena_open();
 	for (int i = 0; i < SETTINGS; i++) {
 		const struct setting *s = &settings[i];
 		const char *value = getenv(s->name);
@@ -212,10 +205,16 @@ bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 			snprintf(err, errlen, "%s: is not set", s->name);
 			return false;
 		}
-		if (!set(s, value, (char *)cf_r + s->offset, err, errlen))
+		if (!set(s, value, (char *)cf_r + s->offset, cf_r->mem, err,
+			 errlen))
 			return false;
 	}
 	return true;
+}
+
+void conf_close(struct conf *cf)
+{
+	arena_close(cf->mem);
 }
 
 void conf_print_sample(FILE *to)

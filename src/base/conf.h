@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/arena.h"
+
 /* The partners of contract section 9; the queue takes jobs. */
 enum partner_id {
 	PARTNER_TAAS,
@@ -22,6 +24,7 @@ enum permission { MAY_READ, MAY_LINK, MAY_STATUS, MAY_CPE, MAY__MAX };
  * and limits. Strings are never NULL; lists are comma-separated text.
  */
 struct conf {
+	struct arena *mem; /* where the strings are */
 	const char *db_host, *db_socket, *db_user, *db_password, *db_name;
 	int64_t db_port;
 	const char *memcached;
@@ -48,10 +51,11 @@ enum conf_need { /* what a program cannot start without */
 
 /*
  * Fill *cf_r from the environment. False when a setting is wrong or a needed
- * one is missing: err holds one line that names it. The strings are the
- * process's, for ever.
+ * one is missing: err holds one line that names it. Either way the caller
+ * ends it by conf_close.
  */
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen);
+void conf_close(struct conf *cf);
 
 /* A settings file with every setting, its meaning and its default. */
 void conf_print_sample(FILE *to);

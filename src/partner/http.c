@@ -135,6 +135,8 @@ struct http *http_open(const struct conf *cf)
 	h->slots = calloc(h->nslots, sizeof *h->slots);
 	if (!h->slots)
 		arena_exhausted();
+	for (size_t i = 0; i < h->nslots; i++)
+		h->slots[i].http = h;
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
 			  (long)h->nslots * PARTNER__MAX);
 	return h;

@@ -273,8 +273,8 @@ static void note_sync(struct batch *b, struct item *it, bool recovered)
 			     recovered ? ", asked after a crash" : "") : c->why;
 
 	if (it->was == OP_RUNNING) {
-		trace_note(&it->trace, STEP_sync_partner,
-			   outcome_of(c->verdict), c->began, what);
+		*e = (struct trace_entry){outcome_of(c->verdict),
+					  c->began + c->ms, c->ms, what};
 		return;
 	}
 	/* the step stays unknown, for so it was when the caller was told */

@@ -17,6 +17,7 @@
 #include <mysql.h>
 #include <mysqld_error.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
 
@@ -24,6 +25,7 @@ enum {
 	CONNECT_TIMEOUT_S = 1,
 	LOCK_WAIT_S = 3, /* strictly below the next */
 	IO_TIMEOUT_S = 6,
+	PARAMS_MAX = 8,
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
 };
 
@@ -260,14 +262,10 @@ static int fetch(MYSQL_STMT *st, struct arena *mem, struct rows *r)
 enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	       struct arena *mem, struct rows *sets, size_t most)
 {
-	unsigned long len = param ? param->len : 0;
-	MYSQL_BIND bind = {
-		.buffer_type = MYSQL_TYPE_STRING,
-		.buffer = param ? param->s : NULL,
-		.buffer_length = len,
-		.length = &len,
-	};
+	MYSQL_BIND bind[PARAMS_MAX] = {0};
+	unsigned long size = 0;
 	MYSQL_STMT *st;
+	int64_t began = clock_mono_ms();
 	size_t set = 0;
 	enum rc rc;
 	int more;
@@ -281,8 +279,13 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	if (rc != RC_OK)
 		return rc;
 	st = db->stmt[sql];
-	if ((param && mysql_stmt_bind_param(st, &bind)) ||
-	    mysql_stmt_execute(st))
+	for (unsigned i = 0; i < mysql_stmt_param_count(st); i++) {
+		bind[i].buffer_type = MYSQL_TYPE_STRING;
+		bind[i].buffer = param[i].s;
+		bind[i].buffer_length = param[i].len;
+		size += param[i].len;
+	}
+	if (mysql_stmt_bind_param(st, bind) || mysql_stmt_execute(st))
 		goto broken;
 	do {
 		struct rows unwanted;
@@ -294,6 +297,9 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	} while (!more);
 	if (more > 0)
 		goto broken;
+	log_line(LOG_DEBUG, "db", "sql=%s bytes=%lu ms=%lld",
+		 sql_text[sql].name, size,
+		 (long long)(clock_mono_ms() - began));
 	return RC_OK;
 broken:
 	return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),

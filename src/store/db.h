@@ -34,9 +34,9 @@ uint64_t rows_id(const struct rows *r, size_t row, unsigned col); /* or 0 */
 int64_t rows_int(const struct rows *r, size_t row, unsigned col); /* or 0 */
 
 /*
- * Run one statement of sql.h: one round trip, with `param` (a JSON text; NULL
- * where the statement takes none) as its parameter. The result sets go into
- * sets[0..most), memory from `mem`; sets that it did not make are empty.
+ * Run one statement of sql.h: one round trip. `param` are its parameters, as
+ * many JSON texts as it takes. The result sets go into sets[0..most), memory
+ * from `mem`; sets that it did not make are empty.
  *
  * RC_OK     done
  * RC_NO     the server refused; whatever was begun is rolled back

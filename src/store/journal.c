@@ -235,20 +235,19 @@ void store_cancel(struct db *db)
 
 void change_init(struct change *ch, const struct batch *b)
 {
-	*ch = (struct change){.mem = b->mem, .most = b->n};
+	*ch = (struct change){.mem = b->mem};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
-	buf_init(&ch->op, b->mem);
-	buf_init(&ch->ctt, b->mem);
-	buf_init(&ch->job, b->mem);
-	buf_init(&ch->audit, b->mem);
+	for (int i = 0; i < CHANGE__MAX; i++) {
+		buf_init(&ch->doc[i], b->mem);
+		put_open(&ch->doc[i], NULL, '[');
+	}
 }
 
 void change_op_new(struct change *ch, const struct batch *b,
 		   const struct item *it, const char *owner)
 {
-	struct buf *doc = &ch->op;
+	struct buf *doc = &ch->doc[CHANGE_OPS];
 
-	ch->nops++;
 	put_open(doc, NULL, '{');
 	put_str(doc, "id", it->op_id);
 	put_str(doc, "kind", kind_name[b->kind]);
@@ -268,9 +267,8 @@ void change_op_new(struct change *ch, const struct batch *b,
 void change_op(struct change *ch, const struct batch *b,
 	       const struct item *it, int64_t next_ms)
 {
-	struct buf *doc = &ch->op;
+	struct buf *doc = &ch->doc[CHANGE_OPS];
 
-	ch->nops++;
 	put_open(doc, NULL, '{');
 	put_str(doc, "id", it->op_id);
 	put_str(doc, "was", op_state_name[it->was]);
@@ -286,11 +284,13 @@ void change_op(struct change *ch, const struct batch *b,
 void change_link(struct change *ch, const struct ctt *ctt,
 		 const struct ntt *ntt)
 {
-	put_open(&ch->ctt, NULL, '{');
-	put_id(&ch->ctt, "id", ctt->id);
-	put_id(&ch->ctt, "nttId", ntt ? ntt->id : 0);
-	put_str(&ch->ctt, "nttTicketNo", ntt ? ntt->ticket_no : NULL);
-	put_close(&ch->ctt, '}');
+	struct buf *doc = &ch->doc[CHANGE_LINKS];
+
+	put_open(doc, NULL, '{');
+	put_id(doc, "id", ctt->id);
+	put_id(doc, "nttId", ntt ? ntt->id : 0);
+	put_str(doc, "nttTicketNo", ntt ? ntt->ticket_no : NULL);
+	put_close(doc, '}');
 }
 
 void change_count(struct change *ch, const struct ntt *ntt, int by)
@@ -307,19 +307,21 @@ void change_count(struct change *ch, const struct ntt *ntt, int by)
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload)
 {
-	put_open(&ch->job, NULL, '{');
-	put_str(&ch->job, "type", type);
-	put_str(&ch->job, "dedupeKey",
-		 arena_printf(ch->mem, "%s:%s", it->op_id, type));
-	put_raw(&ch->job, "payload", payload->s);
-	put_close(&ch->job, '}');
+	struct buf *doc = &ch->doc[CHANGE_JOBS];
+
+	put_open(doc, NULL, '{');
+	put_str(doc, "type", type);
+	put_str(doc, "dedupeKey",
+		arena_printf(ch->mem, "%s:%s", it->op_id, type));
+	put_raw(doc, "payload", payload->s);
+	put_close(doc, '}');
 }
 
 static void audit_row(struct change *ch, const struct item *it,
 		      const char *type, uint64_t id, enum kind kind,
 		      const char *outcome)
 {
-	struct buf *doc = &ch->audit;
+	struct buf *doc = &ch->doc[CHANGE_AUDITS];
 
 	put_open(doc, NULL, '{');
 	put_str(doc, "type", type);
@@ -351,50 +353,33 @@ static int by_count_id(const void *a, const void *b)
 		     &((const struct count *)b)->ntt_id);
 }
 
-static void add_array(struct buf *doc, const char *key, const struct buf *rows)
+/* Finish the texts: the parameters of a statement. */
+static const struct buf *change_docs(struct change *ch)
 {
-	put_open(doc, key, '[');
-	if (rows->len)
-		buf_add(doc, rows->s, rows->len);
-	put_close(doc, ']');
-}
+	struct buf *doc = &ch->doc[CHANGE_COUNTS];
 
-static struct buf change_doc(struct change *ch)
-{
-	struct buf doc;
-
-	buf_init(&doc, ch->mem);
-	put_open(&doc, NULL, '{');
-	add_array(&doc, "op", &ch->op);
-	add_array(&doc, "ctt", &ch->ctt);
-	add_array(&doc, "job", &ch->job);
-	add_array(&doc, "audit", &ch->audit);
 	qsort(ch->counts, ch->ncounts, sizeof *ch->counts, by_count_id);
-	put_open(&doc, "ntt", '[');
 	for (size_t i = 0; i < ch->ncounts; i++) {
-		put_open(&doc, NULL, '{');
-		put_id(&doc, "id", ch->counts[i].ntt_id);
-		put_int(&doc, "by", ch->counts[i].by);
-		put_close(&doc, '}');
+		put_open(doc, NULL, '{');
+		put_id(doc, "id", ch->counts[i].ntt_id);
+		put_int(doc, "by", ch->counts[i].by);
+		put_close(doc, '}');
 	}
-	put_close(&doc, ']');
-	put_close(&doc, '}');
-	return doc;
+	for (int i = 0; i < CHANGE__MAX; i++)
+		put_close(&ch->doc[i], ']');
+	return ch->doc;
 }
 
 enum rc store_save(struct db *db, enum sql sql, struct change *ch)
 {
-	struct buf doc = change_doc(ch);
-
-	return db_run(db, sql, &doc, ch->mem, NULL, 0);
+	return db_run(db, sql, change_docs(ch), ch->mem, NULL, 0);
 }
 
 enum rc store_close(struct db *db, enum sql sql, struct change *ch,
 		    const struct batch *b, bool *won_r)
 {
-	struct buf doc = change_doc(ch);
 	struct rows r[2];
-	enum rc rc = db_run(db, sql, &doc, ch->mem, r, 2);
+	enum rc rc = db_run(db, sql, change_docs(ch), ch->mem, r, 2);
 
 	*won_r = rc == RC_OK && r[0].n && rows_int(&r[0], 0, 0) == 1;
 	for (size_t i = 0; rc == RC_OK && i < r[1].n; i++)

@@ -25,15 +25,23 @@ void store_cancel(struct db *db);
  * Changes of rows, gathered by the stages of a flow for all items of a batch,
  * and made in one round trip.
  */
+enum change_doc { /* the JSON texts, in the order of the statements */
+	CHANGE_OPS,
+	CHANGE_LINKS,
+	CHANGE_JOBS,
+	CHANGE_AUDITS,
+	CHANGE_COUNTS,
+	CHANGE__MAX
+};
+
 struct change {
 	struct arena *mem;
-	struct buf op, ctt, job, audit;
+	struct buf doc[CHANGE__MAX];
 	struct count {
 		uint64_t ntt_id;
 		int by;
 	} *counts;
-	size_t ncounts, most;
-	size_t nops;
+	size_t ncounts;
 };
 
 void change_init(struct change *ch, const struct batch *b);

@@ -1,9 +1,10 @@
 /*
  * store/sql.c - the text of every statement
  *
- * Most take one parameter, a JSON text, and serve one item or a thousand:
- * JSON_TABLE turns its arrays into rows, in their order, and STRAIGHT_JOIN
- * keeps that order for the locks. A statement that ends in COMMIT is a whole
+ * Most take JSON texts as parameters, and serve one item or a thousand:
+ * JSON_TABLE turns arrays into rows, in their order, and STRAIGHT_JOIN keeps
+ * that order for the locks. (A text for each table, for each JSON_TABLE reads
+ * its text from end to end.) A statement that ends in COMMIT is a whole
  * transaction, or its second half: one round trip either way.
  *
  * Order of locks, everywhere: operation, ctt (ids rising), ntt (ids rising).
@@ -12,13 +13,15 @@
  */
 #include "store/sql.h"
 
-#define JSON_ROWS(path, columns) \
-	" JSON_TABLE(j,'" path "' COLUMNS(" columns ")) x "
+#define ROWS_OF(doc, path, columns) \
+	" JSON_TABLE(" doc ",'" path "' COLUMNS(" columns ")) x "
+#define JSON_ROWS(path, columns) ROWS_OF("j", path, columns)
 #define ID_AT(path)    "id BIGINT UNSIGNED PATH '" path "'"
 #define OP_ID_AT(path) "id VARCHAR(64) CHARACTER SET ascii PATH '" path "'"
-#define BEGIN_WITH_J \
-	"BEGIN NOT ATOMIC DECLARE j LONGTEXT CHARACTER SET utf8mb4 DEFAULT ?; "
-#define IF_ANY(path)  " IF JSON_EXISTS(j,'" path "[0]') THEN "
+#define TAKES(doc) \
+	"DECLARE " doc " LONGTEXT CHARACTER SET utf8mb4 DEFAULT ?; "
+#define BEGIN_WITH_J  "BEGIN NOT ATOMIC " TAKES("j")
+#define IF_ANY(doc)   " IF " doc "<>'[]' THEN "
 #define END_IF        " END IF;"
 #define NOW           "UTC_TIMESTAMP(3)"
 #define IN_MS(column) "TIMESTAMPADD(MICROSECOND," column "*1000," NOW ")"
@@ -38,13 +41,13 @@
 	JSON_ROWS("$.ntt[*]", ID_AT("$"))                                    \
 	"STRAIGHT_JOIN work_order w ON w.ntt_id=x.id ORDER BY w.id DESC;"
 
-/* {"op":[...]}: new journal rows. Only the open ones have an owner. */
+/* ops [{...}]: new journal rows. Only the open ones have an owner. */
 #define INSERT_OPERATIONS                                                    \
 	"INSERT INTO operation(id,kind,state,ctt_id,ntt_id,partner,actor,"   \
 	"request_id,remark,error_code,steps,owner,next_try_at,created_at,"   \
 	"updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,x.partner,"\
 	"x.actor,x.request_id,x.remark,x.error_code,x.steps,x.owner," NOW "," \
-	NOW "," NOW " FROM" JSON_ROWS("$.op[*]",                             \
+	NOW "," NOW " FROM" ROWS_OF("ops", "$[*]",                             \
 		OP_ID_AT("$.id") ",kind VARCHAR(16) PATH '$.kind',"          \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
@@ -57,19 +60,19 @@
 		"steps JSON PATH '$.steps',"                                 \
 		"owner VARCHAR(64) PATH '$.owner'") ";"
 
-/* {"ctt":[{"id","nttId","nttTicketNo"}]}: links made or taken away */
+/* links [{"id","nttId","nttTicketNo"}]: links made or taken away */
 #define UPDATE_LINKS                                                         \
-	IF_ANY("$.ctt")                                                      \
-	"UPDATE" JSON_ROWS("$.ctt[*]", ID_AT("$.id") ","                     \
+	IF_ANY("links")                                                      \
+	"UPDATE" ROWS_OF("links", "$[*]", ID_AT("$.id") ","                     \
 		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
 		"ntt_no VARCHAR(64) PATH '$.nttTicketNo'")                   \
 	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.ntt_id=x.ntt_id,"            \
 	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW ";"                     \
 	END_IF
 
-/* {"op":[{"id","was",...}]}: the operations' new states; all or none */
+/* ops [{"id","was",...}]: the operations' new states; all or none */
 #define UPDATE_OPERATIONS                                                    \
-	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id") ","                   \
+	"UPDATE" ROWS_OF("ops", "$[*]", OP_ID_AT("$.id") ","                   \
 		"was VARCHAR(16) PATH '$.was',"                              \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"error_code VARCHAR(64) PATH '$.error',"                     \
@@ -83,20 +86,20 @@
 	"o.owner=NULL,o.updated_at=" NOW " WHERE o.state=x.was;"
 
 #define INSERT_JOBS                                                          \
-	IF_ANY("$.job")                                                      \
+	IF_ANY("jobs")                                                      \
 	"INSERT INTO job(type,payload,dedupe_key,run_at,created_at,"         \
 	"updated_at) SELECT x.type,x.payload,x.dedupe_key," NOW "," NOW "," NOW\
-	" FROM" JSON_ROWS("$.job[*]", "type VARCHAR(64) PATH '$.type',"      \
+	" FROM" ROWS_OF("jobs", "$[*]", "type VARCHAR(64) PATH '$.type',"      \
 		"payload JSON PATH '$.payload',"                             \
 		"dedupe_key VARCHAR(128) PATH '$.dedupeKey'") ";"            \
 	END_IF
 
 #define INSERT_AUDITS                                                        \
-	IF_ANY("$.audit")                                                    \
+	IF_ANY("audits")                                                    \
 	"INSERT INTO audit_log(entity_type,entity_id,action,outcome,actor,"  \
 	"request_id,operation_id,detail,created_at) SELECT x.entity_type,"   \
 	"x.id,x.action,x.outcome,x.actor,x.request_id,x.operation_id,"       \
-	"x.detail," NOW " FROM" JSON_ROWS("$.audit[*]", ID_AT("$.id") ","    \
+	"x.detail," NOW " FROM" ROWS_OF("audits", "$[*]", ID_AT("$.id") ","    \
 		"entity_type VARCHAR(8) PATH '$.type',"                      \
 		"action VARCHAR(16) PATH '$.action',"                        \
 		"outcome VARCHAR(16) PATH '$.outcome',"                      \
@@ -106,11 +109,11 @@
 		"detail JSON PATH '$.detail'") ";"                           \
 	END_IF
 
-/* {"ntt":[{"id","by"}]}: last before COMMIT, for every link of a mass outage
+/* counts [{"id","by"}]: last before COMMIT, for every link of a mass outage
  * waits for this row */
 #define UPDATE_COUNTS                                                        \
-	IF_ANY("$.ntt")                                                      \
-	"UPDATE" JSON_ROWS("$.ntt[*]", ID_AT("$.id") ",`by` INT PATH '$.by'")\
+	IF_ANY("counts")                                                      \
+	"UPDATE" ROWS_OF("counts", "$[*]", ID_AT("$.id") ",`by` INT PATH '$.by'")\
 	"STRAIGHT_JOIN ntt n ON n.id=x.id SET n.ctt_count="                  \
 	"GREATEST(0,CAST(n.ctt_count AS SIGNED)+x.`by`),"                    \
 	"n.updated_at=" NOW ";"                                              \
@@ -156,28 +159,30 @@ SQL_TEXT(LOAD,
 	NOW "-INTERVAL JSON_VALUE(j,'$.ttl') SECOND GROUP BY x.c,x.n;"
 	"END"),
 
-/* {"op":[...]}: journal rows alone, and COMMIT */
+/* ops: journal rows alone, and COMMIT */
 SQL_TEXT(OP_SAVE,
-	BEGIN_WITH_J INSERT_OPERATIONS "COMMIT; END"),
+	"BEGIN NOT ATOMIC " TAKES("ops") INSERT_OPERATIONS "COMMIT; END"),
 
-/* {"op":[...],"ctt":[...]}: journal rows, links, and COMMIT */
+/* ops, links: journal rows, links, and COMMIT */
 SQL_TEXT(LINK_SAVE,
-	BEGIN_WITH_J UPDATE_LINKS INSERT_OPERATIONS "COMMIT; END"),
+	"BEGIN NOT ATOMIC " TAKES("ops") TAKES("links")
+	UPDATE_LINKS INSERT_OPERATIONS "COMMIT; END"),
 
 /*
- * {"op","ctt","job","audit","ntt"}: the second transaction. If any of the
+ * ops, links, jobs, audits, counts: the second transaction. If any of the
  * operations is not in the state any more in which it was found, nothing is
- * done -> 0; else -> 1, and the count of each NTT named in "ntt".
+ * done -> 0; else -> 1, and the count of each NTT in `counts`.
  */
 SQL_TEXT(LINK_CLOSE,
-	BEGIN_WITH_J
+	"BEGIN NOT ATOMIC " TAKES("ops") TAKES("links") TAKES("jobs")
+	TAKES("audits") TAKES("counts")
 	"START TRANSACTION;"
 	UPDATE_OPERATIONS
-	"IF ROW_COUNT()<>JSON_LENGTH(j,'$.op') THEN ROLLBACK; SELECT 0;"
+	"IF ROW_COUNT()<>JSON_LENGTH(ops) THEN ROLLBACK; SELECT 0;"
 	"ELSE"
 	UPDATE_LINKS INSERT_JOBS INSERT_AUDITS UPDATE_COUNTS
 	"COMMIT; SELECT 1;"
-	"SELECT n.id,n.ctt_count FROM" JSON_ROWS("$.ntt[*]", ID_AT("$.id"))
+	"SELECT n.id,n.ctt_count FROM" ROWS_OF("counts", "$[*]", ID_AT("$.id"))
 	"STRAIGHT_JOIN ntt n ON n.id=x.id;"
 	"END IF; END"),
 

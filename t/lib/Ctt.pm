@@ -1,0 +1,463 @@
+package Ctt;
+
+# A private cttd for one test file, with everything real about it:
+#
+#	my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 400 });
+#	my ($ctt, $ntt) = $c->given(ctt => { source => 'TMF' }, ntt => {});
+#	is $c->post('/ticket/ctt/link', { cttId => $ctt, nttId => $ntt })
+#	    ->{status}, 200, 'linked';
+#	$c->stop;	# and with it the free checks
+#
+# An answer is {status, headers (lower case), raw, json}. Every request has
+# the token of an operator unless it is given another, or undef for none.
+
+use v5.36;
+
+use Cpanel::JSON::XS ();
+use Cwd qw(abs_path);
+use DBI ();
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use File::Temp ();
+use HTTP::Tiny ();
+use IO::Handle ();
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib dirname(__FILE__);
+use Tmf ();
+
+my $TOP = dirname(dirname(dirname(abs_path(__FILE__))));
+my $BIN = $ENV{CTT_BIN} // $TOP;
+my $JSON = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
+
+my %up;    # the folders of the stacks that this process has to take down
+
+$SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
+END {
+	my $status = $?;
+	for my $dir (grep { $up{$_} == $$ } keys %up) {
+		next if $ENV{CTT_TEST_KEEP};
+		system "$TOP/scripts/stack", 'down', '--dir', $dir;
+		remove_tree($dir);
+	}
+	$? = $status;
+}
+
+# ---- the stack ----
+
+sub start ($class, %opt) {
+	my $dir = File::Temp::tempdir('ctt.XXXXXX', TMPDIR => 1);
+	my $self = bless { dir => $dir, tokens => {}, expected => [],
+		next => { ctt => 1000, ntt => 2000, work_order => 3000 } },
+	    $class;
+	my %set = (CTT_FAULT_FILE => "$dir/fault", CTT_RETRY_BASE_MS => 50,
+		CTT_RETRY_CAP_MS => 200, %{ $opt{set} // {} });
+
+	$up{$dir} = $$;
+	$self->stack('up', '--pool', $opt{pool} // 4,
+	    '--workers', $opt{workers} // 1,
+	    (map { exists $opt{"${_}_url"} ? ("--$_-url", $opt{"${_}_url"}) : () }
+		qw(taas tmf nig queue)),
+	    (map { ('--set', "$_=$set{$_}") } sort keys %set))
+	    or BAIL_OUT('the stack did not come up');
+	$self->{env} = { map { /^(\w+)=(.*)$/ ? ($1, $2) : () }
+	    split /\n/, qx($TOP/scripts/stack env --dir $dir) };
+	return $self;
+}
+
+# $c->stack('restart', 'db'), and what else scripts/stack can do.
+sub stack ($self, @words) {
+	return system("$TOP/scripts/stack", @words, '--dir', $self->{dir}) == 0;
+}
+
+sub env ($self, $name) { return $self->{env}{$name} }
+sub dir ($self) { return $self->{dir} }
+
+# A line that an error log may have, because the test provokes it.
+sub expect ($self, @patterns) {
+	push @{ $self->{expected} }, @patterns;
+}
+
+sub log_lines ($self, $part) {
+	open my $fh, '<', "$self->{dir}/log/$part.log" or return;
+	return <$fh>;
+}
+
+# The processes of the pool or of the worker that run now.
+sub pids ($self, $part) {
+	open my $fh, '<', "$self->{dir}/run/$part.pid" or return;
+	chomp(my $parent = <$fh>);
+	open my $children, '<', "/proc/$parent/task/$parent/children"
+	    or return;
+	return split ' ', <$children> // '';
+}
+
+# The free checks, and the end.
+sub stop ($self) {
+	my %running = map { $_ => [ $self->pids($_) ] } qw(pool worker);
+	my $check = $self->cttctl('check');
+
+	is_deeply [ $check->{status}, $check->{out} ], [ 0, '' ],
+	    'cttctl check finds nothing' or diag $check->{err};
+	is $self->one("SELECT COUNT(*) FROM operation"
+	    . " WHERE state IN ('RUNNING', 'SETTLING')"), 0,
+	    'no operation is left open';
+	$self->check_tmf;
+	ok $self->stack('stop', $_), "the $_ stops" for qw(pool worker);
+	for my $part (qw(pool worker)) {
+		my $log = join '', $self->log_lines($part);
+		is_deeply [ grep { $log !~ /pid=$_ .*event=stopped/ }
+			@{ $running{$part} } ], [],
+		    "each process of the $part ended by itself";
+	}
+	ok $self->stack('down'), 'the stack goes down';
+	$self->check_logs;
+	delete $up{ $self->{dir} };
+	return remove_tree($self->{dir})
+	    if !$ENV{CTT_TEST_KEEP} && Test::More->builder->is_passing;
+	diag "the logs are in $self->{dir}/log";
+}
+
+sub check_tmf ($self) {
+	my @patches = grep { $_->{method} eq 'PATCH' } $self->heard('tmf');
+	my @faults = map { Tmf::faults($_->{body}) } @patches;
+
+	is_deeply \@faults, [],
+	    @patches . ' bodies sent to TMF are a TroubleTicket_Update';
+}
+
+sub check_logs ($self) {
+	my @parts = map { m{([^/]+)\.log$} } glob "$self->{dir}/log/*.log";
+	my (@errors, @crashes);
+
+	for my $line (map { $self->log_lines($_) } @parts) {
+		next if grep { $line =~ $_ } @{ $self->{expected} };
+		push @errors, $line
+		    if $line =~ /level=error|\[(alert|emerg)\]/;
+		push @crashes, $line if $line =~ /Sanitizer|runtime error:/;
+	}
+	is_deeply \@errors, [], 'no error in the logs';
+	is_deeply \@crashes, [], 'no sanitizer report';
+}
+
+# ---- cttctl ----
+
+# Runs it with the stack's settings; %env changes them (undef: not set).
+sub cttctl ($self, @args) {
+	my %env = ref $args[0] ? %{ shift @args } : ();
+	my ($out, $err) = map { "$self->{dir}/tmp/cttctl.$$.$_" } qw(out err);
+	my $pid = fork // die "fork: $!\n";
+
+	if (!$pid) {
+		delete @ENV{ grep { /^CTT_/ } keys %ENV };
+		%ENV = (%ENV, %{ $self->{env} }, %env);
+		delete @ENV{ grep { !defined $env{$_} } keys %env };
+		open STDOUT, '>', $out;
+		open STDERR, '>', $err;
+		exec "$BIN/cttctl", @args or POSIX::_exit(127);
+	}
+	waitpid $pid, 0;
+	my $result = { status => $? >> 8, signal => $? & 127 };
+	for ([ out => $out ], [ err => $err ]) {
+		my ($name, $file) = @$_;
+		open my $fh, '<', $file or die "$file: $!\n";
+		local $/;
+		$result->{$name} = <$fh> // '';
+		unlink $file;
+	}
+	return $result;
+}
+
+# The fault points of this build; none in a release.
+sub faults ($self) {
+	return split ' ', $self->cttctl('faults')->{out};
+}
+
+# Arms one: $c->fault('after-intent', 'delay', ms => 300, skip => 1).
+sub fault ($self, $point, $action, %opt) {
+	my $file = "$self->{dir}/fault";
+
+	open my $fh, '>', "$file.new" or die "$file: $!\n";
+	printf $fh "%s %s %d %d\n", $point, $action, $opt{ms} // 0,
+	    $opt{skip} // 0;
+	close $fh;
+	rename "$file.new", $file or die "$file: $!\n";
+}
+
+# Disarms it; true if it was acted on.
+sub fault_fired ($self) {
+	return !unlink "$self->{dir}/fault";
+}
+
+# ---- requests ----
+
+sub token ($self, %who) {
+	my ($sub, @roles) = ($who{sub} // 'olga',
+		@{ $who{roles} // ['ctt-operator'] });
+
+	return $self->{tokens}{"$sub @roles"} //= do {
+		my $made = $self->cttctl('token', '--sub', $sub, '--roles',
+		    join(',', @roles), '--ttl', 3600);
+		die "cttctl token: $made->{err}" if $made->{status};
+		chomp $made->{out};
+		$made->{out};
+	};
+}
+
+# $body: a structure, or text to be sent as it is. %headers go on top of what
+# is usual; one that is undef is left out.
+sub request ($self, $method, $path, $body = undef, %headers) {
+	my %all = (Authorization => 'Bearer ' . $self->token,
+		(defined $body ? ('Content-Type' => 'application/json') : ()),
+		%headers);
+	$self->{http} //= HTTP::Tiny->new(timeout => 90, max_redirect => 0,
+		keep_alive => 1);
+
+	delete @all{ grep { !defined $all{$_} } keys %all };
+	return answer($self->{http}->request($method, $self->env('CTT_HTTP_URL') . $path, {
+		headers => \%all,
+		(defined $body
+			? (content => ref $body ? $JSON->encode($body) : $body)
+			: ()),
+	}));
+}
+
+sub answer ($r) {
+	return { status => $r->{status}, headers => $r->{headers},
+		raw => $r->{content},
+		json => scalar eval { $JSON->decode($r->{content}) } };
+}
+
+sub get ($self, $path, %headers) {
+	return $self->request('GET', $path, undef, %headers);
+}
+
+sub post ($self, $path, $body, %headers) {
+	return $self->request('POST', $path, $body, %headers);
+}
+
+sub put ($self, $path, $body, %headers) {
+	return $self->request('PUT', $path, $body, %headers);
+}
+
+sub link ($self, $ctt, $ntt, %more) {
+	return $self->post('/ticket/ctt/link',
+	    { cttId => $ctt, nttId => $ntt, %more });
+}
+
+# $c->bulk([ $ctt, $ntt ], [ $ctt, $ntt, remark => 'x' ], ...)
+sub bulk ($self, @items) {
+	return $self->post('/ticket/ctt/link/bulk', { items => [
+		map { my ($ctt, $ntt, %more) = @$_;
+			{ cttId => $ctt, nttId => $ntt, %more } } @items ] });
+}
+
+# What $sub->(0), ... $sub->($n - 1) return, each called in a process of its
+# own, all let go at the same moment.
+sub parallel ($self, $n, $sub) {
+	pipe my $gate, my $open or die "pipe: $!\n";
+	my @readers;
+
+	$self->token;    # made once, not by everybody
+	for my $i (0 .. $n - 1) {
+		pipe my $in, my $out or die "pipe: $!\n";
+		my $pid = fork // die "fork: $!\n";
+		if (!$pid) {
+			close $open;
+			delete @$self{qw(dbh http)};
+			readline $gate;    # its end
+			my $text = $JSON->encode(scalar $sub->($i));
+			print $out $text;
+			close $out;
+			POSIX::_exit(0);
+		}
+		push @readers, [ $pid, $in ];
+	}
+	close $open;
+	return map {
+		my ($pid, $in) = @$_;
+		local $/;
+		my $text = readline $in;
+		waitpid $pid, 0;
+		$JSON->decode($text);
+	} @readers;
+}
+
+# ---- the database ----
+
+sub dbh ($self) {
+	return $self->{dbh} //= do {
+		open my $fh, '<', $self->env('CTT_DB_PASSWORD_FILE') or die;
+		chomp(my $password = <$fh>);
+		DBI->connect(
+			'DBI:MariaDB:' . $self->env('CTT_DB_NAME')
+			. ';mariadb_socket=' . $self->env('CTT_DB_SOCKET'),
+			$self->env('CTT_DB_USER'), $password,
+			{ RaiseError => 1, PrintError => 0,
+				AutoInactiveDestroy => 1,
+				mariadb_auto_reconnect => 1 });
+	};
+}
+
+sub do ($self, $sql, @bind) { return $self->dbh->do($sql, undef, @bind) }
+
+sub rows ($self, $sql, @bind) {
+	return @{ $self->dbh->selectall_arrayref($sql, { Slice => {} }, @bind) };
+}
+
+sub row ($self, $table, $id) {
+	return ($self->rows("SELECT * FROM $table WHERE id = ?", $id))[0];
+}
+
+sub one ($self, $sql, @bind) {
+	return scalar $self->dbh->selectrow_array($sql, undef, @bind);
+}
+
+# The first column.
+sub column ($self, $sql, @bind) {
+	return @{ $self->dbh->selectcol_arrayref($sql, undef, @bind) };
+}
+
+sub json ($self, $text) { return $JSON->decode($text) }
+
+# Rows that are there before the test begins; returns their ids. A ctt may
+# have `linked => id of an ntt`, which is then true everywhere.
+sub given ($self, @pairs) {
+	my @ids;
+
+	$self->dbh->begin_work;
+	while (my ($table, $columns) = splice @pairs, 0, 2) {
+		my %row = %$columns;
+		my $linked = delete $row{linked};
+		my $id = $row{id} //= $self->{next}{$table}++;
+
+		$row{ticket_no} //= ($table eq 'ctt' ? 'C-' : 'N-') . $id
+		    if $table =~ /^[cn]tt$/;
+		$row{source} //= 'TAAS' if $table eq 'ctt';
+		$row{order_no} //= "W-$id" if $table eq 'work_order';
+		my @names = sort keys %row;
+		$self->do("INSERT INTO $table (" . join(', ', @names)
+		    . ') VALUES (' . join(', ', ('?') x @names) . ')',
+		    @row{@names});
+		$self->given_link(\%row, $linked) if $linked;
+		push @ids, $id;
+	}
+	$self->dbh->commit;
+	return wantarray ? @ids : $ids[0];
+}
+
+sub given_link ($self, $ctt, $ntt) {
+	my $no = $self->one('SELECT ticket_no FROM ntt WHERE id = ?', $ntt);
+
+	$self->do('UPDATE ctt SET ntt_id = ?, ntt_ticket_no = ? WHERE id = ?',
+	    $ntt, $no, $ctt->{id});
+	$self->do('UPDATE ntt SET ctt_count = ctt_count + 1 WHERE id = ?',
+	    $ntt);
+	$self->sim(PUT => "/ticket/\L$ctt->{source}\E/$ctt->{ticket_no}",
+	    $ctt->{source} eq 'TAAS' ? { ntt => $no }
+	    : { troubleTicketRelationship =>
+		    [ { id => $no, relationshipType => 'isChild' } ] });
+}
+
+# n fresh CTTs, and then an NTT.
+sub given_ctts ($self, $n, %ctt) {
+	return $self->given((map { (ctt => {%ctt}) } 1 .. $n), ntt => {});
+}
+
+# ---- the partners ----
+
+sub sim ($self, $method, $path, $body = undef) {
+	$self->{sim} //= HTTP::Tiny->new(timeout => 30, keep_alive => 1);
+	my $r = answer($self->{sim}->request($method,
+	    $self->env('CTT_SIM_URL') . "/_sim$path",
+	    { defined $body ? (content => $JSON->encode($body)) : () }));
+
+	die "simulator: $method $path: $r->{status} $r->{raw}\n"
+	    if $r->{status} != 200;
+	return $r->{json};
+}
+
+# $c->rule(ticket => 'C-1', times => 1, do => 'status', status => 500)
+sub rule ($self, %rule) { return $self->sim(POST => '/rules', \%rule)->{id} }
+sub no_rules ($self) { $self->sim(DELETE => '/rules') }
+sub sim_state ($self) { return $self->sim(GET => '/state') }
+
+# The calls of a partner, in order: $c->heard('tmf', ticket => 'C-1',
+# method => 'PATCH'). How many, in scalar context.
+sub heard ($self, $partner, %want) {
+	return grep {
+		my $call = $_;
+		!grep { ($call->{$_} // '') ne $want{$_} } keys %want;
+	} @{ $self->sim(GET => "/calls?partner=$partner") };
+}
+
+# ---- waiting, and what must hold in the end ----
+
+sub wait_for ($self, $seconds, $test) {
+	my $end = time + $seconds;
+
+	until ($test->()) {
+		return 0 if time > $end;
+		sleep 0.02;
+	}
+	return 1;
+}
+
+# Until no operation is open.
+sub settle ($self, $seconds = 20) {
+	return $self->wait_for($seconds, sub {
+		!$self->one("SELECT COUNT(*) FROM operation"
+		    . " WHERE state IN ('RUNNING', 'SETTLING')");
+	});
+}
+
+# Until no job is to be delivered.
+sub quiet ($self, $seconds = 20) {
+	return $self->wait_for($seconds, sub {
+		!$self->one("SELECT COUNT(*) FROM job"
+		    . " WHERE state IN ('READY', 'RUNNING')");
+	});
+}
+
+# The NTT that the partner has for a CTT, or undef.
+sub theirs ($self, $state, $ctt, $ntts) {
+	return $state->{taas}{ $ctt->{ticket_no} }{ntt}
+	    if $ctt->{source} eq 'TAAS';
+	my $links = $state->{tmf}{ $ctt->{ticket_no} }{troubleTicketRelationship};
+	return join '+', map { $_->{id} }
+	    grep { $_->{relationshipType} eq 'isChild' && $ntts->{ $_->{id} } }
+	    @{ $links // [] };
+}
+
+# Both sides agree, the counts hold, and no call took effect twice.
+sub agree ($self, $name = 'both sides') {
+	my $state = $self->sim_state;
+	my %ntts = map { $_ => 1 } $self->column('SELECT ticket_no FROM ntt');
+	my @apart;
+
+	for my $ctt ($self->rows('SELECT * FROM ctt')) {
+		my $theirs = $self->theirs($state, $ctt, \%ntts) // '';
+		my $ours = $ctt->{ntt_ticket_no} // '';
+		push @apart, "$ctt->{ticket_no}: here '$ours', there '$theirs'"
+		    if $ours ne $theirs;
+	}
+	push @apart, $self->column("SELECT CONCAT(n.ticket_no, ': counts ',"
+	    . " n.ctt_count, ', has ', COUNT(c.id)) FROM ntt n"
+	    . " LEFT JOIN ctt c ON c.ntt_id = n.id"
+	    . " GROUP BY n.id, n.ticket_no, n.ctt_count"
+	    . " HAVING n.ctt_count <> COUNT(c.id)");
+	push @apart, map { "$_ took effect more than once" }
+	    grep { $state->{effects}{$_} > 1 } sort keys %{ $state->{effects} };
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_deeply \@apart, [], "$name agree";
+}
+
+# The trace of an operation: "load_ctt:ok load_ntt:failed".
+sub trace ($self, $operation) {
+	return join ' ', map { "$_->{step}:$_->{outcome}" }
+	    @{ $self->get("/ticket/operation/$operation")->{json}{steps} };
+}
+
+1;
