@@ -2,12 +2,11 @@
 
 #include "job/loop.h"
 
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/select.h>
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "job/outbox.h"
 #include "saga/saga.h"
 
@@ -15,14 +14,6 @@ enum {
 	POLL_MS = 100,  /* with nothing to do; a new job waits no longer */
 	AWAY_MS = 1000, /* with no database                              */
 };
-
-static volatile sig_atomic_t stopping;
-
-static void on_stop(int sig)
-{
-	(void)sig;
-	stopping = 1;
-}
 
 static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 {
@@ -38,20 +29,12 @@ static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 
 int job_loop(struct app *app)
 {
-	struct sigaction stop = {.sa_handler = on_stop};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct arena *mem = arena_open();
-	sigset_t blocked, waiting;
+	sigset_t waiting;
 
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGINT);
-	sigprocmask(SIG_BLOCK, &blocked, &waiting);
+	stop_setup(&waiting);
 	log_line(LOG_INFO, "started", "version=%s", PACKAGE_VERSION);
-	while (!stopping) {
+	while (!stop_asked()) {
 		struct timespec wait = {0};
 		size_t jobs = 0, settled = 0;
 		enum rc rc = settle_due(app, mem, &settled);

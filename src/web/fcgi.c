@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -23,15 +22,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "web/request.h"
-
-static volatile sig_atomic_t stopping;
-
-static void on_stop(int sig)
-{
-	(void)sig;
-	stopping = 1;
-}
 
 /* The body, whole: up to BODY_MAX is kept, the rest read and dropped. */
 static void read_body(struct request *rq, FCGX_Stream *in)
@@ -113,25 +105,6 @@ static void serve(struct request *rq, FCGX_Request *fr)
 	log_request(NULL);
 }
 
-/* Have the signals that end us come only where `waiting` is in force. */
-static void signals(sigset_t *waiting)
-{
-	struct sigaction stop = {.sa_handler = on_stop};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t blocked;
-
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGUSR1, &ignore, NULL); /* or libfcgi makes it its own */
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGINT);
-	sigprocmask(SIG_BLOCK, &blocked, waiting);
-	sigdelset(waiting, SIGTERM);
-	sigdelset(waiting, SIGINT);
-}
-
 int fcgi_run(struct app *app, struct auth_keys *keys)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLEXCLUSIVE};
@@ -140,7 +113,7 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 	sigset_t waiting;
 	FCGX_Request fr;
 
-	signals(&waiting);
+	stop_setup(&waiting);
 	if (ep < 0 || fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) ||
 	    epoll_ctl(ep, EPOLL_CTL_ADD, 0, &ev) || FCGX_Init() ||
 	    FCGX_InitRequest(&fr, 0, 0)) {
@@ -150,7 +123,7 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 		return EXIT_FAILURE;
 	}
 	log_line(LOG_INFO, "started", "version=%s", PACKAGE_VERSION);
-	while (!stopping) {
+	while (!stop_asked()) {
 		struct request rq = {.app = app, .keys = keys, .mem = mem};
 
 		if (epoll_pwait(ep, &ev, 1, -1, &waiting) <= 0)

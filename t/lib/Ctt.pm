@@ -337,11 +337,11 @@ sub given ($self, @pairs) {
 		    if $table =~ /^[cn]tt$/;
 		$row{source} //= 'TAAS' if $table eq 'ctt';
 		$row{order_no} //= "W-$id" if $table eq 'work_order';
+		$self->given_link(\%row, $linked) if $linked;
 		my @names = sort keys %row;
 		$self->do("INSERT INTO $table (" . join(', ', @names)
 		    . ') VALUES (' . join(', ', ('?') x @names) . ')',
 		    @row{@names});
-		$self->given_link(\%row, $linked) if $linked;
 		push @ids, $id;
 	}
 	$self->dbh->commit;
@@ -351,8 +351,7 @@ sub given ($self, @pairs) {
 sub given_link ($self, $ctt, $ntt) {
 	my $no = $self->one('SELECT ticket_no FROM ntt WHERE id = ?', $ntt);
 
-	$self->do('UPDATE ctt SET ntt_id = ?, ntt_ticket_no = ? WHERE id = ?',
-	    $ntt, $no, $ctt->{id});
+	@$ctt{qw(ntt_id ntt_ticket_no)} = ($ntt, $no);
 	$self->do('UPDATE ntt SET ctt_count = ctt_count + 1 WHERE id = ?',
 	    $ntt);
 	$self->sim(PUT => "/ticket/\L$ctt->{source}\E/$ctt->{ticket_no}",
