@@ -1,5 +1,7 @@
 #include "base/stop.h"
 
+#include <stddef.h>
+
 static volatile sig_atomic_t asked;
 
 static void on_stop(int sig)
