@@ -33,7 +33,7 @@ static void fail_all(struct batch *b, enum code code, const char *detail)
 {
 	batch_each (b, it) {
 		item_refuse(it, code, detail);
-		it->retry_after_s = 1;
+		it->retry_after_s = code == CODE_DB_UNAVAILABLE;
 	}
 }
 
@@ -80,6 +80,7 @@ static struct call *call_new(struct batch *b, const struct item *it,
 	c->key = arena_printf(b->mem, "%s-%s", it->op_id, step);
 	c->actor = it->actor;
 	c->request_id = it->request_id;
+	c->verdict = RC_AGAIN; /* until it is made, nothing was sent */
 	return c;
 }
 

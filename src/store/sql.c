@@ -79,10 +79,10 @@
 		"steps JSON PATH '$.steps',"                                 \
 		"tries INT UNSIGNED PATH '$.tries',"                         \
 		"next_ms BIGINT PATH '$.nextMs',"                            \
-		"why VARCHAR(255) PATH '$.why'")                             \
+		"why TEXT PATH '$.why'")                                     \
 	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.state=x.state,"        \
 	"o.error_code=x.error_code,o.steps=x.steps,o.tries=x.tries,"         \
-	"o.next_try_at=" IN_MS("x.next_ms") ",o.last_error=x.why,"           \
+	"o.next_try_at=" IN_MS("x.next_ms") ",o.last_error=LEFT(x.why,255),"\
 	"o.owner=NULL,o.updated_at=" NOW " WHERE o.state=x.was;"
 
 #define INSERT_JOBS                                                          \
@@ -276,9 +276,9 @@ SQL_TEXT(JOB_CLOSE,
 	"UPDATE" JSON_ROWS("$.job[*]", ID_AT("$.id") ","
 		"state VARCHAR(16) PATH '$.state',"
 		"next_ms BIGINT PATH '$.nextMs',"
-		"why VARCHAR(255) PATH '$.why'")
+		"why TEXT PATH '$.why'")
 	"STRAIGHT_JOIN job b ON b.id=x.id SET b.state=x.state,b.owner=NULL,"
-	"b.run_at=" IN_MS("x.next_ms") ",b.last_error=x.why,"
+	"b.run_at=" IN_MS("x.next_ms") ",b.last_error=LEFT(x.why,255),"
 	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
 	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
 

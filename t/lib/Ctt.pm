@@ -100,7 +100,7 @@ sub stop ($self) {
 	my $check = $self->cttctl('check');
 
 	is_deeply [ $check->{status}, $check->{out} ], [ 0, '' ],
-	    'cttctl check finds nothing' or diag $check->{err};
+	    'cttctl check finds nothing' or diag @$check{qw(out err)};
 	is $self->one("SELECT COUNT(*) FROM operation"
 	    . " WHERE state IN ('RUNNING', 'SETTLING')"), 0,
 	    'no operation is left open';
@@ -331,7 +331,8 @@ sub given ($self, @pairs) {
 	while (my ($table, $columns) = splice @pairs, 0, 2) {
 		my %row = %$columns;
 		my $linked = delete $row{linked};
-		my $id = $row{id} //= $self->{next}{$table}++;
+		my $id = $row{id} //= $self->{next}{$table}
+		    && $self->{next}{$table}++;
 
 		$row{ticket_no} //= ($table eq 'ctt' ? 'C-' : 'N-') . $id
 		    if $table =~ /^[cn]tt$/;
