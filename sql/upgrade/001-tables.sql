@@ -43,7 +43,9 @@ CREATE TABLE IF NOT EXISTS ctt_activity (
 	delay_reason VARCHAR(64) NULL,
 	created_by VARCHAR(128) NOT NULL DEFAULT '',
 	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-	KEY ctt_activity_ctt (ctt_id, id)
+	operation_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+	KEY ctt_activity_ctt (ctt_id, id),
+	KEY ctt_activity_operation (operation_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE IF NOT EXISTS activity_note (
@@ -145,7 +147,8 @@ CREATE TABLE IF NOT EXISTS job (
 
 -- The journal. An open operation (RUNNING, SETTLING) holds its CTT: there is
 -- one per CTT at most, and the database itself sees to it (open_ctt_id).
--- owner: the database session of the process that has it in hand.
+-- owner: the database session of the process that has it in hand. intent:
+-- what recovery has to know of the request.
 CREATE TABLE IF NOT EXISTS operation (
 	id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
 	kind VARCHAR(16) NOT NULL,
@@ -159,6 +162,7 @@ CREATE TABLE IF NOT EXISTS operation (
 	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
 	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
 	remark TEXT NULL,
+	intent JSON NULL,
 	steps JSON NOT NULL DEFAULT '[]',
 	undoing BOOLEAN NOT NULL DEFAULT 0,
 	tries INT UNSIGNED NOT NULL DEFAULT 0,

@@ -84,7 +84,8 @@ static char *block_key(struct arena *mem, const struct item *it)
 {
 	return arena_printf(mem, "unlink-block:%llu-%llu",
 			    (unsigned long long)it->ctt_ref.id,
-			    (unsigned long long)it->ntt_ref.id);
+			    (unsigned long long)(it->ntt ? it->ntt->id :
+						 it->ntt_ref.id));
 }
 
 /* The value is when the block ends, in ms since 1970. One that somebody set
@@ -141,6 +142,40 @@ void cache_read_blocks(struct cache *c, const struct batch *b)
 	if (is_away(rc)) {
 		c->away++;
 		rest(c, rc);
+	}
+}
+
+static bool leaves_block(const struct item *it)
+{
+	if (it->kind != OP_UNLINK || it->state != OP_SUCCEEDED)
+		return false;
+	/* a move that failed and was put back can be tried again */
+	return !it->next || it->next->state == OP_SUCCEEDED;
+}
+
+void cache_add_blocks(struct cache *c, const struct batch *b)
+{
+	memcached_return_t rc = MEMCACHED_SUCCESS;
+	char ends[24];
+
+	if (!c->mc || !c->ttl_ms)
+		return;
+	snprintf(ends, sizeof ends, "%lld",
+		 (long long)(clock_wall_ms() + c->ttl_ms));
+	batch_each (b, it) {
+		char *key;
+
+		if (!leaves_block(it))
+			continue;
+		if (is_away(rc) || clock_mono_ms() < c->away_until) {
+			c->away++;
+			return;
+		}
+		key = block_key(b->mem, it);
+		rc = memcached_set(c->mc, key, strlen(key), ends, strlen(ends),
+				   c->ttl_ms / 1000, 0);
+		if (is_away(rc))
+			rest(c, rc);
 	}
 }
 

@@ -1,118 +1,234 @@
 /*
- * flow/link.c - a CTT is linked to an NTT: contract section 4
+ * flow/link.c - a CTT is linked to an NTT, unlinked from it, or moved to
+ * another one: contract sections 4 and 5
+ *
+ * A move is an unlink that a link follows; if that link fails, a link back
+ * follows it. What follows is opened in the very transaction that closes what
+ * went before, so that a crash finds one of them open, never the CTT between
+ * two NTTs.
  */
-#include "saga/flow.h"
-
 #include <string.h>
 
-#include "base/clock.h"
+#include "flow/common.h"
 #include "model/rules.h"
 
-static const enum step link_steps[] = {
-	STEP_load_ctt, STEP_load_ntt, STEP_check_idle, STEP_check_not_linked,
-	STEP_check_unlink_block, STEP_save_local, STEP_sync_partner,
-	STEP_rollback, STEP_update_ctt_count, STEP_enqueue_jobs,
-	STEP_write_audit, STEP__MAX,
-};
-
-static void link_check(struct item *it, struct arena *mem)
+static void link_check(struct batch *b, struct item *it)
 {
-	(void)(check_ctt_found(it, mem) && check_ntt_found(it, mem) &&
-	       check_idle(it, mem) && check_not_linked(it, mem) &&
-	       check_not_blocked(it, mem));
+	(void)(check_ctt_found(b, it) && check_ntt_found(b, it) &&
+	       check_idle(b, it) && check_not_linked(b, it) &&
+	       check_not_blocked(b, it));
 }
 
-static void link_intend(struct item *it, struct change *ch)
+static void unlink_check(struct batch *b, struct item *it)
+{
+	(void)(check_ctt_found(b, it) && check_linked(b, it) &&
+	       check_idle(b, it) && check_not_blocked(b, it));
+}
+
+/* it->ntt is the target: the NTT to which the CTT is to move. */
+static void move_check(struct batch *b, struct item *it)
+{
+	struct ntt *target = it->ntt;
+	bool linked = it->ctt && it->ctt->ntt && !it->ctt->open;
+
+	it->kind = OP_LINK;
+	if (!target) {
+		check_ntt_found(b, it);
+		return;
+	}
+	if (!linked) {
+		link_check(b, it);
+		return;
+	}
+	if (it->ctt->ntt == target) {
+		(void)(check_ctt_found(b, it) && check_ntt_found(b, it) &&
+		       check_idle(b, it));
+		note_skipped(it, STEP_check_not_linked, "it is linked to this "
+			     "NTT already: there is nothing to do");
+		it->nothing_to_do = true;
+		return;
+	}
+	it->kind = OP_UNLINK;
+	it->ntt = it->ctt->ntt;
+	if (check_ctt_found(b, it) && check_linked(b, it) &&
+	    check_idle(b, it)) {
+		it->ntt = target; /* it is the new pair that may be blocked */
+		check_not_blocked(b, it);
+	}
+	it->ntt = it->ctt->ntt;
+	it->then_ntt = target;
+	it->then_id = target->id;
+}
+
+/* Of a move recovery has to know the other NTT. */
+static void remember_move(struct item *it, struct arena *mem)
+{
+	if (it->then_id)
+		it->intent = arena_printf(mem, "{\"thenNttId\":%llu}",
+					  (unsigned long long)it->then_id);
+	if (it->else_id)
+		it->intent = arena_printf(mem, "{\"elseNttId\":%llu}",
+					  (unsigned long long)it->else_id);
+}
+
+static void recall_move(struct item *it, struct json_object *intent,
+			struct arena *mem)
+{
+	(void)mem;
+	it->then_id = intent_id(intent, "thenNttId");
+	it->else_id = intent_id(intent, "elseNttId");
+}
+
+static void link_here(struct item *it, struct change *ch)
 {
 	change_link(ch, it->ctt, it->ntt);
 }
 
-static void link_say(const struct item *it, struct call *c, enum verb verb)
-{
-	c->partner = strcmp(it->ctt->source, "TAAS") ? PARTNER_TMF :
-						       PARTNER_TAAS;
-	c->verb = verb;
-	c->ticket_no = it->ctt->ticket_no;
-	c->ntt_no = it->ntt->ticket_no;
-	c->remark = it->remark;
-}
-
-static void link_ask(const struct item *it, struct call *c)
-{
-	link_say(it, c, VERB_LINK);
-}
-
-static void link_unask(const struct item *it, struct call *c)
-{
-	link_say(it, c, VERB_UNLINK);
-}
-
-static struct buf job_payload(const struct item *it, struct arena *mem,
-			      bool with_orders)
-{
-	struct buf doc;
-
-	buf_init(&doc, mem);
-	put_open(&doc, NULL, '{');
-	put_str(&doc, "operationId", it->op_id);
-	put_id(&doc, "cttId", it->ctt->id);
-	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
-	put_id(&doc, "nttId", it->ntt->id);
-	put_str(&doc, "nttTicketNo", it->ntt->ticket_no);
-	put_str(&doc, "actor", it->actor);
-	put_str(&doc, "requestId", it->request_id);
-	if (with_orders) {
-		put_open(&doc, "workOrders", '[');
-		for (const struct work_order *w = it->ntt->work_orders; w;
-		     w = w->next) {
-			put_open(&doc, NULL, '{');
-			put_id(&doc, "id", w->id);
-			put_str(&doc, "orderNo", w->order_no);
-			put_str(&doc, "status", w->status);
-			put_close(&doc, '}');
-		}
-		put_close(&doc, ']');
-	}
-	put_close(&doc, '}');
-	return doc;
-}
-
-static void link_settle(struct item *it, struct change *ch)
-{
-	struct buf plain = job_payload(it, ch->mem, false);
-	int64_t now = clock_wall_ms();
-
-	change_count(ch, it->ntt, +1);
-	trace_note(&it->trace, STEP_update_ctt_count, STEP_OK, now, NULL);
-	change_job(ch, it, "create-ctt-related-kci", &plain);
-	if (it->ntt->work_orders) {
-		struct buf orders = job_payload(it, ch->mem, true);
-
-		change_job(ch, it, "notify-work-orders", &orders);
-	}
-	change_job(ch, it, "update-tmf-list", &plain);
-	trace_note(&it->trace, STEP_enqueue_jobs, STEP_OK, now,
-		   it->ntt->work_orders ? NULL :
-		   "the NTT has no work orders to notify");
-}
-
-static void link_undo(struct item *it, struct change *ch)
+static void unlink_here(struct item *it, struct change *ch)
 {
 	change_link(ch, it->ctt, NULL);
 }
 
+static void link_intend(struct item *it, struct change *ch)
+{
+	link_here(it, ch);
+	remember_move(it, ch->mem);
+}
+
+static void unlink_intend(struct item *it, struct change *ch)
+{
+	unlink_here(it, ch);
+	remember_move(it, ch->mem);
+}
+
+static void say(const struct item *it, struct call *c, enum verb verb)
+{
+	c->partner = strcmp(it->ctt->source, "TAAS") ? PARTNER_TMF :
+						       PARTNER_TAAS;
+	c->verb = verb;
+	c->ntt_no = it->ntt->ticket_no;
+	c->remark = it->remark;
+}
+
+static void say_link(const struct item *it, struct call *c)
+{
+	say(it, c, VERB_LINK);
+}
+
+static void say_unlink(const struct item *it, struct call *c)
+{
+	say(it, c, VERB_UNLINK);
+}
+
+static void notify_work_orders(struct item *it, struct change *ch)
+{
+	struct buf doc = job_payload(it, ch->mem);
+
+	put_open(&doc, "workOrders", '[');
+	for (const struct work_order *w = it->ntt->work_orders; w;
+	     w = w->next) {
+		put_open(&doc, NULL, '{');
+		put_id(&doc, "id", w->id);
+		put_str(&doc, "orderNo", w->order_no);
+		put_str(&doc, "status", w->status);
+		put_close(&doc, '}');
+	}
+	put_close(&doc, ']');
+	put_close(&doc, '}');
+	change_job(ch, it, "notify-work-orders", &doc);
+}
+
+static void link_settle(struct item *it, struct change *ch)
+{
+	change_count(ch, it->ntt, +1);
+	note_done(it, STEP_update_ctt_count, NULL);
+	job_plain(ch, it, "create-ctt-related-kci");
+	if (it->ntt->work_orders)
+		notify_work_orders(it, ch);
+	job_plain(ch, it, "update-tmf-list");
+	note_done(it, STEP_enqueue_jobs, it->ntt->work_orders ? NULL :
+		  "the NTT has no work orders to notify");
+}
+
+static void unlink_settle(struct item *it, struct change *ch)
+{
+	change_count(ch, it->ntt, -1);
+	note_done(it, STEP_update_ctt_count, NULL);
+	note_done(it, STEP_set_unlink_block,
+		  "the pair is blocked for CTT_UNLINK_BLOCK_TTL seconds");
+	job_plain(ch, it, "update-unlinked-ctt");
+	note_done(it, STEP_enqueue_jobs, NULL);
+	if (it->ctt->activity) {
+		struct activity a = {.type = "Follow Up",
+				     .status = it->ctt->status};
+
+		change_activity(ch, it, &a, arena_printf(ch->mem,
+				"Unlinked from NTT %s%s%s", it->ntt->ticket_no,
+				it->remark ? ": " : "",
+				it->remark ? it->remark : ""));
+		note_done(it, STEP_follow_up, NULL);
+	} else {
+		note_skipped(it, STEP_follow_up, "the CTT has no activity");
+	}
+}
+
+/* Unlinked for a move: on to the target, with the way back remembered. */
+static struct item *unlink_follow(struct item *it, struct arena *mem)
+{
+	struct item *next;
+
+	if (it->state != OP_SUCCEEDED || !it->then_ntt)
+		return NULL;
+	next = item_follow(mem, it, OP_LINK, it->then_ntt);
+	next->else_ntt = it->ntt;
+	next->else_id = it->ntt->id;
+	return next;
+}
+
+/* The link of a move that failed for good: back to where it came from. */
+static struct item *link_follow(struct item *it, struct arena *mem)
+{
+	if ((it->state != OP_ROLLED_BACK && it->state != OP_COMPENSATED) ||
+	    !it->else_ntt)
+		return NULL;
+	return item_follow(mem, it, OP_LINK, it->else_ntt);
+}
+
 const struct flow flow_link = {
 	.kind = OP_LINK,
-	.steps = link_steps,
-	.save = SQL_LINK_SAVE,
-	.close = SQL_LINK_CLOSE,
+	.load = SQL_LOAD,
+	.check = link_check,
 	.save_step = STEP_save_local,
 	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
 	.noun = "link",
-	.check = link_check,
+	.audits_ntt = true,
 	.intend = link_intend,
-	.ask = link_ask,
-	.unask = link_unask,
+	.recall = recall_move,
+	.ask = say_link,
+	.unask = say_unlink,
 	.settle = link_settle,
-	.undo = link_undo,
+	.undo = unlink_here,
+	.follow = link_follow,
+};
+
+const struct flow flow_unlink = {
+	.kind = OP_UNLINK,
+	.load = SQL_LOAD_ACTIVITIES,
+	.check = unlink_check,
+	.save_step = STEP_clear_local,
+	.sync_failed = CODE_EXTERNAL_UNLINK_FAILED,
+	.noun = "unlink",
+	.audits_ntt = true,
+	.intend = unlink_intend,
+	.recall = recall_move,
+	.ask = say_unlink,
+	.unask = say_link,
+	.settle = unlink_settle,
+	.undo = link_here,
+	.follow = unlink_follow,
+};
+
+const struct flow flow_move = {
+	.load = SQL_LOAD_ACTIVITIES,
+	.check = move_check,
 };

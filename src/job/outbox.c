@@ -1,5 +1,9 @@
 #include "job/outbox.h"
 
+#include <string.h>
+
+#include <json-c/json.h>
+
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -11,17 +15,12 @@ struct job {
 	struct call call;
 };
 
-/* id, type, payload, dedupe_key, attempts, age, created_at */
-static void job_read(struct job *job, const struct rows *r, size_t i,
-		     struct arena *mem)
+/* For the queue: the job with its payload. */
+static const char *queue_body(const struct job *job, const struct rows *r,
+			      size_t i, struct arena *mem)
 {
 	struct buf body;
 
-	job->id = rows_text(r, i, 0);
-	job->type = rows_text(r, i, 1);
-	job->dedupe_key = rows_text(r, i, 3);
-	job->attempts = rows_int(r, i, 4);
-	job->age_s = rows_int(r, i, 5);
 	buf_init(&body, mem);
 	put_open(&body, NULL, '{');
 	put_raw(&body, "id", job->id);
@@ -30,13 +29,55 @@ static void job_read(struct job *job, const struct rows *r, size_t i,
 	put_str(&body, "createdAt", rows_text(r, i, 6));
 	put_raw(&body, "payload", rows_text(r, i, 2));
 	put_close(&body, '}');
+	return body.s;
+}
+
+static const char *payload_text(struct json_object *payload, const char *name)
+{
+	const char *text = json_object_get_string(
+		json_object_object_get(payload, name));
+
+	return text ? text : "";
+}
+
+/* A note of a resolved CTT goes to TaaS, not to the queue (section 9). */
+static void note_call(struct job *job, const char *payload, struct arena *mem)
+{
+	struct json_object *o = json_tokener_parse(payload);
+	struct buf body;
+
+	buf_init(&body, mem);
+	put_open(&body, NULL, '{');
+	put_str(&body, "text", payload_text(o, "text"));
+	put_str(&body, "author", payload_text(o, "author"));
+	put_close(&body, '}');
+	job->call.partner = PARTNER_TAAS;
+	job->call.verb = VERB_NOTE;
+	job->call.ticket_no = arena_strdup(mem,
+					   payload_text(o, "cttTicketNo"));
+	job->call.request_id = arena_strdup(mem, payload_text(o, "requestId"));
+	job->call.body = body.s;
+	json_object_put(o);
+}
+
+/* id, type, payload, dedupe_key, attempts, age, created_at */
+static void job_read(struct job *job, const struct rows *r, size_t i,
+		     struct arena *mem)
+{
+	job->id = rows_text(r, i, 0);
+	job->type = rows_text(r, i, 1);
+	job->dedupe_key = rows_text(r, i, 3);
+	job->attempts = rows_int(r, i, 4);
+	job->age_s = rows_int(r, i, 5);
 	job->call = (struct call){
 		.partner = PARTNER_QUEUE,
 		.verb = VERB_JOB,
 		.key = job->dedupe_key,
-		.body = body.s,
 		.request_id = arena_printf(mem, "job-%s", job->id),
+		.body = queue_body(job, r, i, mem),
 	};
+	if (!strcmp(job->type, "sync-note-to-taas"))
+		note_call(job, rows_text(r, i, 2), mem);
 }
 
 /* Lock the jobs that are due, and make them ours. */

@@ -5,6 +5,43 @@
 
 const char *const kind_name[KIND__MAX] = {
 	[OP_LINK] = "LINK",
+	[OP_UNLINK] = "UNLINK",
+	[OP_RESOLVE] = "RESOLVE",
+	[OP_CPE_UPDATE] = "CPE_UPDATE",
+};
+
+static const enum step link_steps[] = {
+	STEP_load_ctt, STEP_load_ntt, STEP_check_idle, STEP_check_not_linked,
+	STEP_check_unlink_block, STEP_save_local, STEP_sync_partner,
+	STEP_rollback, STEP_update_ctt_count, STEP_enqueue_jobs,
+	STEP_write_audit, STEP__MAX,
+};
+
+static const enum step unlink_steps[] = {
+	STEP_load_ctt, STEP_check_linked, STEP_check_idle,
+	STEP_check_unlink_block, STEP_clear_local, STEP_sync_partner,
+	STEP_rollback, STEP_set_unlink_block, STEP_enqueue_jobs,
+	STEP_follow_up, STEP_update_ctt_count, STEP_write_audit, STEP__MAX,
+};
+
+static const enum step resolve_steps[] = {
+	STEP_load_activity, STEP_check_not_terminal, STEP_check_idle,
+	STEP_check_status, STEP_check_codes, STEP_sync_partner,
+	STEP_save_activity, STEP_enqueue_jobs, STEP_add_note,
+	STEP_write_audit, STEP__MAX,
+};
+
+static const enum step cpe_steps[] = {
+	STEP_load_ctt, STEP_load_network_elements, STEP_check_eligible,
+	STEP_check_current, STEP_check_idle, STEP_sync_partner,
+	STEP_save_local, STEP_write_history, STEP_write_audit, STEP__MAX,
+};
+
+const enum step *const kind_steps[KIND__MAX] = {
+	[OP_LINK] = link_steps,
+	[OP_UNLINK] = unlink_steps,
+	[OP_RESOLVE] = resolve_steps,
+	[OP_CPE_UPDATE] = cpe_steps,
 };
 
 const char *const op_state_name[OP_STATE__MAX] = {
@@ -45,16 +82,42 @@ void item_reset(struct item *it)
 {
 	struct item fresh = {
 		.index = it->index,
+		.kind = it->kind,
 		.ctt_ref = it->ctt_ref,
 		.ntt_ref = it->ntt_ref,
 		.remark = it->remark,
 		.actor = it->actor,
 		.request_id = it->request_id,
 		.op_id = it->op_id,
+		.resolve = it->resolve,
+		.cpe = it->cpe,
 		.block_ms = it->block_ms,
 	};
 
 	*it = fresh;
+}
+
+struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
+			 struct ntt *ntt)
+{
+	struct item *next = arena_alloc(mem, sizeof *next);
+	char *op_id = arena_alloc(mem, ID_LEN + 1);
+
+	*next = (struct item){
+		.index = it->index,
+		.kind = kind,
+		.ctt_ref = it->ctt_ref,
+		.ntt_ref = {.id = ntt->id},
+		.remark = it->remark,
+		.actor = it->actor,
+		.request_id = it->request_id,
+		.op_id = op_id,
+		.ctt = it->ctt,
+		.ntt = ntt,
+	};
+	id_make(op_id);
+	it->next = next;
+	return next;
 }
 
 struct batch batch_new(struct arena *mem, size_t n)

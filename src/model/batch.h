@@ -10,7 +10,7 @@
 
 /* The kinds of operations, and the states of their journal rows: contract
  * sections 1 and 8. OP_NONE: nothing was journalled (yet). */
-enum kind { OP_LINK, KIND__MAX };
+enum kind { OP_LINK, OP_UNLINK, OP_RESOLVE, OP_CPE_UPDATE, KIND__MAX };
 
 
 enum op_state {
@@ -27,6 +27,9 @@ enum op_state {
 extern const char *const kind_name[KIND__MAX];
 extern const char *const op_state_name[OP_STATE__MAX];
 
+/* The steps of each kind, in the order of its trace; ends in STEP__MAX. */
+extern const enum step *const kind_steps[KIND__MAX];
+
 /* OP_NONE, KIND__MAX: there is none of that name. */
 enum kind kind_of(const char *name);
 enum op_state op_state_of(const char *name);
@@ -37,28 +40,59 @@ static inline bool op_is_open(enum op_state s)
 
 struct call; /* partner/partner.h */
 
+/* What RESOLVE is asked for: section 6. */
+struct resolve {
+	uint64_t activity_id;   /* 0: the CTT's latest            */
+	const char *status;     /* NULL: Resolved, of course      */
+	const char *code[CODES_MAX];
+	const char *at;         /* when, for the partner          */
+	uint64_t note_id;       /* of what was stored             */
+	struct activity stored;
+	const char *errors;     /* JSON: what is wrong with codes */
+};
+
+/* What CPE_UPDATE is asked for: section 7. */
+struct cpe_update {
+	uint64_t element_id;    /* 0: the CTT's only FTTH element */
+	struct cpe wanted, current;
+	bool has_current;       /* the caller said what it saw    */
+	struct network_element *element;
+	uint64_t history_id;    /* of what was stored             */
+};
+
 /*
  * One operation on its way through the stages. What a stage refuses it gives
  * a code; the stages behind it pass such an item over.
  */
 struct item {
 	size_t index; /* its place in the request */
+	enum kind kind;
 
 	/* what is wanted, by whom */
 	struct ref ctt_ref, ntt_ref;
 	const char *remark; /* or NULL */
 	const char *actor, *request_id;
 	const char *op_id;
+	struct resolve *resolve;
+	struct cpe_update *cpe;
 
 	/* what is there; NULL: no such ticket */
 	struct ctt *ctt;
 	struct ntt *ntt;
 	int64_t block_ms; /* the pair's unlink block ends in; 0: none */
 
+	/* a move: what follows when this operation is closed (section 5) */
+	uint64_t then_id, else_id;
+	struct ntt *then_ntt; /* unlinked: link it to this one          */
+	struct ntt *else_ntt; /* not linked: link it back to this one   */
+	struct item *next;    /* the operation that followed            */
+
 	/* what became of it */
 	enum code code;
 	const char *detail;   /* of the code; a sentence for an operator   */
 	int retry_after_s;    /* 0: nothing to say                         */
+	const char *errors_field; /* of VALIDATION_FAILED: which field     */
+	bool nothing_to_do;   /* it is as it is wanted already             */
 	enum op_state was;    /* the state in which the journal has it     */
 	enum op_state state;  /* the state that it should take             */
 	bool save_failed;     /* the database refuses to finish it         */
@@ -67,6 +101,7 @@ struct item {
 	struct trace trace;
 
 	/* of an operation that is being recovered */
+	const char *intent; /* what the journal kept of what was wanted     */
 	unsigned tries;
 	bool undoing; /* the partner said yes; only the inverse is missing */
 	bool undone;  /* and the partner has taken it                     */
@@ -81,9 +116,11 @@ struct batch {
 	struct arena *mem;
 	struct item **it;
 	size_t n;
-	enum kind kind;
-	const enum step *steps; /* the order of a trace, ends in STEP__MAX  */
 	int64_t deadline; /* clock_mono_ms after which no partner is asked */
+	bool all_or_none; /* if a gate refuses one, none is begun          */
+	const char *codes_required; /* CTT_RESOLUTION_REQUIRED             */
+	const struct lov *lov;      /* where it was loaded                 */
+	size_t nlov;
 };
 
 #define batch_each(b, var)                                                   \
@@ -103,6 +140,10 @@ void batch_sort(struct batch *b);
 
 /* Refuse an item: `detail` must live as long as the batch. */
 void item_refuse(struct item *it, enum code code, const char *detail);
+
+/* The operation that follows *it, on the same CTT and for the same caller. */
+struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
+			 struct ntt *ntt);
 
 /* Forget all that the stages found; what is wanted stays, and the block that
  * was read before them. */

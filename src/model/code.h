@@ -21,6 +21,16 @@
 	C(OPERATION_IN_PROGRESS, 409, "Another operation is under way")       \
 	C(CTT_ALREADY_LINKED, 409, "CTT is already linked")                   \
 	C(UNLINK_BLOCKED, 409, "Pair was unlinked a moment ago")              \
+	C(NOT_ATTEMPTED, 409, "Refused together with another")                \
+	C(CTT_NOT_LINKED_TO_NTT, 409, "CTT is not linked to this NTT")        \
+	C(CTT_ACTIVITY_NOT_FOUND, 404, "Not the latest activity of the CTT")  \
+	C(CTT_STATUS_TERMINAL, 409, "CTT is closed or cancelled")             \
+	C(ONLY_RESOLVED_ALLOWED, 422, "Only Resolved can be set")             \
+	C(RESOLUTION_CODE_INVALID, 422, "Codes are missing or not allowed")   \
+	C(NETWORK_ELEMENT_NOT_FOUND, 404, "Network element not found")        \
+	C(CPE_NOT_ELIGIBLE, 422, "CPE of this CTT cannot be updated")         \
+	C(CPE_STALE, 409, "CPE data was changed meanwhile")                   \
+	C(EXTERNAL_UNLINK_FAILED, 502, "Partner did not accept the unlink")   \
 	C(EXTERNAL_SYNC_FAILED, 502, "Partner did not accept the change")     \
 	C(BULK_ALL_FAILED, 422, "No item succeeded")                          \
 	C(DB_SAVE_FAILED, 500, "Database refused the change")                 \

@@ -6,19 +6,29 @@
 /*
  * The gates, one rule each (contract sections 4 to 7). Each notes its step in
  * the item's trace; false: the item is refused, and knows why. They look at
- * what was loaded and touch nothing else. `mem` is where sentences are made.
+ * what was loaded and touch nothing else.
  */
-bool check_ctt_found(struct item *it, struct arena *mem);
-bool check_ntt_found(struct item *it, struct arena *mem);
-bool check_idle(struct item *it, struct arena *mem);
-bool check_not_linked(struct item *it, struct arena *mem);
-bool check_not_blocked(struct item *it, struct arena *mem);
+bool check_ctt_found(struct batch *b, struct item *it);
+bool check_ntt_found(struct batch *b, struct item *it);
+bool check_idle(struct batch *b, struct item *it);
+bool check_not_linked(struct batch *b, struct item *it);
+bool check_linked(struct batch *b, struct item *it);
+bool check_not_blocked(struct batch *b, struct item *it);
+bool check_activity(struct batch *b, struct item *it);
+bool check_not_terminal(struct batch *b, struct item *it);
+bool check_status(struct batch *b, struct item *it);
+bool check_codes(struct batch *b, struct item *it);
+bool check_elements(struct batch *b, struct item *it);
+bool check_eligible(struct batch *b, struct item *it);
+bool check_current(struct batch *b, struct item *it);
 
 /*
  * Where an open operation goes, when its partner has spoken (section 10.1).
  * `recovered`: by the recovery, long after; nobody is told any more.
- * Its own state: it stays where it is.
+ * `forward`: it cannot be taken back, and goes on. Its own state: it stays
+ * where it is.
  */
-enum op_state rules_next(enum op_state was, enum rc verdict, bool recovered);
+enum op_state rules_next(enum op_state was, enum rc verdict, bool recovered,
+			 bool forward);
 
 #endif

@@ -5,10 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Tickets as the database has them (contract section 2). Ids are 0, and
- * strings NULL, where the column is NULL. */
+#include "base/buf.h"
 
-enum { TICKET_NO_MAX = 64, REMARK_MAX = 2000 };
+/* Tickets, and what hangs on them, as the database has them (contract section
+ * 2). Ids are 0, and strings NULL, where the column is NULL. */
+
+enum { TICKET_NO_MAX = 64, REMARK_MAX = 2000, CODE_MAX = 64 };
 #define TICKET_ID_MAX ((uint64_t)1 << 53) /* ids are below it */
 
 /* How somebody names a ticket: by its id, or by its number. */
@@ -24,12 +26,40 @@ struct open_op {
 	int64_t next_in_ms; /* until it is tried again          */
 };
 
+/* The codes by which a CTT is resolved (section 6); NULL: not given. */
+enum { CODE_CAUSE, CODE_DISPOSITION, CODE_RESOLUTION, CODE_DELAY, CODES_MAX };
+
+struct activity {
+	uint64_t id;
+	const char *type, *status;
+	const char *code[CODES_MAX];
+};
+
+/* The five facts of a customer's equipment (section 7). */
+struct cpe {
+	const char *manufacturer, *model, *ip_address, *port;
+	int64_t bandwidth_mbps;
+};
+
+struct network_element {
+	uint64_t id;
+	const char *name, *access_type;
+	struct cpe cpe;
+	const char *updated_at;
+	struct network_element *next; /* of the same CTT, ids rising */
+};
+
 struct ctt {
 	uint64_t id;
 	const char *ticket_no, *status, *source;
 	uint64_t ntt_id;
 	const char *ntt_ticket_no;
+	struct ntt *ntt;                 /* where it was loaded too     */
+	bool external_sync;
+	const char *segment_group;
 	const struct open_op *open;
+	struct activity *activity;        /* the latest, where it was loaded */
+	struct network_element *elements; /* where they were                 */
 };
 
 struct work_order {
@@ -43,6 +73,17 @@ struct ntt {
 	const char *ticket_no;
 	int64_t ctt_count;
 	struct work_order *work_orders;
+};
+
+/* The names of the codes of a resolve, as the API has them. */
+extern const char *const resolve_code_name[CODES_MAX];
+
+/* The five facts as a JSON object, in the API's words. */
+void put_cpe(struct buf *b, const char *key, const struct cpe *cpe);
+
+/* An allowed value: section 2, `lov`; active ones only. */
+struct lov {
+	const char *type, *code, *label;
 };
 
 #endif

@@ -13,14 +13,28 @@
 #define STEPS(S)                                                             \
 	S(load_ctt)                                                          \
 	S(load_ntt)                                                          \
+	S(load_activity)                                                     \
+	S(load_network_elements)                                             \
+	S(check_linked)                                                      \
+	S(check_not_terminal)                                                \
+	S(check_eligible)                                                    \
+	S(check_current)                                                     \
 	S(check_idle)                                                        \
 	S(check_not_linked)                                                  \
 	S(check_unlink_block)                                                \
+	S(check_status)                                                      \
+	S(check_codes)                                                       \
 	S(save_local)                                                        \
+	S(clear_local)                                                       \
 	S(sync_partner)                                                      \
 	S(rollback)                                                          \
+	S(save_activity)                                                     \
+	S(set_unlink_block)                                                  \
+	S(follow_up)                                                         \
 	S(update_ctt_count)                                                  \
 	S(enqueue_jobs)                                                      \
+	S(add_note)                                                          \
+	S(write_history)                                                     \
 	S(write_audit)
 
 enum step {

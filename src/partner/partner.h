@@ -5,9 +5,17 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/rc.h"
+#include "model/batch.h"
 
 /* What is said to a partner: contract section 9. */
-enum verb { VERB_LINK, VERB_UNLINK, VERB_JOB, VERB_NOTE };
+enum verb {
+	VERB_LINK,
+	VERB_UNLINK,
+	VERB_RESOLVE,
+	VERB_CPE,
+	VERB_NOTE,
+	VERB_JOB
+};
 
 /*
  * One sync with a partner. It may take more than one exchange (TMF is read
@@ -19,7 +27,11 @@ struct call {
 	enum verb verb;
 	const char *key; /* Idempotency-Key: one for each step, for ever */
 	const char *ticket_no, *ntt_no, *remark, *actor, *request_id;
+	const struct resolve *resolve;
+	const char *element_name;
+	const struct cpe *cpe_from, *cpe_to;
 	const char *body; /* VERB_JOB, VERB_NOTE: the whole body */
+	bool local;       /* nobody need be asked               */
 
 	/* what came of it */
 	enum rc verdict;     /* RC_OK: accepted. RC_NO: refused. RC_AGAIN:
@@ -50,7 +62,8 @@ struct partner {
 	unsigned (*legs)(const struct call *c); /* NULL: one */
 };
 
-extern const struct partner partner_taas, partner_tmf, partner_queue;
+extern const struct partner partner_taas, partner_tmf, partner_nig,
+	partner_queue;
 extern const struct partner *const partners[PARTNER__MAX];
 
 /* Add "/" and the segment, percent-encoded. */

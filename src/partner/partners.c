@@ -21,7 +21,29 @@ void path_add(struct buf *path, const char *segment)
 	}
 }
 
-/* TaaS: POST tickets/{ticketNo}/link, /unlink, /notes */
+/* TaaS: POST tickets/{ticketNo}/link, /unlink, /notes; PUT .../status */
+static void taas_link_body(const struct call *c, struct buf *body)
+{
+	put_open(body, NULL, '{');
+	put_str(body, "nttTicketNo", c->ntt_no);
+	put_str(body, "remark", c->remark);
+	put_str(body, "actor", c->actor);
+	put_close(body, '}');
+}
+
+static void taas_status_body(const struct call *c, struct buf *body)
+{
+	const struct activity *a = &c->resolve->stored;
+
+	put_open(body, NULL, '{');
+	put_str(body, "status", a->status);
+	put_str(body, "activityType", a->type);
+	for (int i = 0; i < CODES_MAX; i++)
+		put_str(body, resolve_code_name[i], a->code[i]);
+	put_str(body, "actor", c->actor);
+	put_close(body, '}');
+}
+
 static bool taas_make(const struct conf *cf, const struct call *c,
 		      unsigned leg, const struct buf *answer,
 		      struct exchange *x)
@@ -29,55 +51,65 @@ static bool taas_make(const struct conf *cf, const struct call *c,
 	static const char *const word[] = {
 		[VERB_LINK] = "link",
 		[VERB_UNLINK] = "unlink",
+		[VERB_RESOLVE] = "status",
 		[VERB_NOTE] = "notes",
 	};
 
 	(void)cf;
 	(void)leg;
 	(void)answer;
-	x->method = "POST";
+	x->method = c->verb == VERB_RESOLVE ? "PUT" : "POST";
 	x->content_type = "application/json";
 	buf_str(&x->path, "/tickets");
 	path_add(&x->path, c->ticket_no);
 	path_add(&x->path, word[c->verb]);
-	if (c->body) {
+	if (c->verb == VERB_RESOLVE)
+		taas_status_body(c, &x->body);
+	else if (c->verb == VERB_NOTE)
 		buf_str(&x->body, c->body);
-		return true;
-	}
-	put_open(&x->body, NULL, '{');
-	put_str(&x->body, "nttTicketNo", c->ntt_no);
-	put_str(&x->body, "remark", c->remark);
-	put_str(&x->body, "actor", c->actor);
-	put_close(&x->body, '}');
+	else
+		taas_link_body(c, &x->body);
 	return true;
 }
 
 /*
- * TMF621. A PATCH replaces the whole array of relationships, so that they are
- * read first, and all but ours sent back as they came. Ours is the one that
- * names this NTT with our relationshipType; one that names another ticket is
- * somebody's, and stays.
+ * TMF621. A PATCH replaces whole arrays, so that what is in them is read
+ * first, and all but ours sent back as it came. Ours is the relationship that
+ * names this NTT with our relationshipType (one that names another ticket is
+ * somebody's, and stays), and the note whose id is our key.
  */
+static const char *tmf_array(const struct call *c)
+{
+	return c->verb == VERB_RESOLVE ? "note" : "troubleTicketRelationship";
+}
+
+/* A resolve without a note changes no array: there is nothing to read. */
 static unsigned tmf_legs(const struct call *c)
 {
-	return c->verb == VERB_LINK || c->verb == VERB_UNLINK ? 2 : 1;
+	return c->verb == VERB_RESOLVE && !c->remark ? 1 : 2;
+}
+
+static bool member_is(struct json_object *o, const char *name,
+		      const char *value)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, name, &v) &&
+	       json_object_is_type(v, json_type_string) &&
+	       !strcmp(json_object_get_string(v), value);
 }
 
 static bool tmf_is_ours(const struct conf *cf, const struct call *c,
-			struct json_object *relationship)
+			struct json_object *element)
 {
-	struct json_object *id, *type;
-
-	return json_object_object_get_ex(relationship, "id", &id) &&
-	       json_object_object_get_ex(relationship, "relationshipType",
-					 &type) &&
-	       json_object_is_type(id, json_type_string) &&
-	       json_object_is_type(type, json_type_string) &&
-	       !strcmp(json_object_get_string(id), c->ntt_no) &&
-	       !strcmp(json_object_get_string(type), cf->tmf_relationship);
+	if (c->verb == VERB_RESOLVE)
+		return member_is(element, "id", c->key);
+	return member_is(element, "id", c->ntt_no) &&
+	       member_is(element, "relationshipType", cf->tmf_relationship);
 }
 
-static bool tmf_patch_body(const struct conf *cf, const struct call *c,
+/* The elements of the ticket's array that are not ours; false: no ticket. */
+static bool tmf_put_others(const struct conf *cf, const struct call *c,
 			   struct json_object *ticket, struct buf *body)
 {
 	struct json_object *old = NULL;
@@ -85,32 +117,56 @@ static bool tmf_patch_body(const struct conf *cf, const struct call *c,
 
 	if (!json_object_is_type(ticket, json_type_object))
 		return false;
-	json_object_object_get_ex(ticket, "troubleTicketRelationship", &old);
+	json_object_object_get_ex(ticket, tmf_array(c), &old);
 	if (old && !json_object_is_type(old, json_type_array))
 		return false;
 	if (old)
 		n = json_object_array_length(old);
-	put_open(body, NULL, '{');
-	put_open(body, "troubleTicketRelationship", '[');
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *r = json_object_array_get_idx(old, i);
+		struct json_object *e = json_object_array_get_idx(old, i);
 
-		if (!json_object_is_type(r, json_type_object))
+		if (!json_object_is_type(e, json_type_object))
 			return false;
-		if (!tmf_is_ours(cf, c, r))
+		if (!tmf_is_ours(cf, c, e))
 			put_raw(body, NULL, json_object_to_json_string_ext(
-					 r, JSON_C_TO_STRING_PLAIN |
-					 JSON_C_TO_STRING_NOSLASHESCAPE));
+					e, JSON_C_TO_STRING_PLAIN |
+					JSON_C_TO_STRING_NOSLASHESCAPE));
 	}
+	return true;
+}
+
+static void tmf_put_ours(const struct conf *cf, const struct call *c,
+			 struct buf *body)
+{
+	if (c->verb == VERB_UNLINK)
+		return;
+	put_open(body, NULL, '{');
 	if (c->verb == VERB_LINK) {
-		put_open(body, NULL, '{');
 		put_str(body, "id", c->ntt_no);
 		put_str(body, "relationshipType", cf->tmf_relationship);
-		put_close(body, '}');
+	} else {
+		put_str(body, "id", c->key);
+		put_str(body, "author", c->actor);
+		put_str(body, "date", c->resolve->at);
+		put_str(body, "text", c->remark);
 	}
-	put_close(body, ']');
 	put_close(body, '}');
-	return true;
+}
+
+/* Why it was resolved: the codes that were given, in their order. */
+static void tmf_put_resolution(const struct call *c, struct buf *body)
+{
+	struct buf reason;
+
+	buf_init(&reason, body->mem);
+	buf_str(&reason, "");
+	for (int i = 0; i < CODES_MAX; i++)
+		if (c->resolve->code[i])
+			buf_printf(&reason, "%s%s", reason.len ? ", " : "",
+				   c->resolve->code[i]);
+	put_str(body, "status", "resolved");
+	put_str(body, "statusChangeReason", reason.s);
+	put_str(body, "resolutionDate", c->resolve->at);
 }
 
 static bool tmf_make(const struct conf *cf, const struct call *c,
@@ -118,22 +174,52 @@ static bool tmf_make(const struct conf *cf, const struct call *c,
 		     struct exchange *x)
 {
 	struct json_object *ticket;
-	bool sound;
+	bool sound = true;
 
 	buf_str(&x->path, "/troubleTicket");
 	path_add(&x->path, c->ticket_no);
 	x->content_type = "application/json;charset=utf-8";
-	if (leg == 0) {
+	if (leg + 1 < tmf_legs(c)) {
 		x->method = "GET";
 		x->reads = true;
-		buf_str(&x->path, "?fields=troubleTicketRelationship");
+		buf_printf(&x->path, "?fields=%s", tmf_array(c));
 		return true;
 	}
 	x->method = "PATCH";
-	ticket = answer->len ? json_tokener_parse(answer->s) : NULL;
-	sound = tmf_patch_body(cf, c, ticket, &x->body);
-	json_object_put(ticket);
+	put_open(&x->body, NULL, '{');
+	if (c->verb == VERB_RESOLVE)
+		tmf_put_resolution(c, &x->body);
+	if (leg) {
+		ticket = answer->len ? json_tokener_parse(answer->s) : NULL;
+		put_open(&x->body, tmf_array(c), '[');
+		sound = tmf_put_others(cf, c, ticket, &x->body);
+		tmf_put_ours(cf, c, &x->body);
+		put_close(&x->body, ']');
+		json_object_put(ticket);
+	}
+	put_close(&x->body, '}');
 	return sound;
+}
+
+/* NIG: PUT cpe/{ticketNo}/{networkElementName} */
+static bool nig_make(const struct conf *cf, const struct call *c,
+		     unsigned leg, const struct buf *answer,
+		     struct exchange *x)
+{
+	(void)cf;
+	(void)leg;
+	(void)answer;
+	x->method = "PUT";
+	x->content_type = "application/json";
+	buf_str(&x->path, "/cpe");
+	path_add(&x->path, c->ticket_no);
+	path_add(&x->path, c->element_name);
+	put_open(&x->body, NULL, '{');
+	put_cpe(&x->body, "current", c->cpe_from);
+	put_cpe(&x->body, "new", c->cpe_to);
+	put_str(&x->body, "actor", c->actor);
+	put_close(&x->body, '}');
+	return true;
 }
 
 /* The queue: POST jobs */
@@ -153,10 +239,12 @@ static bool queue_make(const struct conf *cf, const struct call *c,
 
 const struct partner partner_taas = {"TaaS", "TAAS", taas_make, NULL};
 const struct partner partner_tmf = {"TMF", "TMF", tmf_make, tmf_legs};
+const struct partner partner_nig = {"NIG", "NIG", nig_make, NULL};
 const struct partner partner_queue = {"the queue", "QUEUE", queue_make, NULL};
 
 const struct partner *const partners[PARTNER__MAX] = {
 	[PARTNER_TAAS] = &partner_taas,
 	[PARTNER_TMF] = &partner_tmf,
+	[PARTNER_NIG] = &partner_nig,
 	[PARTNER_QUEUE] = &partner_queue,
 };

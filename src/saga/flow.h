@@ -5,33 +5,48 @@
 #include "model/batch.h"
 #include "store/journal.h"
 
+struct json_object;
+
 /*
  * A flow is what one kind of operation does in each stage of the pipeline.
  * The stages fill verdicts and gather changes; they never answer the client,
- * never touch a connection and never commit. saga.c alone does.
+ * never touch a connection and never commit. saga.c alone does. A stage that
+ * a flow does not have is NULL.
  */
 struct flow {
 	enum kind kind;
-	const enum step *steps;  /* its trace: contract section 8           */
-	enum sql save, close;    /* the statements of its two transactions  */
-	enum step save_step;     /* the name of its local save              */
-	enum code sync_failed;   /* what a partner's no is for the caller   */
-	const char *noun;        /* "link": what a detail calls the change  */
 
-	/* Refuse what the rules refuse, in their order; note each gate. */
-	void (*check)(struct item *it, struct arena *mem);
-	/* The local change, made before the partner is asked. */
+	/* the way in: what is loaded, and the gates in their order */
+	enum sql load;
+	void (*check)(struct batch *b, struct item *it);
+
+	/* for the trace, and for who reads an answer */
+	enum step save_step;   /* the local save before the sync, or STEP__MAX */
+	enum code sync_failed; /* what a partner's no is for the caller        */
+	const char *noun;      /* "link": what a detail calls the change       */
+	bool audits_ntt;       /* a failure is in the NTT's audit too          */
+
+	/* The local change that is made before the partner is asked; and what
+	 * recovery will have to know goes into it->intent. */
 	void (*intend)(struct item *it, struct change *ch);
-	/* What the partner is told; what would undo it. */
+	/* What recovery gets back of it->intent. */
+	void (*recall)(struct item *it, struct json_object *intent,
+		       struct arena *mem);
+	/* What the partner is told (c->local: nothing, nobody need be asked);
+	 * what would undo it (NULL: it cannot be undone, and goes on). */
 	void (*ask)(const struct item *it, struct call *c);
 	void (*unask)(const struct item *it, struct call *c);
 	/* The partner said yes: all that follows from it. */
 	void (*settle)(struct item *it, struct change *ch);
 	/* It said no, or nobody knows: take the local change back. */
 	void (*undo)(struct item *it, struct change *ch);
+	/* It is closed: the operation that follows by itself, or NULL. */
+	struct item *(*follow)(struct item *it, struct arena *mem);
 };
 
-extern const struct flow flow_link;
+extern const struct flow flow_link, flow_unlink, flow_resolve, flow_cpe;
+extern const struct flow flow_move; /* a way in; its items link or unlink */
+
 extern const struct flow *const flows[KIND__MAX];
 
 #endif

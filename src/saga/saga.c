@@ -10,7 +10,7 @@
  */
 #include "saga/saga.h"
 
-#include <string.h>
+#include <json-c/json.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -43,10 +43,10 @@ static void fail_db_away(struct batch *b)
 		 "changed. Try again in a moment.");
 }
 
-static void log_closed(const struct batch *b, const struct item *it)
+static void log_closed(const struct item *it)
 {
 	log_line(LOG_INFO, "operation", "op=%s kind=%s state=%s ctt=%s ntt=%s "
-		 "code=%s tries=%u", it->op_id, kind_name[b->kind],
+		 "code=%s tries=%u", it->op_id, kind_name[it->kind],
 		 op_state_name[it->state],
 		 it->ctt ? it->ctt->ticket_no : "-",
 		 it->ntt ? it->ntt->ticket_no : "-",
@@ -72,67 +72,103 @@ static bool settle_abandoned(struct app *app, struct batch *b)
 	return true;
 }
 
-static struct call *call_new(struct batch *b, const struct item *it,
+static struct call *call_new(struct arena *mem, const struct item *it,
 			     const char *step)
 {
-	struct call *c = arena_alloc(b->mem, sizeof *c);
+	struct call *c = arena_alloc(mem, sizeof *c);
 
-	c->key = arena_printf(b->mem, "%s-%s", it->op_id, step);
+	c->key = arena_printf(mem, "%s-%s", it->op_id, step);
+	c->ticket_no = it->ctt->ticket_no;
 	c->actor = it->actor;
 	c->request_id = it->request_id;
 	c->verdict = RC_AGAIN; /* until it is made, nothing was sent */
 	return c;
 }
 
-static void ask(const struct flow *flow, struct batch *b, struct item *it)
+static void ask(struct arena *mem, struct item *it)
 {
-	it->call = call_new(b, it, "sync");
-	flow->ask(it, it->call);
-	it->partner = partners[it->call->partner]->code;
+	it->call = call_new(mem, it, "sync");
+	flows[it->kind]->ask(it, it->call);
+	if (it->call->local)
+		it->call->verdict = RC_OK;
+	else
+		it->partner = partners[it->call->partner]->code;
 }
 
-static enum rc load(struct app *app, struct batch *b)
+/* The item's operation begins: its journal row, its local change. */
+static void begin(struct item *it, struct change *ch, const char *owner)
 {
-	enum rc rc = store_load(app->db, b, app->conf->unlink_block_ttl_s);
+	const struct flow *flow = flows[it->kind];
+
+	it->state = OP_RUNNING;
+	if (flow->intend)
+		flow->intend(it, ch);
+	ask(ch->mem, it);
+	if (flow->save_step != STEP__MAX)
+		trace_note(&it->trace, flow->save_step, STEP_OK,
+			   clock_wall_ms(), NULL);
+	change_op_new(ch, it, owner);
+}
+
+static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
+{
+	enum rc rc = store_load(app->db, flow->load, b,
+				app->conf->unlink_block_ttl_s);
 
 	/* nothing was to be committed: a connection that broke (one that the
 	 * server had closed, mostly) is simply made again */
 	return rc == RC_DOUBT ? RC_AGAIN : rc;
 }
 
+/* If a gate refused one, the others are not begun either. */
+static void refuse_the_rest(struct batch *b)
+{
+	bool any = false;
+
+	batch_each (b, it)
+		any = any || it->code;
+	batch_each (b, it) {
+		if (!any || it->code)
+			continue;
+		item_refuse(it, CODE_NOT_ATTEMPTED, "Nothing was changed, for "
+			    "another ticket of the request was refused.");
+		trace_note(&it->trace, flows[it->kind]->save_step,
+			   STEP_SKIPPED, clock_wall_ms(), it->detail);
+	}
+}
+
 static enum rc try_open(struct app *app, const struct flow *flow,
 			struct batch *b)
 {
-	enum rc rc = load(app, b);
+	enum rc rc = load(app, flow, b);
 	struct change ch;
-	size_t alive = 0;
 
 	if (rc == RC_OK && settle_abandoned(app, b)) {
 		batch_each (b, it)
 			item_reset(it);
-		rc = load(app, b);
+		rc = load(app, flow, b);
 	}
 	if (rc != RC_OK)
 		return rc;
 	fault(FAULT_AFTER_LOAD);
 	change_init(&ch, b);
+	batch_each (b, it)
+		flow->check(b, it);
+	if (b->all_or_none)
+		refuse_the_rest(b);
 	batch_each (b, it) {
-		flow->check(it, b->mem);
-		it->state = it->code ? OP_REFUSED : OP_RUNNING;
-		if (!it->code) {
-			alive++;
-			flow->intend(it, &ch);
-			ask(flow, b, it);
-			trace_note(&it->trace, flow->save_step, STEP_OK,
-				   clock_wall_ms(), NULL);
+		if (it->code || it->nothing_to_do) {
+			it->state = OP_REFUSED;
+			change_op_new(&ch, it, NULL);
+		} else {
+			begin(it, &ch, db_owner(app->db));
 		}
-		change_op_new(&ch, b, it, db_owner(app->db));
 	}
 	if (fault(FAULT_BEFORE_INTENT)) {
 		store_cancel(app->db);
 		return RC_NO;
 	}
-	rc = store_save(app->db, alive ? flow->save : SQL_OP_SAVE, &ch);
+	rc = store_save(app->db, &ch);
 	if (rc != RC_OK)
 		return rc;
 	batch_each (b, it)
@@ -179,21 +215,22 @@ static void open_halves(struct app *app, const struct flow *flow,
 }
 
 /* The database refused to save this one item. Its trace is kept if it can. */
-static void save_refused(struct app *app, const struct flow *flow,
-			 struct batch *b)
+static void save_refused(struct app *app, struct batch *b)
 {
 	struct item *it = b->it[0];
+	enum step step = flows[it->kind]->save_step;
 	struct change ch;
 
 	item_refuse(it, CODE_DB_SAVE_FAILED, "The database refused to save the "
 		    "change; nothing was changed, and no partner was asked.");
 	it->state = OP_REFUSED;
 	it->was = OP_NONE;
-	trace_note(&it->trace, flow->save_step, STEP_FAILED, clock_wall_ms(),
-		   "the database refused it");
+	if (step != STEP__MAX)
+		trace_note(&it->trace, step, STEP_FAILED, clock_wall_ms(),
+			   "the database refused it");
 	change_init(&ch, b);
-	change_op_new(&ch, b, it, NULL);
-	store_save(app->db, SQL_OP_SAVE, &ch);
+	change_op_new(&ch, it, NULL);
+	store_save(app->db, &ch);
 }
 
 static void saga_open(struct app *app, const struct flow *flow,
@@ -213,7 +250,7 @@ static void saga_open(struct app *app, const struct flow *flow,
 					item_reset(it);
 				open_halves(app, flow, b);
 			} else {
-				save_refused(app, flow, b);
+				save_refused(app, b);
 			}
 			return;
 		case RC_AGAIN:
@@ -250,7 +287,7 @@ static void saga_sync(struct app *app, struct batch *b)
 	size_t n = 0;
 
 	batch_each (b, it)
-		if (op_is_open(it->was) && it->call)
+		if (op_is_open(it->was) && !it->undoing && !it->call->local)
 			calls[n++] = it->call;
 	call_all(app, b, n, calls);
 	fault(FAULT_AFTER_SYNC);
@@ -264,105 +301,134 @@ static enum outcome outcome_of(enum rc verdict)
 	       verdict == RC_DOUBT ? STEP_UNKNOWN : STEP_FAILED;
 }
 
-static void note_sync(struct batch *b, struct item *it, bool recovered)
+static void note_sync(struct arena *mem, struct item *it, bool recovered)
 {
 	const struct call *c = it->call;
 	struct trace_entry *e = &it->trace.step[STEP_sync_partner];
-	const char *name = partners[c->partner]->name;
-	const char *what = c->verdict == RC_OK ?
-		arena_printf(b->mem, "%s accepted it%s", name,
-			     recovered ? ", asked after a crash" : "") : c->why;
+	const char *what;
 
+	if (c->local) {
+		trace_note(&it->trace, STEP_sync_partner, STEP_SKIPPED,
+			   clock_wall_ms(), "external_sync is off: local only");
+		return;
+	}
+	what = c->verdict == RC_OK ?
+		arena_printf(mem, "%s accepted it%s",
+			     partners[c->partner]->name,
+			     recovered ? ", asked after a crash" : "") : c->why;
 	if (it->was == OP_RUNNING) {
 		*e = (struct trace_entry){outcome_of(c->verdict),
 					  c->began + c->ms, c->ms, what};
 		return;
 	}
 	/* the step stays unknown, for so it was when the caller was told */
-	e->detail = arena_printf(b->mem, "%s; asked again: %s",
+	e->detail = arena_printf(mem, "%s; asked again: %s",
 				 e->detail ? e->detail : "no answer", what);
 }
 
-static void note_rollback(struct batch *b, struct item *it, const char *noun)
+static void note_rollback(struct arena *mem, struct item *it)
 {
+	const struct flow *flow = flows[it->kind];
 	const char *name = partners[it->call->partner]->name;
 
-	if (it->was == OP_RUNNING)
+	if (it->was == OP_RUNNING && flow->undo)
 		trace_note(&it->trace, STEP_rollback, STEP_OK, clock_wall_ms(),
-			   arena_printf(b->mem, "the %s was taken back here",
-					noun));
+			   arena_printf(mem, "the %s was taken back here",
+					flow->noun));
 	if (it->state == OP_COMPENSATED)
 		trace_note(&it->trace, STEP_rollback, STEP_OK, it->call->began,
-			   arena_printf(b->mem, "the %s was taken back here, "
-					"and undone at %s", noun, name));
+			   arena_printf(mem, "the %s was taken back here, and "
+					"undone at %s", flow->noun, name));
 }
 
 /* The sentence for who asked. */
-static void tell(struct batch *b, struct item *it, const struct flow *flow)
+static void tell(struct arena *mem, struct item *it)
 {
+	const struct flow *flow = flows[it->kind];
 	const char *why = it->call->why ? it->call->why : "";
 	const char *name = partners[it->call->partner]->name;
 
+	if (it->state == OP_SETTLING && !flow->unask)
+		return; /* it goes on: nothing has failed yet */
 	if (it->save_failed)
-		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(b->mem,
+		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
 			"%s accepted the %s, but the database refused to "
 			"finish it; the %s was taken back here and is being "
 			"undone at %s.", name, flow->noun, flow->noun, name));
 	else if (it->state == OP_SETTLING)
-		item_refuse(it, flow->sync_failed, arena_printf(b->mem,
+		item_refuse(it, flow->sync_failed, arena_printf(mem,
 			"%s; whether it took the %s is not known. The %s was "
 			"rolled back here, and %s is asked again until it is "
 			"known, and undone there if need be.", why,
 			flow->noun, flow->noun, name));
 	else
-		item_refuse(it, flow->sync_failed, arena_printf(b->mem,
+		item_refuse(it, flow->sync_failed, arena_printf(mem,
 			"%s; the %s was rolled back.", why, flow->noun));
 }
 
-/* What becomes of one operation, and the changes that make it so. */
-static void judge(struct app *app, const struct flow *flow, struct batch *b,
-		  struct item *it, struct change *ch, bool recovered)
+/* The state that an operation is to take, from what its partner said. */
+static enum op_state state_after(const struct item *it, bool recovered)
 {
-	const struct conf *cf = app->conf;
-	int64_t now = clock_wall_ms(), next_ms = 0;
-
 	if (it->save_failed)
-		it->state = OP_SETTLING;
-	else if (it->undoing)
-		it->state = it->undone ? OP_COMPENSATED : it->was;
-	else
-		it->state = rules_next(it->was, it->call->verdict, recovered);
+		return OP_SETTLING;
+	if (it->undoing)
+		return it->undone ? OP_COMPENSATED : it->was;
+	return rules_next(it->was, it->call->verdict, recovered,
+			  !flows[it->kind]->unask);
+}
 
+/* It is closed for good: the audit, and what follows by itself. */
+static void conclude(struct item *it, struct change *ch, const char *owner)
+{
+	const struct flow *flow = flows[it->kind];
+	bool success = it->state == OP_SUCCEEDED;
+
+	change_audit(ch, it, success ? "SUCCESS" : op_state_name[it->state],
+		     success || flow->audits_ntt);
+	trace_note(&it->trace, STEP_write_audit, STEP_OK, clock_wall_ms(),
+		   NULL);
+	it->next = flow->follow ? flow->follow(it, ch->mem) : NULL;
+	if (it->next)
+		begin(it->next, ch, owner);
+}
+
+/* What becomes of one operation, and the changes that make it so. */
+static void judge(struct app *app, struct item *it, struct change *ch,
+		  bool recovered)
+{
+	const struct flow *flow = flows[it->kind];
+	const struct conf *cf = app->conf;
+	int64_t next_ms = 0;
+
+	it->state = state_after(it, recovered);
 	if (it->state == it->was) { /* still not known */
 		next_ms = clock_backoff_ms(it->tries++, cf->retry_base_ms,
 					   cf->retry_cap_ms);
 		it->note = it->call->why;
-		change_op(ch, b, it, next_ms);
+		change_op(ch, it, next_ms);
 		return;
 	}
 	if (!it->undoing)
-		note_sync(b, it, recovered);
+		note_sync(ch->mem, it, recovered);
 	if (it->state == OP_SUCCEEDED) {
 		it->code = CODE_OK;
 		flow->settle(it, ch);
 	} else {
-		if (it->was == OP_RUNNING) {
-			flow->undo(it, ch);
-			tell(b, it, flow);
-		}
-		note_rollback(b, it, flow->noun);
 		it->note = it->call->why;
+		if (it->was == OP_RUNNING)
+			tell(ch->mem, it);
+		note_rollback(ch->mem, it);
 	}
-	if (it->state == OP_SETTLING) {
+	if (it->state == OP_SETTLING)
 		next_ms = clock_backoff_ms(0, cf->retry_base_ms,
 					   cf->retry_cap_ms);
-	} else {
-		change_audit(ch, it, flow->kind,
-			     it->state == OP_SUCCEEDED ? "SUCCESS" :
-			     op_state_name[it->state]);
-		trace_note(&it->trace, STEP_write_audit, STEP_OK, now, NULL);
-	}
-	change_op(ch, b, it, next_ms);
+	else
+		conclude(it, ch, db_owner(app->db));
+	/* what follows has made the CTT's link its own already */
+	if (it->state != OP_SUCCEEDED && it->was == OP_RUNNING && flow->undo &&
+	    !it->next)
+		flow->undo(it, ch);
+	change_op(ch, it, next_ms);
 }
 
 /* Some operation was closed by somebody else, or by our own COMMIT whose
@@ -388,6 +454,7 @@ static enum rc adopt_closed(struct app *app, struct batch *b)
 			continue;
 		}
 		it->state = it->was;
+		it->next = NULL; /* whoever closed it has that in hand */
 		if (!op_is_open(it->state) && it->code)
 			it->detail = "It was settled by the recovery.";
 		log_line(LOG_INFO, "operation_adopted", "op=%s state=%s",
@@ -416,30 +483,27 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 	db_drop(app->db);
 }
 
-static void saga_close(struct app *app, const struct flow *flow,
-		       struct batch *b, bool recovered);
+static void saga_close(struct app *app, struct batch *b, bool recovered);
 
-static void close_halves(struct app *app, const struct flow *flow,
-			 struct batch *b, bool recovered)
+static void close_halves(struct app *app, struct batch *b, bool recovered)
 {
 	struct batch half = *b;
 
 	half.n = b->n / 2;
-	saga_close(app, flow, &half, recovered);
+	saga_close(app, &half, recovered);
 	half.it = b->it + half.n;
 	half.n = b->n - half.n;
-	saga_close(app, flow, &half, recovered);
+	saga_close(app, &half, recovered);
 }
 
-static void saga_close(struct app *app, const struct flow *flow,
-		       struct batch *b, bool recovered)
+static void saga_close(struct app *app, struct batch *b, bool recovered)
 {
 	int64_t until = clock_mono_ms() + CLOSE_PATIENCE_MS;
 	struct batch open = batch_part(b);
 	unsigned tries = 0;
 
 	batch_each (b, it)
-		if (op_is_open(it->was) && it->call)
+		if (op_is_open(it->was))
 			batch_add(&open, it);
 	while (open.n) {
 		struct change ch;
@@ -448,13 +512,15 @@ static void saga_close(struct app *app, const struct flow *flow,
 
 		change_init(&ch, &open);
 		batch_each (&open, it)
-			judge(app, flow, &open, it, &ch, recovered);
-		rc = store_close(app->db, flow->close, &ch, &open, &won);
+			judge(app, it, &ch, recovered);
+		rc = store_close(app->db, &ch, &open, &won);
 		if (won) {
 			fault(FAULT_AFTER_CLOSE);
 			batch_each (&open, it) {
 				it->was = it->state;
-				log_closed(&open, it);
+				if (it->next)
+					it->next->was = it->next->state;
+				log_closed(it);
 			}
 			return;
 		}
@@ -463,7 +529,7 @@ static void saga_close(struct app *app, const struct flow *flow,
 		if (rc == RC_OK)
 			continue;
 		if (rc == RC_NO && open.n > 1) {
-			close_halves(app, flow, &open, recovered);
+			close_halves(app, &open, recovered);
 			return;
 		}
 		if (rc == RC_NO && !recovered && !open.it[0]->save_failed) {
@@ -480,13 +546,32 @@ static void saga_close(struct app *app, const struct flow *flow,
 
 /* ---- one wave, all waves ---- */
 
+/* The operations that follow those that were closed, and are open now. */
+static struct batch followers(const struct batch *b)
+{
+	struct batch next = batch_part(b);
+
+	batch_each (b, it)
+		if (it->next && op_is_open(it->next->was))
+			batch_add(&next, it->next);
+	return next;
+}
+
+/* From the partners to the end, and so on with what follows. */
+static void drive(struct app *app, struct batch b)
+{
+	for (; b.n; b = followers(&b)) {
+		saga_sync(app, &b);
+		saga_close(app, &b, false);
+	}
+}
+
 static void run_wave(struct app *app, const struct flow *flow,
 		     struct batch *wave)
 {
 	batch_sort(wave);
 	saga_open(app, flow, wave);
-	saga_sync(app, wave);
-	saga_close(app, flow, wave, false);
+	drive(app, *wave);
 }
 
 /* Take the first item of each CTT out of *b, into *wave_r. */
@@ -514,8 +599,9 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	struct batch rest, wave;
 	enum rc rc;
 
-	b->kind = flow->kind;
-	b->steps = flow->steps;
+	b->codes_required = app->conf->resolution_required;
+	batch_each (b, it)
+		it->kind = flow->kind;
 	rc = store_ids(app->db, b);
 	if (rc == RC_DOUBT || rc == RC_AGAIN) /* a connection that had gone */
 		rc = store_ids(app->db, b);
@@ -531,6 +617,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		take_wave(&rest, &wave);
 		run_wave(app, flow, &wave);
 	}
+	cache_add_blocks(app->cache, b);
 }
 
 /* ---- recovery ---- */
@@ -538,8 +625,9 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 /* The partner said yes to what the caller was told had failed. */
 static bool is_to_be_undone(const struct item *it)
 {
-	return it->undoing || (it->was == OP_SETTLING && it->call &&
-			       it->call->verdict == RC_OK);
+	return it->undoing || (it->was == OP_SETTLING &&
+			       it->call->verdict == RC_OK &&
+			       flows[it->kind]->unask);
 }
 
 /* An undo that the partner refuses so has nothing to undo: section 9. */
@@ -549,8 +637,7 @@ static bool nothing_to_undo(const struct call *c)
 				       c->status == 410 || c->status == 422);
 }
 
-static void undo_all(struct app *app, const struct flow *flow,
-		     struct batch *b)
+static void undo_all(struct app *app, struct batch *b)
 {
 	struct call **calls = arena_array(b->mem, b->n, sizeof *calls);
 	struct batch undo = batch_part(b);
@@ -564,10 +651,10 @@ static void undo_all(struct app *app, const struct flow *flow,
 	fault(FAULT_BEFORE_UNDO);
 	batch_each (&undo, it) {
 		if (!it->undoing)
-			note_sync(b, it, true);
+			note_sync(b->mem, it, true);
 		it->undoing = true;
-		it->call = call_new(b, it, "undo");
-		flow->unask(it, it->call);
+		it->call = call_new(b->mem, it, "undo");
+		flows[it->kind]->unask(it, it->call);
 		calls[n++] = it->call;
 	}
 	call_all(app, b, n, calls);
@@ -577,28 +664,54 @@ static void undo_all(struct app *app, const struct flow *flow,
 			     nothing_to_undo(it->call);
 }
 
-static size_t recover_kind(struct app *app, const struct flow *flow,
-			   struct batch *all)
+/* What the journal keeps of a request, back in its item. */
+static void recall(struct batch *b)
+{
+	batch_each (b, it) {
+		struct json_object *o =
+			it->intent ? json_tokener_parse(it->intent) : NULL;
+
+		if (flows[it->kind]->recall)
+			flows[it->kind]->recall(it, o, b->mem);
+		json_object_put(o);
+	}
+}
+
+/* Read the tickets of claimed operations; nothing is locked, for an open
+ * operation holds its CTT. */
+static enum rc load_claimed(struct app *app, struct batch *b)
+{
+	enum rc rc = store_load(app->db, SQL_LOAD_ACTIVITIES, b, 0);
+
+	if (rc == RC_OK)
+		store_cancel(app->db);
+	return rc;
+}
+
+/* A LINK and an UNLINK cannot go on without both of their tickets. */
+static bool is_whole(const struct item *it)
+{
+	return it->ctt && (it->ntt || !flows[it->kind]->audits_ntt);
+}
+
+static size_t recover(struct app *app, struct batch *all)
 {
 	struct batch b = batch_part(all), lost = batch_part(all);
-	struct call **calls = arena_array(all->mem, all->n, sizeof *calls);
-	size_t n = 0, closed = 0;
+	size_t closed = 0;
 
 	batch_each (all, it)
-		batch_add(it->ctt && it->ntt ? &b : &lost, it);
+		batch_add(is_whole(it) ? &b : &lost, it);
 	if (lost.n) {
 		lost.it[0]->note = "its CTT or NTT does not exist any more";
 		store_defer(app->db, &lost, app->conf->retry_cap_ms);
 	}
-	b.steps = flow->steps;
-	batch_each (&b, it) {
-		ask(flow, &b, it);
-		if (!it->undoing)
-			calls[n++] = it->call;
-	}
-	call_all(app, &b, n, calls);
-	undo_all(app, flow, &b);
-	saga_close(app, flow, &b, true);
+	batch_each (&b, it)
+		ask(b.mem, it);
+	saga_sync(app, &b);
+	undo_all(app, &b);
+	saga_close(app, &b, true);
+	drive(app, followers(&b));
+	cache_add_blocks(app->cache, &b);
 	batch_each (&b, it)
 		closed += !op_is_open(it->state);
 	return closed;
@@ -607,16 +720,17 @@ static size_t recover_kind(struct app *app, const struct flow *flow,
 size_t saga_recover(struct app *app, struct arena *mem,
 		    const char *const *ids, size_t n, int64_t deadline)
 {
-	struct batch of_kind[KIND__MAX];
-	size_t closed = 0;
+	struct batch b;
 
-	if (store_claim(app->db, mem, ids, n, of_kind) != RC_OK)
+	if (store_claim(app->db, mem, ids, n, &b) != RC_OK || !b.n)
 		return 0;
 	fault(FAULT_AFTER_CLAIM);
-	for (int k = 0; k < KIND__MAX; k++) {
-		of_kind[k].deadline = deadline;
-		if (of_kind[k].n)
-			closed += recover_kind(app, flows[k], &of_kind[k]);
+	b.deadline = deadline;
+	recall(&b);
+	if (load_claimed(app, &b) != RC_OK) {
+		db_drop(app->db); /* they are abandoned again */
+		return 0;
 	}
-	return closed;
+	batch_sort(&b);
+	return recover(app, &b);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "partner/partner.h"
 
 static void add_ids(struct buf *doc, const char *key, const struct batch *b,
 		    const char *(*text)(const struct item *))
@@ -99,6 +98,8 @@ static struct ctt *read_ctts(const struct rows *r, struct arena *mem)
 		c[i].source = rows_text(r, i, 3);
 		c[i].ntt_id = rows_id(r, i, 4);
 		c[i].ntt_ticket_no = rows_text(r, i, 5);
+		c[i].external_sync = rows_int(r, i, 6);
+		c[i].segment_group = rows_text(r, i, 7);
 	}
 	return c;
 }
@@ -185,23 +186,87 @@ static void read_blocks(const struct rows *r, struct batch *b)
 				it->block_ms = rows_int(r, i, 2);
 }
 
-enum rc store_load(struct db *db, struct batch *b, int64_t block_ttl_s)
+/* ctt_id, id, type, status, the codes */
+static void read_activities(const struct rows *r, struct ctt *ctts, size_t n,
+			    struct arena *mem)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct ctt *ctt = find_ctt(rows_id(r, i, 0), ctts, n);
+		struct activity *a = arena_alloc(mem, sizeof *a);
+
+		a->id = rows_id(r, i, 1);
+		a->type = rows_text(r, i, 2);
+		a->status = rows_text(r, i, 3);
+		for (unsigned c = 0; c < CODES_MAX; c++)
+			a->code[c] = rows_text(r, i, 4 + c);
+		if (ctt)
+			ctt->activity = a;
+	}
+}
+
+/* ctt_id, id, name, access_type, the five facts, updated_at; ids falling */
+static struct network_element *read_element(const struct rows *r, size_t i,
+					    struct arena *mem)
+{
+	struct network_element *e = arena_alloc(mem, sizeof *e);
+
+	e->id = rows_id(r, i, 1);
+	e->name = rows_text(r, i, 2);
+	e->access_type = rows_text(r, i, 3);
+	e->cpe.manufacturer = rows_text(r, i, 4);
+	e->cpe.model = rows_text(r, i, 5);
+	e->cpe.ip_address = rows_text(r, i, 6);
+	e->cpe.bandwidth_mbps = rows_int(r, i, 7);
+	e->cpe.port = rows_text(r, i, 8);
+	e->updated_at = rows_text(r, i, 9);
+	return e;
+}
+
+static void read_elements(const struct rows *r, struct ctt *ctts, size_t n,
+			  struct arena *mem)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct ctt *ctt = find_ctt(rows_id(r, i, 0), ctts, n);
+		struct network_element *e = read_element(r, i, mem);
+
+		if (!ctt)
+			continue;
+		e->next = ctt->elements;
+		ctt->elements = e;
+	}
+}
+
+static void read_lov_rows(const struct rows *r, struct batch *b)
+{
+	struct lov *l = arena_array(b->mem, r->n, sizeof *l);
+
+	for (size_t i = 0; i < r->n; i++)
+		l[i] = (struct lov){rows_text(r, i, 0), rows_text(r, i, 1),
+				    rows_text(r, i, 2)};
+	b->lov = l;
+	b->nlov = r->n;
+}
+
+enum rc store_load(struct db *db, enum sql load, struct batch *b,
+		   int64_t block_ttl_s)
 {
 	uint64_t *ctt_ids = arena_array(b->mem, b->n, sizeof *ctt_ids);
-	uint64_t *ntt_ids = arena_array(b->mem, b->n, sizeof *ntt_ids);
-	struct rows r[5];
+	uint64_t *ntt_ids = arena_array(b->mem, b->n * 3, sizeof *ntt_ids);
+	struct rows r[7];
 	struct buf doc;
 	struct ctt *ctts;
 	struct ntt *ntts;
 	enum rc rc;
-	size_t n = 0;
+	size_t n = 0, nntts = 0;
 
 	buf_init(&doc, b->mem);
 	put_open(&doc, NULL, '{');
 	put_open(&doc, "pair", '[');
 	batch_each (b, it) {
-		ctt_ids[n] = it->ctt_ref.id;
-		ntt_ids[n++] = it->ntt_ref.id;
+		ctt_ids[n++] = it->ctt_ref.id;
+		ntt_ids[nntts++] = it->ntt_ref.id;
+		ntt_ids[nntts++] = it->then_id;
+		ntt_ids[nntts++] = it->else_id;
 		if (block_ttl_s)
 			buf_printf(&doc, "%s[%llu,%llu]", n > 1 ? "," : "",
 				   (unsigned long long)it->ctt_ref.id,
@@ -209,11 +274,11 @@ enum rc store_load(struct db *db, struct batch *b, int64_t block_ttl_s)
 	}
 	put_close(&doc, ']');
 	add_distinct(&doc, "ctt", ctt_ids, n);
-	add_distinct(&doc, "ntt", ntt_ids, n);
+	add_distinct(&doc, "ntt", ntt_ids, nntts);
 	put_int(&doc, "ttl", block_ttl_s);
 	put_close(&doc, '}');
 
-	rc = db_run(db, SQL_LOAD, &doc, b->mem, r, 5);
+	rc = db_run(db, load, &doc, b->mem, r, 7);
 	if (rc != RC_OK)
 		return rc;
 	ctts = read_ctts(&r[0], b->mem);
@@ -223,8 +288,17 @@ enum rc store_load(struct db *db, struct batch *b, int64_t block_ttl_s)
 	batch_each (b, it) {
 		it->ctt = find_ctt(it->ctt_ref.id, ctts, r[0].n);
 		it->ntt = find_ntt(it->ntt_ref.id, ntts, r[2].n);
+		it->then_ntt = find_ntt(it->then_id, ntts, r[2].n);
+		it->else_ntt = find_ntt(it->else_id, ntts, r[2].n);
+		if (it->ctt)
+			it->ctt->ntt = find_ntt(it->ctt->ntt_id, ntts, r[2].n);
 	}
 	read_blocks(&r[4], b);
+	read_activities(&r[5], ctts, r[0].n, b->mem);
+	if (load == SQL_LOAD_LOV)
+		read_lov_rows(&r[6], b);
+	if (load == SQL_LOAD_ELEMENTS)
+		read_elements(&r[6], ctts, r[0].n, b->mem);
 	return RC_OK;
 }
 
@@ -243,14 +317,14 @@ void change_init(struct change *ch, const struct batch *b)
 	}
 }
 
-void change_op_new(struct change *ch, const struct batch *b,
-		   const struct item *it, const char *owner)
+void change_op_new(struct change *ch, const struct item *it,
+		   const char *owner)
 {
-	struct buf *doc = &ch->doc[CHANGE_OPS];
+	struct buf *doc = &ch->doc[CHANGE_NEWS];
 
 	put_open(doc, NULL, '{');
 	put_str(doc, "id", it->op_id);
-	put_str(doc, "kind", kind_name[b->kind]);
+	put_str(doc, "kind", kind_name[it->kind]);
 	put_str(doc, "state", op_state_name[it->state]);
 	put_id(doc, "cttId", it->ctt ? it->ctt->id : 0);
 	put_id(doc, "nttId", it->ntt ? it->ntt->id : 0);
@@ -258,14 +332,14 @@ void change_op_new(struct change *ch, const struct batch *b,
 	put_str(doc, "actor", it->actor);
 	put_str(doc, "requestId", it->request_id);
 	put_str(doc, "remark", it->remark);
+	put_raw(doc, "intent", it->intent);
 	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
-	trace_write(&it->trace, b->steps, doc, "steps");
+	trace_write(&it->trace, kind_steps[it->kind], doc, "steps");
 	put_str(doc, "owner", op_is_open(it->state) ? owner : NULL);
 	put_close(doc, '}');
 }
 
-void change_op(struct change *ch, const struct batch *b,
-	       const struct item *it, int64_t next_ms)
+void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
 	struct buf *doc = &ch->doc[CHANGE_OPS];
 
@@ -274,7 +348,7 @@ void change_op(struct change *ch, const struct batch *b,
 	put_str(doc, "was", op_state_name[it->was]);
 	put_str(doc, "state", op_state_name[it->state]);
 	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
-	trace_write(&it->trace, b->steps, doc, "steps");
+	trace_write(&it->trace, kind_steps[it->kind], doc, "steps");
 	put_int(doc, "tries", it->tries);
 	put_int(doc, "nextMs", next_ms);
 	put_str(doc, "why", it->note);
@@ -317,8 +391,56 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 	put_close(doc, '}');
 }
 
+void change_status(struct change *ch, const struct ctt *ctt,
+		   const char *status)
+{
+	struct buf *doc = &ch->doc[CHANGE_STATUSES];
+
+	put_open(doc, NULL, '{');
+	put_id(doc, "id", ctt->id);
+	put_str(doc, "status", status);
+	put_close(doc, '}');
+}
+
+void change_activity(struct change *ch, const struct item *it,
+		     const struct activity *a, const char *note)
+{
+	struct buf *doc = &ch->doc[CHANGE_ACTIVITIES];
+
+	put_open(doc, NULL, '{');
+	put_str(doc, "operationId", it->op_id);
+	put_id(doc, "cttId", it->ctt->id);
+	put_str(doc, "type", a->type);
+	put_str(doc, "status", a->status);
+	for (int i = 0; i < CODES_MAX; i++)
+		put_str(doc, resolve_code_name[i], a->code[i]);
+	put_str(doc, "actor", it->actor);
+	put_close(doc, '}');
+	if (!note)
+		return;
+	doc = &ch->doc[CHANGE_NOTES];
+	put_open(doc, NULL, '{');
+	put_str(doc, "operationId", it->op_id);
+	put_str(doc, "text", note);
+	put_close(doc, '}');
+}
+
+void change_element(struct change *ch, const struct item *it)
+{
+	struct buf *doc = &ch->doc[CHANGE_ELEMENTS];
+
+	put_open(doc, NULL, '{');
+	put_id(doc, "id", it->cpe->element->id);
+	put_id(doc, "cttId", it->ctt->id);
+	put_cpe(doc, "before", &it->cpe->element->cpe);
+	put_cpe(doc, "after", &it->cpe->wanted);
+	put_str(doc, "actor", it->actor);
+	put_str(doc, "operationId", it->op_id);
+	put_close(doc, '}');
+}
+
 static void audit_row(struct change *ch, const struct item *it,
-		      const char *type, uint64_t id, enum kind kind,
+		      const char *type, uint64_t id, const char *ntt_no,
 		      const char *outcome)
 {
 	struct buf *doc = &ch->doc[CHANGE_AUDITS];
@@ -326,25 +448,31 @@ static void audit_row(struct change *ch, const struct item *it,
 	put_open(doc, NULL, '{');
 	put_str(doc, "type", type);
 	put_id(doc, "id", id);
-	put_str(doc, "action", kind_name[kind]);
+	put_str(doc, "action", kind_name[it->kind]);
 	put_str(doc, "outcome", outcome);
 	put_str(doc, "actor", it->actor);
 	put_str(doc, "requestId", it->request_id);
 	put_str(doc, "operationId", it->op_id);
 	put_open(doc, "detail", '{');
 	put_str(doc, "cttTicketNo", it->ctt->ticket_no);
-	put_str(doc, "nttTicketNo", it->ntt->ticket_no);
+	put_str(doc, "nttTicketNo", ntt_no);
 	put_str(doc, "partner", it->partner);
 	put_str(doc, "remark", it->remark);
+	if (it->intent)
+		put_raw(doc, "intent", it->intent);
 	put_close(doc, '}');
 	put_close(doc, '}');
 }
 
-void change_audit(struct change *ch, const struct item *it, enum kind kind,
-		  const char *outcome)
+void change_audit(struct change *ch, const struct item *it,
+		  const char *outcome, bool on_ntt)
 {
-	audit_row(ch, it, "CTT", it->ctt->id, kind, outcome);
-	audit_row(ch, it, "NTT", it->ntt->id, kind, outcome);
+	uint64_t ntt_id = it->ntt ? it->ntt->id : it->ctt->ntt_id;
+	const char *no = it->ntt ? it->ntt->ticket_no : it->ctt->ntt_ticket_no;
+
+	audit_row(ch, it, "CTT", it->ctt->id, no, outcome);
+	if (on_ntt && ntt_id)
+		audit_row(ch, it, "NTT", ntt_id, no, outcome);
 }
 
 static int by_count_id(const void *a, const void *b)
@@ -370,22 +498,73 @@ static const struct buf *change_docs(struct change *ch)
 	return ch->doc;
 }
 
-enum rc store_save(struct db *db, enum sql sql, struct change *ch)
+enum rc store_save(struct db *db, struct change *ch)
 {
-	return db_run(db, sql, change_docs(ch), ch->mem, NULL, 0);
+	return db_run(db, SQL_SAVE, change_docs(ch), ch->mem, NULL, 0);
 }
 
-enum rc store_close(struct db *db, enum sql sql, struct change *ch,
-		    const struct batch *b, bool *won_r)
+static struct item *find_op(const struct batch *b, const char *op_id)
 {
-	struct rows r[2];
-	enum rc rc = db_run(db, sql, change_docs(ch), ch->mem, r, 2);
+	batch_each (b, it)
+		if (!strcmp(it->op_id, op_id))
+			return it;
+	return NULL;
+}
+
+/* What SQL_CLOSE says of rows that it stored: word, of what, id, id */
+static void read_stored(const struct rows *r, size_t i, const struct batch *b)
+{
+	const char *word = rows_text(r, i, 0);
+	struct item *it;
+
+	if (!strcmp(word, "ntt")) {
+		batch_each (b, of)
+			if (of->ntt && of->ntt->id == rows_id(r, i, 1))
+				of->ntt->ctt_count = rows_int(r, i, 2);
+		return;
+	}
+	it = find_op(b, rows_text(r, i, 1));
+	if (it && it->resolve) {
+		it->resolve->stored.id = rows_id(r, i, 2);
+		it->resolve->note_id = rows_id(r, i, 3);
+	}
+	if (it && it->cpe)
+		it->cpe->history_id = rows_id(r, i, 2);
+}
+
+/* Rows of elements: they are all there are of their CTTs. */
+static void reread_elements(const struct rows *r, const struct batch *b)
+{
+	batch_each (b, it) {
+		if (!it->cpe)
+			continue;
+		it->ctt->elements = NULL;
+		for (size_t i = 0; i < r->n; i++) {
+			struct network_element *e;
+
+			if (rows_id(r, i, 0) != it->ctt->id)
+				continue;
+			e = read_element(r, i, b->mem);
+			e->next = it->ctt->elements;
+			it->ctt->elements = e;
+		}
+	}
+}
+
+enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
+		    bool *won_r)
+{
+	struct rows r[5];
+	enum rc rc = db_run(db, SQL_CLOSE, change_docs(ch), ch->mem, r, 5);
 
 	*won_r = rc == RC_OK && r[0].n && rows_int(&r[0], 0, 0) == 1;
-	for (size_t i = 0; rc == RC_OK && i < r[1].n; i++)
-		batch_each (b, it)
-			if (it->ntt && it->ntt->id == rows_id(&r[1], i, 0))
-				it->ntt->ctt_count = rows_int(&r[1], i, 1);
+	for (int set = 1; *won_r && set < 5; set++) {
+		if (r[set].cols > 4)
+			reread_elements(&r[set], b);
+		else
+			for (size_t i = 0; i < r[set].n; i++)
+				read_stored(&r[set], i, b);
+	}
 	return rc;
 }
 
@@ -460,67 +639,52 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 	return rc;
 }
 
-/* id, kind, state, ctt_id, ntt_id, actor, request_id, remark, steps, undoing,
- * tries, error_code */
+/* id, kind, state, ctt_id, ntt_id, actor, request_id, remark, intent, steps,
+ * undoing, tries, error_code */
 static void read_claimed(const struct rows *r, size_t i, struct item *it,
 			 struct arena *mem)
 {
 	it->op_id = rows_text(r, i, 0);
 	it->index = i;
+	it->kind = kind_of(rows_text(r, i, 1));
 	it->was = op_state_of(rows_text(r, i, 2));
 	it->ctt_ref.id = rows_id(r, i, 3);
 	it->ntt_ref.id = rows_id(r, i, 4);
 	it->actor = rows_text(r, i, 5);
 	it->request_id = rows_text(r, i, 6);
 	it->remark = rows_text(r, i, 7);
-	trace_read(&it->trace, rows_text(r, i, 8), mem);
-	it->undoing = rows_int(r, i, 9);
-	it->tries = (unsigned)rows_int(r, i, 10);
-	it->code = code_of(rows_text(r, i, 11));
+	it->intent = rows_text(r, i, 8);
+	trace_read(&it->trace, rows_text(r, i, 9), mem);
+	it->undoing = rows_int(r, i, 10);
+	it->tries = (unsigned)rows_int(r, i, 11);
+	it->code = code_of(rows_text(r, i, 12));
 }
 
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
-		    size_t n, struct batch batches_r[KIND__MAX])
+		    size_t n, struct batch *b_r)
 {
 	const char *owner = db_owner(db);
-	struct rows r[4];
-	struct buf doc;
-	struct ctt *ctts;
-	struct ntt *ntts;
 	struct item *items;
+	struct rows r;
+	struct buf doc;
 	enum rc rc;
 
-	for (int k = 0; k < KIND__MAX; k++)
-		batches_r[k] = (struct batch){
-			.mem = mem,
-			.kind = (enum kind)k,
-			.it = arena_array(mem, n, sizeof(struct item *)),
-		};
+	*b_r = (struct batch){.mem = mem};
 	if (!owner)
 		return RC_FAULT;
 	buf_init(&doc, mem);
 	open_op_ids(&doc, ids, n);
 	put_str(&doc, "owner", owner);
 	put_close(&doc, '}');
-	rc = db_run(db, SQL_OP_CLAIM, &doc, mem, r, 4);
+	rc = db_run(db, SQL_OP_CLAIM, &doc, mem, &r, 1);
 	if (rc != RC_OK)
 		return rc;
-	items = arena_array(mem, r[0].n, sizeof *items);
-	ctts = read_ctts(&r[1], mem);
-	qsort(ctts, r[1].n, sizeof *ctts, by_id); /* the id comes first */
-	ntts = read_ntts(&r[2], mem);
-	qsort(ntts, r[2].n, sizeof *ntts, by_id);
-	read_work_orders(&r[3], ntts, r[2].n, mem);
-	for (size_t i = 0; i < r[0].n; i++) {
-		enum kind kind = kind_of(rows_text(&r[0], i, 1));
-		struct item *it = &items[i];
-
-		if (kind == KIND__MAX)
-			continue; /* a later version's; it will see to it */
-		read_claimed(&r[0], i, it, mem);
-		it->ctt = find_ctt(it->ctt_ref.id, ctts, r[1].n);
-		it->ntt = find_ntt(it->ntt_ref.id, ntts, r[2].n);
-		batch_add(&batches_r[kind], it);
+	items = arena_array(mem, r.n, sizeof *items);
+	b_r->it = arena_array(mem, r.n, sizeof *b_r->it);
+	for (size_t i = 0; i < r.n; i++) {
+		read_claimed(&r, i, &items[i], mem);
+		if (items[i].kind != KIND__MAX)
+			batch_add(b_r, &items[i]);
 	}
 	return RC_OK;
 }

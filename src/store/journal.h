@@ -13,10 +13,12 @@ enum rc store_ids(struct db *db, struct batch *b);
 /*
  * Begin a transaction; lock and read the CTTs of all items, ids rising, and
  * read the NTTs, the open operations and the unlink blocks of the last
- * `block_ttl_s` seconds. Fills ctt, ntt and block_ms; absent tickets leave
- * NULL. RC_OK leaves the transaction open, anything else does not.
+ * `block_ttl_s` seconds; and what else `load` (SQL_LOAD...) names. Fills ctt,
+ * ntt, block_ms and the batch's lov; absent tickets leave NULL. RC_OK leaves
+ * the transaction open, anything else does not.
  */
-enum rc store_load(struct db *db, struct batch *b, int64_t block_ttl_s);
+enum rc store_load(struct db *db, enum sql load, struct batch *b,
+		   int64_t block_ttl_s);
 
 /* Give up the transaction that store_load began. */
 void store_cancel(struct db *db);
@@ -25,9 +27,14 @@ void store_cancel(struct db *db);
  * Changes of rows, gathered by the stages of a flow for all items of a batch,
  * and made in one round trip.
  */
-enum change_doc { /* the JSON texts, in the order of the statements */
-	CHANGE_OPS,
+enum change_doc { /* the JSON texts, in the order that SQL_CLOSE takes */
+	CHANGE_NEWS, /* SQL_SAVE takes the first two */
 	CHANGE_LINKS,
+	CHANGE_OPS,
+	CHANGE_STATUSES,
+	CHANGE_ACTIVITIES,
+	CHANGE_NOTES,
+	CHANGE_ELEMENTS,
 	CHANGE_JOBS,
 	CHANGE_AUDITS,
 	CHANGE_COUNTS,
@@ -46,14 +53,14 @@ struct change {
 
 void change_init(struct change *ch, const struct batch *b);
 
-/* A new journal row, with what is known of the item. */
-void change_op_new(struct change *ch, const struct batch *b,
-		   const struct item *it, const char *owner);
+/* A new journal row, with what is known of the item; an open one is the
+ * `owner`'s. */
+void change_op_new(struct change *ch, const struct item *it,
+		   const char *owner);
 
 /* The state that an item's journal row should take, if it is still in
  * it->was; next_ms: when an open one is tried again. */
-void change_op(struct change *ch, const struct batch *b,
-	       const struct item *it, int64_t next_ms);
+void change_op(struct change *ch, const struct item *it, int64_t next_ms);
 
 /* Link a CTT to an NTT, or to none. */
 void change_link(struct change *ch, const struct ctt *ctt,
@@ -62,24 +69,35 @@ void change_link(struct change *ch, const struct ctt *ctt,
 /* One more, or less, linked CTT of an NTT. */
 void change_count(struct change *ch, const struct ntt *ntt, int by);
 
+/* A new status of a CTT, which is its resolution. */
+void change_status(struct change *ch, const struct ctt *ctt,
+		   const char *status);
+
+/* A new activity of an item's CTT, and a note on it (NULL: none). */
+void change_activity(struct change *ch, const struct item *it,
+		     const struct activity *a, const char *note);
+
+/* New CPE data of an item's network element, with its history. */
+void change_element(struct change *ch, const struct item *it);
+
 /* A job of an operation; `payload` is the whole JSON object. */
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload);
 
-/* The audit rows of a link or unlink: the CTT's and the NTT's. */
-void change_audit(struct change *ch, const struct item *it, enum kind kind,
-		  const char *outcome);
+/* The audit rows of an operation: its CTT's, and its NTT's if it has one. */
+void change_audit(struct change *ch, const struct item *it,
+		  const char *outcome, bool on_ntt);
 
 /* Make them: store_save ends the transaction that store_load began. */
-enum rc store_save(struct db *db, enum sql sql, struct change *ch);
+enum rc store_save(struct db *db, struct change *ch);
 
 /*
  * A transaction of its own. *won_r is false, and nothing is done, if some
- * operation is not in its item's `was` any more. On success the NTTs that
- * were counted know their new count.
+ * operation is not in its item's `was` any more. On success NTTs know their
+ * new counts, and items what was stored: activity, note, history, elements.
  */
-enum rc store_close(struct db *db, enum sql sql, struct change *ch,
-		    const struct batch *b, bool *won_r);
+enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
+		    bool *won_r);
 
 /* Read the state in which the journal has each item now into it->was, its
  * trace and its error: OP_NONE where there is no row. */
@@ -90,12 +108,12 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 		  size_t *n_r);
 
 /*
- * Take over those of the operations that are open and abandoned. Fills a
- * batch for each kind, its items as after store_load, with `was`, trace,
- * tries and undoing.
+ * Take over those of the operations that are open and abandoned: *b_r gets an
+ * item for each, with all that the journal has; its tickets have still to be
+ * loaded. Of a kind that this version does not know none is taken.
  */
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
-		    size_t n, struct batch batches_r[KIND__MAX]);
+		    size_t n, struct batch *b_r);
 
 /* Leave open operations as they are, and try them again later; the reason is
  * the first item's note. */

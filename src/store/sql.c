@@ -31,23 +31,24 @@
 	"CONCAT(LEFT(DATE_FORMAT(" column ",'%Y-%m-%dT%H:%i:%s.%f'),23),'Z')"
 
 /* what model/ticket.h knows of a ticket; store/load.c reads them so */
-#define CTT_COLUMNS "c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
+#define CTT_COLUMNS \
+	"c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
 #define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
 
-#define SELECT_NTTS                                                          \
-	"SELECT " NTT_COLUMNS " FROM" JSON_ROWS("$.ntt[*]", ID_AT("$"))      \
-	"STRAIGHT_JOIN ntt n ON n.id=x.id;"                                  \
+#define SELECT_NTTS(doc, path)                                               \
+	"SELECT " NTT_COLUMNS " FROM" ROWS_OF(doc, path, ID_AT("$"))         \
+	"STRAIGHT_JOIN ntt n ON n.id=x.id ORDER BY n.id;"                    \
 	"SELECT w.ntt_id,w.id,w.order_no,w.status FROM"                      \
-	JSON_ROWS("$.ntt[*]", ID_AT("$"))                                    \
+	ROWS_OF(doc, path, ID_AT("$"))                                       \
 	"STRAIGHT_JOIN work_order w ON w.ntt_id=x.id ORDER BY w.id DESC;"
 
-/* ops [{...}]: new journal rows. Only the open ones have an owner. */
+/* news [{...}]: new journal rows. Only the open ones have an owner. */
 #define INSERT_OPERATIONS                                                    \
 	"INSERT INTO operation(id,kind,state,ctt_id,ntt_id,partner,actor,"   \
-	"request_id,remark,error_code,steps,owner,next_try_at,created_at,"   \
-	"updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,x.partner,"\
-	"x.actor,x.request_id,x.remark,x.error_code,x.steps,x.owner," NOW "," \
-	NOW "," NOW " FROM" ROWS_OF("ops", "$[*]",                             \
+	"request_id,remark,intent,error_code,steps,owner,next_try_at,"       \
+	"created_at,updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,"\
+	"x.partner,x.actor,x.request_id,x.remark,NULLIF(x.intent,'null'),x.error_code,"     \
+	"x.steps,x.owner," NOW "," NOW "," NOW " FROM" ROWS_OF("news", "$[*]",                             \
 		OP_ID_AT("$.id") ",kind VARCHAR(16) PATH '$.kind',"          \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
@@ -56,6 +57,7 @@
 		"actor VARCHAR(128) PATH '$.actor',"                         \
 		"request_id VARCHAR(64) PATH '$.requestId',"                 \
 		"remark TEXT PATH '$.remark',"                               \
+		"intent JSON PATH '$.intent',"                               \
 		"error_code VARCHAR(64) PATH '$.error',"                     \
 		"steps JSON PATH '$.steps',"                                 \
 		"owner VARCHAR(64) PATH '$.owner'") ";"
@@ -84,6 +86,72 @@
 	"o.error_code=x.error_code,o.steps=x.steps,o.tries=x.tries,"         \
 	"o.next_try_at=" IN_MS("x.next_ms") ",o.last_error=LEFT(x.why,255),"\
 	"o.owner=NULL,o.updated_at=" NOW " WHERE o.state=x.was;"
+
+/* statuses [{"id","status"}]: what a resolve makes of the CTT */
+#define UPDATE_STATUSES                                                      \
+	IF_ANY("statuses")                                                   \
+	"UPDATE" ROWS_OF("statuses", "$[*]", ID_AT("$.id") ","               \
+		"status VARCHAR(32) PATH '$.status'")                        \
+	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.status=x.status,"            \
+	"c.resolved_at=" NOW ",c.updated_at=" NOW ";"                        \
+	END_IF
+
+/* activities, and their notes [{"operationId","cttId",...}] */
+#define INSERT_ACTIVITIES                                                    \
+	IF_ANY("activities")                                                 \
+	"INSERT INTO ctt_activity(ctt_id,type,status,cause_code,disposition,"\
+	"resolution_code,delay_reason,created_by,created_at,operation_id)"   \
+	" SELECT x.id,x.type,x.status,x.cause_code,x.disposition,"           \
+	"x.resolution_code,x.delay_reason,x.actor," NOW ",x.operation_id FROM"\
+	ROWS_OF("activities", "$[*]", ID_AT("$.cttId") ","                   \
+		"type VARCHAR(64) PATH '$.type',"                            \
+		"status VARCHAR(32) PATH '$.status',"                        \
+		"cause_code VARCHAR(64) PATH '$.causeCode',"                 \
+		"disposition VARCHAR(64) PATH '$.disposition',"              \
+		"resolution_code VARCHAR(64) PATH '$.resolutionCode',"       \
+		"delay_reason VARCHAR(64) PATH '$.delayReason',"             \
+		"actor VARCHAR(128) PATH '$.actor',"                         \
+		"operation_id VARCHAR(64) PATH '$.operationId'") ";"         \
+	END_IF                                                               \
+	IF_ANY("notes")                                                      \
+	"INSERT INTO activity_note(ctt_id,activity_id,text,author,created_at)"\
+	" SELECT a.ctt_id,a.id,x.text,a.created_by," NOW " FROM"             \
+	ROWS_OF("notes", "$[*]", OP_ID_AT("$.operationId") ","               \
+		"text TEXT PATH '$.text'")                                   \
+	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id;"               \
+	END_IF
+
+/* elements [{"id","cttId", the five facts, "before","after",...}]: the CPE,
+ * its copy for reporting, and its history */
+#define ELEMENT_ROWS                                                         \
+	ROWS_OF("elements", "$[*]", ID_AT("$.id") ","                        \
+		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
+		"manufacturer VARCHAR(64) PATH '$.after.manufacturer',"      \
+		"model VARCHAR(64) PATH '$.after.model',"                    \
+		"ip_address VARCHAR(45) PATH '$.after.ipAddress',"           \
+		"bandwidth_mbps INT UNSIGNED PATH '$.after.bandwidthMbps',"  \
+		"port VARCHAR(32) PATH '$.after.port',"                      \
+		"before_json JSON PATH '$.before',"                          \
+		"after_json JSON PATH '$.after',"                            \
+		"actor VARCHAR(128) PATH '$.actor',"                         \
+		"operation_id VARCHAR(64) PATH '$.operationId'")
+#define UPDATE_ELEMENTS                                                      \
+	IF_ANY("elements")                                                   \
+	"UPDATE" ELEMENT_ROWS "STRAIGHT_JOIN network_element e ON e.id=x.id" \
+	" SET e.manufacturer=x.manufacturer,e.model=x.model,"                \
+	"e.ip_address=x.ip_address,e.bandwidth_mbps=x.bandwidth_mbps,"       \
+	"e.port=x.port,e.updated_at=" NOW ";"                                \
+	"INSERT INTO corp_data_temp(ctt_id,network_element_id,manufacturer," \
+	"model,ip_address,bandwidth_mbps,port,updated_at) SELECT x.ctt_id,"  \
+	"x.id,x.manufacturer,x.model,x.ip_address,x.bandwidth_mbps,x.port,"  \
+	NOW " FROM" ELEMENT_ROWS "ON DUPLICATE KEY UPDATE ctt_id=x.ctt_id,"  \
+	"manufacturer=x.manufacturer,model=x.model,ip_address=x.ip_address," \
+	"bandwidth_mbps=x.bandwidth_mbps,port=x.port,updated_at=" NOW ";"    \
+	"INSERT INTO cpe_history(ctt_id,network_element_id,before_json,"     \
+	"after_json,actor,operation_id,created_at) SELECT x.ctt_id,x.id,"    \
+	"x.before_json,x.after_json,x.actor,x.operation_id," NOW " FROM"     \
+	ELEMENT_ROWS ";"                                                     \
+	END_IF
 
 #define INSERT_JOBS                                                          \
 	IF_ANY("jobs")                                                      \
@@ -119,6 +187,54 @@
 	"n.updated_at=" NOW ";"                                              \
 	END_IF
 
+#define LOCK_CTTS                                                            \
+	"START TRANSACTION;"                                                 \
+	"SELECT " CTT_COLUMNS ",c.external_sync,c.segment_group FROM"        \
+	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
+	"STRAIGHT_JOIN ctt c ON c.id=x.id FOR UPDATE;"
+
+#define SELECT_OPEN                                                          \
+	"SELECT o.ctt_id,o.id,o.kind,o.state," ABANDONED("o") ","            \
+	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at) DIV 1000 FROM"     \
+	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
+	"STRAIGHT_JOIN operation o ON o.open_ctt_id=x.id;"
+
+#define SELECT_BLOCKS                                                        \
+	"SELECT x.c,x.n,MAX(TIMESTAMPDIFF(MICROSECOND," NOW ","              \
+	"o.updated_at+INTERVAL JSON_VALUE(j,'$.ttl') SECOND) DIV 1000) FROM" \
+	JSON_ROWS("$.pair[*]", "c BIGINT UNSIGNED PATH '$[0]',"              \
+		  "n BIGINT UNSIGNED PATH '$[1]'")                           \
+	"STRAIGHT_JOIN operation o ON o.ctt_id=x.c AND o.ntt_id=x.n"         \
+	" WHERE o.kind='UNLINK' AND o.state='SUCCEEDED' AND o.updated_at>"   \
+	NOW "-INTERVAL JSON_VALUE(j,'$.ttl') SECOND"                         \
+	/* a move that was put back has left no block */                     \
+	" AND NOT EXISTS(SELECT 1 FROM operation p WHERE p.ctt_id=x.c"       \
+	" AND p.ntt_id=x.n AND p.kind='LINK' AND p.state='SUCCEEDED'"        \
+	" AND p.id>o.id) GROUP BY x.c,x.n;"
+
+#define LOAD_TICKETS \
+	LOCK_CTTS SELECT_OPEN SELECT_NTTS("j", "$.ntt[*]") SELECT_BLOCKS
+
+/* the same, and the NTTs to which the CTTs are linked among the NTTs */
+#define LOAD_TICKETS_AND_LINKED                                              \
+	LOCK_CTTS SELECT_OPEN                                                \
+	"SET k=(SELECT JSON_ARRAYAGG(u.id) FROM(SELECT x.id FROM"            \
+	JSON_ROWS("$.ntt[*]", ID_AT("$")) "UNION SELECT c.ntt_id FROM"       \
+	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
+	"STRAIGHT_JOIN ctt c ON c.id=x.id WHERE c.ntt_id IS NOT NULL) u);"   \
+	SELECT_NTTS("COALESCE(k,'[]')", "$[*]") SELECT_BLOCKS
+
+#define LATEST_ACTIVITIES                                                    \
+	"SELECT a.ctt_id,a.id,a.type,a.status,a.cause_code,a.disposition,"   \
+	"a.resolution_code,a.delay_reason FROM"                              \
+	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
+	"STRAIGHT_JOIN ctt_activity a ON a.id="                              \
+	"(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id=x.id);"
+
+#define ELEMENT_COLUMNS                                                      \
+	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
+	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
+
 #define SQL_TEXT(name, text) [SQL_##name] = {#name, text}
 
 const struct sql_statement sql_text[SQL__MAX] = {
@@ -138,52 +254,70 @@ SQL_TEXT(TICKET_IDS,
  * {"ctt":[id...],"ntt":[id...],"pair":[[ctt,ntt]...],"ttl":s}, ids rising.
  * Begins the transaction and locks the CTTs -> the CTTs; their open
  * operations; the NTTs; these NTTs' work orders; the pairs that a recent
- * unlink blocks, with the milliseconds left.
+ * unlink blocks, with the milliseconds left; and as the name says, the CTTs'
+ * latest activities (and the NTTs to which they are linked), the values that
+ * are allowed, their network elements.
  */
-SQL_TEXT(LOAD,
-	BEGIN_WITH_J
-	"START TRANSACTION;"
-	"SELECT " CTT_COLUMNS " FROM" JSON_ROWS("$.ctt[*]", ID_AT("$"))
-	"STRAIGHT_JOIN ctt c ON c.id=x.id FOR UPDATE;"
-	"SELECT o.ctt_id,o.id,o.kind,o.state," ABANDONED("o") ","
-	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at) DIV 1000 FROM"
+SQL_TEXT(LOAD, BEGIN_WITH_J LOAD_TICKETS "END"),
+SQL_TEXT(LOAD_ACTIVITIES,
+	BEGIN_WITH_J "DECLARE k LONGTEXT CHARACTER SET utf8mb4; "
+	LOAD_TICKETS_AND_LINKED LATEST_ACTIVITIES
+	"END"),
+SQL_TEXT(LOAD_LOV,
+	BEGIN_WITH_J LOAD_TICKETS LATEST_ACTIVITIES
+	"SELECT type,code,label FROM lov WHERE active;"
+	"END"),
+SQL_TEXT(LOAD_ELEMENTS,
+	BEGIN_WITH_J LOAD_TICKETS LATEST_ACTIVITIES
+	"SELECT e.ctt_id," ELEMENT_COLUMNS " FROM"
 	JSON_ROWS("$.ctt[*]", ID_AT("$"))
-	"STRAIGHT_JOIN operation o ON o.open_ctt_id=x.id;"
-	SELECT_NTTS
-	"SELECT x.c,x.n,MAX(TIMESTAMPDIFF(MICROSECOND," NOW ","
-	"o.updated_at+INTERVAL JSON_VALUE(j,'$.ttl') SECOND) DIV 1000) FROM"
-	JSON_ROWS("$.pair[*]", "c BIGINT UNSIGNED PATH '$[0]',"
-		  "n BIGINT UNSIGNED PATH '$[1]'")
-	"STRAIGHT_JOIN operation o ON o.ctt_id=x.c AND o.ntt_id=x.n"
-	" WHERE o.kind='UNLINK' AND o.state='SUCCEEDED' AND o.updated_at>"
-	NOW "-INTERVAL JSON_VALUE(j,'$.ttl') SECOND GROUP BY x.c,x.n;"
+	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id ORDER BY e.id DESC;"
 	"END"),
 
-/* ops: journal rows alone, and COMMIT */
-SQL_TEXT(OP_SAVE,
-	"BEGIN NOT ATOMIC " TAKES("ops") INSERT_OPERATIONS "COMMIT; END"),
-
-/* ops, links: journal rows, links, and COMMIT */
-SQL_TEXT(LINK_SAVE,
-	"BEGIN NOT ATOMIC " TAKES("ops") TAKES("links")
+/* news, links: the first transaction ends: journal rows, links, COMMIT */
+SQL_TEXT(SAVE,
+	"BEGIN NOT ATOMIC " TAKES("news") TAKES("links")
 	UPDATE_LINKS INSERT_OPERATIONS "COMMIT; END"),
 
 /*
- * ops, links, jobs, audits, counts: the second transaction. If any of the
- * operations is not in the state any more in which it was found, nothing is
- * done -> 0; else -> 1, and the count of each NTT in `counts`.
+ * The second transaction. If any of the operations is not in the state any
+ * more in which it was found, nothing is done -> 0; else -> 1; the count of
+ * each NTT in `counts`; operation, activity and note of what was stored;
+ * operation and history; the CTTs' elements as they are stored now.
  */
-SQL_TEXT(LINK_CLOSE,
-	"BEGIN NOT ATOMIC " TAKES("ops") TAKES("links") TAKES("jobs")
-	TAKES("audits") TAKES("counts")
+SQL_TEXT(CLOSE,
+	"BEGIN NOT ATOMIC " TAKES("news") TAKES("links") TAKES("ops")
+	TAKES("statuses") TAKES("activities") TAKES("notes") TAKES("elements")
+	TAKES("jobs") TAKES("audits") TAKES("counts")
 	"START TRANSACTION;"
 	UPDATE_OPERATIONS
 	"IF ROW_COUNT()<>JSON_LENGTH(ops) THEN ROLLBACK; SELECT 0;"
 	"ELSE"
-	UPDATE_LINKS INSERT_JOBS INSERT_AUDITS UPDATE_COUNTS
+	UPDATE_LINKS UPDATE_STATUSES
+	IF_ANY("news") INSERT_OPERATIONS END_IF
+	INSERT_ACTIVITIES UPDATE_ELEMENTS INSERT_JOBS INSERT_AUDITS
+	UPDATE_COUNTS
 	"COMMIT; SELECT 1;"
-	"SELECT n.id,n.ctt_count FROM" ROWS_OF("counts", "$[*]", ID_AT("$.id"))
+	IF_ANY("counts")
+	"SELECT 'ntt',n.id,n.ctt_count,NULL FROM"
+	ROWS_OF("counts", "$[*]", ID_AT("$.id"))
 	"STRAIGHT_JOIN ntt n ON n.id=x.id;"
+	END_IF
+	IF_ANY("activities")
+	"SELECT 'activity',x.id,a.id,t.id FROM"
+	ROWS_OF("activities", "$[*]", OP_ID_AT("$.operationId"))
+	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id"
+	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id;"
+	END_IF
+	IF_ANY("elements")
+	"SELECT 'history',x.op,h.id,NULL FROM"
+	ROWS_OF("elements", "$[*]", ID_AT("$.cttId") ","
+		"op VARCHAR(64) CHARACTER SET ascii PATH '$.operationId'")
+	"STRAIGHT_JOIN cpe_history h ON h.ctt_id=x.id AND h.operation_id=x.op;"
+	"SELECT e.ctt_id," ELEMENT_COLUMNS " FROM"
+	ROWS_OF("elements", "$[*]", ID_AT("$.cttId"))
+	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id ORDER BY e.id DESC;"
+	END_IF
 	"END IF; END"),
 
 /* {"op":[{"id"}...]} -> id, state, steps of those there are; waits for who
@@ -202,14 +336,10 @@ SQL_TEXT(OP_DUE,
 	" AND o.next_try_at<=" NOW " AND " ABANDONED("o")
 	" ORDER BY o.next_try_at LIMIT 200"),
 
-/*
- * {"op":[{"id"}...],"owner":name}: take over those that are open and
- * abandoned -> the operations that are the owner's now; their CTTs; their
- * NTTs; these NTTs' work orders.
- */
+/* {"op":[{"id"}...],"owner":name}: take over those that are open and
+ * abandoned -> the operations that are the owner's now */
 SQL_TEXT(OP_CLAIM,
 	BEGIN_WITH_J
-	"DECLARE k LONGTEXT CHARACTER SET utf8mb4 DEFAULT j;"
 	"START TRANSACTION;"
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id"
@@ -217,18 +347,11 @@ SQL_TEXT(OP_CLAIM,
 	" WHERE o.state IN('RUNNING','SETTLING') AND " ABANDONED("o") ";"
 	"COMMIT;"
 	"SELECT o.id,o.kind,o.state,o.ctt_id,o.ntt_id,o.actor,o.request_id,"
-	"o.remark,o.steps,o.undoing,o.tries,o.error_code FROM"
+	"o.remark,o.intent,o.steps,o.undoing,o.tries,o.error_code FROM"
 	JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id"
-	" WHERE o.owner=JSON_VALUE(k,'$.owner')"
-	" AND o.state IN('RUNNING','SETTLING') ORDER BY o.ctt_id;"
-	"SELECT " CTT_COLUMNS " FROM" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
-	"STRAIGHT_JOIN operation o ON o.id=x.id"
-	" STRAIGHT_JOIN ctt c ON c.id=o.ctt_id;"
-	"SET j=(SELECT JSON_OBJECT('ntt',JSON_ARRAYAGG(DISTINCT o.ntt_id))"
-	" FROM" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
-	"STRAIGHT_JOIN operation o ON o.id=x.id);"
-	SELECT_NTTS
+	" WHERE o.owner=JSON_VALUE(j,'$.owner')"
+	" AND o.state IN('RUNNING','SETTLING');"
 	"END"),
 
 /* {"op":[{"id"}...]}: the partner said yes to these; from now on only the

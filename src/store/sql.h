@@ -8,10 +8,12 @@
 #define SQL_STATEMENTS(S)                                                    \
 	/* the pipeline */                                                   \
 	S(TICKET_IDS)                                                        \
-	S(LOAD)                                                              \
-	S(OP_SAVE)                                                           \
-	S(LINK_SAVE)                                                         \
-	S(LINK_CLOSE)                                                        \
+	S(LOAD)                                                                     \
+	S(LOAD_ACTIVITIES)                                                          \
+	S(LOAD_LOV)                                                                 \
+	S(LOAD_ELEMENTS)                                                            \
+	S(SAVE)                                                                     \
+	S(CLOSE)                                                                    \
 	S(OP_PEEK)                                                           \
 	/* recovery */                                                       \
 	S(OP_DUE)                                                            \

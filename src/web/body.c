@@ -1,5 +1,6 @@
 #include "web/body.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -153,23 +154,107 @@ static void remark(struct faults *f, const char *prefix, struct json_object *o,
 		*remark_r = text;
 }
 
-static void link_item(struct request *rq, struct faults *f, const char *prefix,
-		      struct json_object *o, struct item *it)
-{
-	it->actor = rq->claims.sub;
-	it->request_id = rq->id;
-	ticket(f, prefix, "cttId", o, &it->ctt_ref);
-	ticket(f, prefix, "nttId", o, &it->ntt_ref);
-	remark(f, prefix, o, &it->remark);
-}
-
 static void faults_init(struct faults *f, struct request *rq)
 {
 	f->mem = rq->mem;
 	buf_init(&f->list, rq->mem);
 }
 
-bool body_link(struct request *rq, struct batch *b_r)
+/* Who asks, for each item. */
+static void sign(struct request *rq, struct batch *b)
+{
+	batch_each (b, it) {
+		it->actor = rq->claims.sub;
+		it->request_id = rq->id;
+	}
+}
+
+/* One kind of item: its fields, in an object of its own or among others. */
+typedef void item_fields(struct faults *f, const char *prefix,
+			 struct json_object *o, struct item *it);
+
+static void link_fields(struct faults *f, const char *prefix,
+			struct json_object *o, struct item *it)
+{
+	ticket(f, prefix, "cttId", o, &it->ctt_ref);
+	ticket(f, prefix, "nttId", o, &it->ntt_ref);
+	remark(f, prefix, o, &it->remark);
+}
+
+/* A whole number under this name; 0 if it is absent and need not be there. */
+static uint64_t whole(struct faults *f, const char *prefix, const char *field,
+		      struct json_object *o, uint64_t most, bool required)
+{
+	struct json_object *v;
+	int64_t n = 0;
+
+	if (!json_object_object_get_ex(o, field, &v) || (!v && !required)) {
+		if (required)
+			fault_add(f, prefix, field, "is required");
+		return 0;
+	}
+	if (json_object_is_type(v, json_type_int))
+		n = json_object_get_int64(v);
+	if (n >= 1 && (uint64_t)n <= most)
+		return (uint64_t)n;
+	fault_add(f, prefix, field, arena_printf(f->mem, "must be a whole "
+		  "number from 1 to %llu", (unsigned long long)most));
+	return 0;
+}
+
+/* Text of 1 to `most` printable characters under this name; or NULL. */
+static const char *text(struct faults *f, const char *prefix,
+			const char *field, struct json_object *o, size_t most,
+			bool required)
+{
+	struct json_object *v;
+	const char *s;
+	size_t n;
+
+	if (!json_object_object_get_ex(o, field, &v) || (!v && !required)) {
+		if (required)
+			fault_add(f, prefix, field, "is required");
+		return NULL;
+	}
+	if (json_object_is_type(v, json_type_string)) {
+		s = json_object_get_string(v);
+		n = text_chars(s, strlen(s));
+		if (n >= 1 && n <= most && !has_control(s, ""))
+			return s;
+	}
+	fault_add(f, prefix, field, arena_printf(f->mem, "must be text of 1 "
+		  "to %zu printable characters", most));
+	return NULL;
+}
+
+static void code_fields(struct faults *f, const char *prefix,
+			struct json_object *o, struct item *it)
+{
+	it->resolve = arena_alloc(f->mem, sizeof *it->resolve);
+	for (int i = 0; i < CODES_MAX; i++)
+		it->resolve->code[i] = text(f, prefix, resolve_code_name[i],
+					    o, CODE_MAX, false);
+	remark(f, prefix, o, &it->remark);
+}
+
+static void status_fields(struct faults *f, const char *prefix,
+			  struct json_object *o, struct item *it)
+{
+	ticket(f, prefix, "cttId", o, &it->ctt_ref);
+	code_fields(f, prefix, o, it);
+	it->resolve->status = text(f, prefix, "status", o, CODE_MAX, true);
+}
+
+static void activity_fields(struct faults *f, const char *prefix,
+			    struct json_object *o, struct item *it)
+{
+	status_fields(f, prefix, o, it);
+	it->resolve->activity_id = whole(f, prefix, "activityId", o,
+					 TICKET_ID_MAX - 1, true);
+}
+
+/* A body that is one item. */
+static bool single(struct request *rq, struct batch *b_r, item_fields *fields)
 {
 	struct json_object *o = body_read(rq);
 	struct faults f;
@@ -178,31 +263,43 @@ bool body_link(struct request *rq, struct batch *b_r)
 		return false;
 	faults_init(&f, rq);
 	*b_r = batch_new(rq->mem, 1);
-	link_item(rq, &f, "", o, b_r->it[0]);
+	sign(rq, b_r);
+	fields(&f, "", o, b_r->it[0]);
 	return faults_reply(rq, &f);
 }
 
-/* The `items` of a bulk body, or NULL and a fault. */
-static struct json_object *bulk_items(struct request *rq, struct faults *f,
-				      struct json_object *o)
+/* The array under this name with 1 to CTT_BULK_MAX_ITEMS elements, or NULL
+ * and a fault. */
+static struct json_object *bulk_array(struct request *rq, struct faults *f,
+				      struct json_object *o, const char *name)
 {
 	int64_t most = rq->app->conf->bulk_max_items;
 	struct json_object *items;
 
-	if (!json_object_object_get_ex(o, "items", &items))
-		fault_add(f, "", "items", "is required");
+	if (!json_object_object_get_ex(o, name, &items))
+		fault_add(f, "", name, "is required");
 	else if (!json_object_is_type(items, json_type_array))
-		fault_add(f, "", "items", "must be an array");
+		fault_add(f, "", name, "must be an array");
 	else if (!json_object_array_length(items) ||
 		 (int64_t)json_object_array_length(items) > most)
-		fault_add(f, "", "items", arena_printf(rq->mem, "must hold 1 "
-			  "to %lld items", (long long)most));
+		fault_add(f, "", name, arena_printf(rq->mem, "must hold 1 to "
+			  "%lld items", (long long)most));
 	else
 		return items;
 	return NULL;
 }
 
-bool body_link_bulk(struct request *rq, struct batch *b_r)
+static struct batch bulk_batch(struct request *rq, struct json_object *items)
+{
+	struct batch b = batch_new(rq->mem, items ?
+				   json_object_array_length(items) : 0);
+
+	sign(rq, &b);
+	return b;
+}
+
+/* A body with an array of such items, and a remark for those without. */
+static bool bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 {
 	struct json_object *o = body_read(rq), *items;
 	const char *common = NULL;
@@ -212,8 +309,8 @@ bool body_link_bulk(struct request *rq, struct batch *b_r)
 		return false;
 	faults_init(&f, rq);
 	remark(&f, "", o, &common);
-	items = bulk_items(rq, &f, o);
-	*b_r = batch_new(rq->mem, items ? json_object_array_length(items) : 0);
+	items = bulk_array(rq, &f, o, "items");
+	*b_r = bulk_batch(rq, items);
 	batch_each (b_r, it) {
 		const char *prefix = arena_printf(rq->mem, "items[%zu]",
 						  it->index);
@@ -225,7 +322,199 @@ bool body_link_bulk(struct request *rq, struct batch *b_r)
 			continue;
 		}
 		it->remark = common;
-		link_item(rq, &f, arena_printf(rq->mem, "%s.", prefix), v, it);
+		fields(&f, arena_printf(rq->mem, "%s.", prefix), v, it);
 	}
 	return faults_reply(rq, &f);
+}
+
+bool body_link(struct request *rq, struct batch *b_r)
+{
+	return single(rq, b_r, link_fields);
+}
+
+bool body_link_bulk(struct request *rq, struct batch *b_r)
+{
+	return bulk(rq, b_r, link_fields);
+}
+
+static bool same_ref(const struct ref *a, const struct ref *b)
+{
+	return a->no ? b->no && !strcmp(a->no, b->no) : a->id && a->id == b->id;
+}
+
+/* An array of CTTs, an item each; `distinct`: none may be named twice. */
+static void ctt_array(struct request *rq, struct faults *f,
+		      struct json_object *o, const char *name, bool distinct,
+		      struct batch *b_r)
+{
+	struct json_object *items = bulk_array(rq, f, o, name);
+
+	*b_r = bulk_batch(rq, items);
+	batch_each (b_r, it) {
+		const char *field = arena_printf(rq->mem, "%s[%zu]", name,
+						 it->index);
+
+		ticket_value(f, "", field,
+			     json_object_array_get_idx(items, it->index),
+			     &it->ctt_ref);
+		for (size_t i = 0; distinct && i < it->index; i++) {
+			if (same_ref(&b_r->it[i]->ctt_ref, &it->ctt_ref)) {
+				fault_add(f, "", field, "is named twice");
+				break;
+			}
+		}
+	}
+}
+
+/* One NTT under `name`, and CTTs: each an item. */
+static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
+			const char *name)
+{
+	struct json_object *o = body_read(rq);
+	struct ref ntt = {0};
+	const char *common = NULL;
+	struct faults f;
+
+	if (!o)
+		return false;
+	faults_init(&f, rq);
+	ticket(&f, "", name, o, &ntt);
+	ctt_array(rq, &f, o, "cttIds", true, b_r);
+	remark(&f, "", o, &common);
+	batch_each (b_r, it) {
+		it->ntt_ref = ntt;
+		it->remark = common;
+	}
+	return faults_reply(rq, &f);
+}
+
+bool body_unlink(struct request *rq, struct batch *b_r)
+{
+	bool good = ctts_of_ntt(rq, b_r, "nttId");
+
+	b_r->all_or_none = true;
+	return good;
+}
+
+bool body_move(struct request *rq, struct batch *b_r)
+{
+	return ctts_of_ntt(rq, b_r, "ticketNo");
+}
+
+bool body_status(struct request *rq, struct batch *b_r)
+{
+	if (!single(rq, b_r, status_fields))
+		return false;
+	b_r->it[0]->resolve->activity_id = rq->path_id;
+	return true;
+}
+
+bool body_status_bulk(struct request *rq, struct batch *b_r)
+{
+	return bulk(rq, b_r, activity_fields);
+}
+
+bool body_resolve_tickets(struct request *rq, struct batch *b_r)
+{
+	struct json_object *o = body_read(rq);
+	struct item common = {0};
+	struct faults f;
+
+	if (!o)
+		return false;
+	faults_init(&f, rq);
+	ctt_array(rq, &f, o, "ticketIds", false, b_r);
+	code_fields(&f, "", o, &common);
+	batch_each (b_r, it) {
+		it->resolve = arena_alloc(rq->mem, sizeof *it->resolve);
+		*it->resolve = *common.resolve;
+		it->remark = common.remark;
+	}
+	return faults_reply(rq, &f);
+}
+
+/* An address that one customer's equipment can have. */
+static bool is_unicast(const char *address)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (inet_pton(AF_INET, address, &four) == 1) {
+		uint32_t first = ntohl(four.s_addr) >> 24;
+
+		return first > 0 && first < 224;
+	}
+	return inet_pton(AF_INET6, address, &six) == 1 &&
+	       !IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_MULTICAST(&six);
+}
+
+enum { CPE_TEXT_MAX = 64, ADDRESS_MAX = 45, PORT_MAX = 32,
+       BANDWIDTH_MAX = 400000 };
+
+static void cpe_new(struct faults *f, struct json_object *o, struct cpe *cpe)
+{
+	static const char port_chars[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789/:._-";
+
+	cpe->manufacturer = text(f, "new.", "manufacturer", o, CPE_TEXT_MAX,
+				 true);
+	cpe->model = text(f, "new.", "model", o, CPE_TEXT_MAX, true);
+	cpe->ip_address = text(f, "new.", "ipAddress", o, ADDRESS_MAX, true);
+	cpe->port = text(f, "new.", "port", o, PORT_MAX, true);
+	cpe->bandwidth_mbps = (int64_t)whole(f, "new.", "bandwidthMbps", o,
+					     BANDWIDTH_MAX, true);
+	if (cpe->ip_address && !is_unicast(cpe->ip_address))
+		fault_add(f, "new.", "ipAddress",
+			  "must be a unicast IPv4 or IPv6 address");
+	if (cpe->port && cpe->port[strspn(cpe->port, port_chars)])
+		fault_add(f, "new.", "port",
+			  "must be of letters, digits and / : . _ -");
+}
+
+/* What the caller saw: whatever is stored is right here, NULL included. */
+static void cpe_current(struct faults *f, struct json_object *o,
+			struct cpe *cpe)
+{
+	cpe->manufacturer = text(f, "current.", "manufacturer", o,
+				 CPE_TEXT_MAX, false);
+	cpe->model = text(f, "current.", "model", o, CPE_TEXT_MAX, false);
+	cpe->ip_address = text(f, "current.", "ipAddress", o, ADDRESS_MAX,
+			       false);
+	cpe->port = text(f, "current.", "port", o, PORT_MAX, false);
+	cpe->bandwidth_mbps = (int64_t)whole(f, "current.", "bandwidthMbps",
+					     o, UINT32_MAX, false);
+}
+
+static void cpe_fields(struct faults *f, const char *prefix,
+		       struct json_object *o, struct item *it)
+{
+	struct cpe_update *u = arena_alloc(f->mem, sizeof *u);
+	struct json_object *v;
+
+	it->cpe = u;
+	if (!json_object_object_get_ex(o, "new", &v))
+		fault_add(f, prefix, "new", "is required");
+	else if (json_object_is_type(v, json_type_object))
+		cpe_new(f, v, &u->wanted);
+	else
+		fault_add(f, prefix, "new", "must be an object");
+	if (json_object_object_get_ex(o, "current", &v) && v) {
+		u->has_current = true;
+		if (json_object_is_type(v, json_type_object))
+			cpe_current(f, v, &u->current);
+		else
+			fault_add(f, prefix, "current", "must be an object");
+	}
+	u->element_id = whole(f, prefix, "networkElementId", o,
+			      TICKET_ID_MAX - 1, false);
+	remark(f, prefix, o, &it->remark);
+}
+
+bool body_cpe(struct request *rq, struct batch *b_r)
+{
+	if (!single(rq, b_r, cpe_fields))
+		return false;
+	b_r->it[0]->ctt_ref.id = rq->path_id;
+	return true;
 }

@@ -81,6 +81,8 @@ static void write_reply(const struct request *rq, FCGX_Request *fr)
 		     (int)rq->reply.len);
 	if (rq->allow)
 		FCGX_FPrintF(fr->out, "Allow: %s\r\n", rq->allow);
+	if (rq->location)
+		FCGX_FPrintF(fr->out, "Location: %s\r\n", rq->location);
 	if (rq->status == 401)
 		FCGX_PutS("WWW-Authenticate: Bearer\r\n", fr->out);
 	if (rq->retry_after_s)

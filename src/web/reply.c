@@ -4,6 +4,7 @@
 #include "web/reply.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "partner/partner.h"
 
@@ -86,6 +87,23 @@ void reply_ntt(struct buf *b, const char *key, const struct ntt *n)
 	put_close(b, '}');
 }
 
+static bool succeeded(const struct item *it)
+{
+	return it->state == OP_SUCCEEDED || it->nothing_to_do;
+}
+
+/* Accepted, and not done yet: a resolve that is being driven on. */
+static bool is_pending(const struct item *it)
+{
+	return !it->code && op_is_open(it->state);
+}
+
+static bool is_sync_failure(const struct item *it)
+{
+	return it->code == CODE_EXTERNAL_SYNC_FAILED ||
+	       it->code == CODE_EXTERNAL_UNLINK_FAILED;
+}
+
 /* What an error needs beside its code and detail. */
 static void error_members(struct buf *b, const struct item *it)
 {
@@ -97,7 +115,19 @@ static void error_members(struct buf *b, const struct item *it)
 	}
 	if (it->code == CODE_OPERATION_IN_PROGRESS)
 		put_str(b, "openOperationId", it->ctt->open->id);
-	if (c && c->verdict != RC_OK && it->code == CODE_EXTERNAL_SYNC_FAILED) {
+	if (it->code == CODE_RESOLUTION_CODE_INVALID)
+		put_raw(b, "errors", it->resolve->errors);
+	if (it->code == CODE_CPE_STALE)
+		put_cpe(b, "stored", &it->cpe->element->cpe);
+	if (it->errors_field) {
+		put_open(b, "errors", '[');
+		put_open(b, NULL, '{');
+		put_str(b, "field", it->errors_field);
+		put_str(b, "message", it->detail);
+		put_close(b, '}');
+		put_close(b, ']');
+	}
+	if (c && c->verdict != RC_OK && is_sync_failure(it)) {
 		put_str(b, "partner", it->partner);
 		put_str(b, "partnerOutcome",
 			c->verdict == RC_DOUBT ? "unknown" : "refused");
@@ -105,13 +135,21 @@ static void error_members(struct buf *b, const struct item *it)
 			put_int(b, "partnerStatus", c->status);
 	}
 	if (c && op_is_open(it->was) == op_is_open(it->state) &&
-	    (it->code == CODE_EXTERNAL_SYNC_FAILED ||
-	     it->code == CODE_DB_SAVE_FAILED)) {
+	    (is_sync_failure(it) || it->code == CODE_DB_SAVE_FAILED)) {
 		put_bool(b, "rolledBack", true);
 		put_bool(b, "settled", !op_is_open(it->state));
 	}
 	if (it->retry_after_s)
 		put_int(b, "retryAfter", it->retry_after_s);
+}
+
+static void item_error(struct buf *b, const struct item *it)
+{
+	put_open(b, "error", '{');
+	put_str(b, "code", code_info[it->code].name);
+	put_str(b, "detail", it->detail);
+	error_members(b, it);
+	put_close(b, '}');
 }
 
 /* The item's problem is the answer's. */
@@ -124,20 +162,33 @@ static void reply_item_problem(struct request *rq, const struct item *it)
 	reply_problem_end(rq);
 }
 
+/* A CTT as an operation that succeeded has left it. */
+static void ctt_after(struct buf *b, const struct item *it)
+{
+	const struct ntt *to = it->kind == OP_LINK ? it->ntt : NULL;
+	bool moved = it->kind == OP_LINK || it->kind == OP_UNLINK;
+	struct ctt after = *it->ctt;
+
+	if (it->kind == OP_RESOLVE)
+		after.status = "Resolved";
+	put_open(b, "ctt", '{');
+	reply_ctt_members(b, &after, moved ? (to ? to->id : 0) : after.ntt_id,
+			  moved ? (to ? to->ticket_no : NULL) :
+			  after.ntt_ticket_no, false);
+	put_close(b, '}');
+}
+
 void reply_link(struct request *rq, const struct batch *b)
 {
 	const struct item *it = b->it[0];
 
-	if (it->state != OP_SUCCEEDED) {
+	if (!succeeded(it)) {
 		reply_item_problem(rq, it);
 		return;
 	}
 	reply_begin(rq);
 	put_str(&rq->reply, "operationId", it->op_id);
-	put_open(&rq->reply, "ctt", '{');
-	reply_ctt_members(&rq->reply, it->ctt, it->ntt->id,
-			  it->ntt->ticket_no, false);
-	put_close(&rq->reply, '}');
+	ctt_after(&rq->reply, it);
 	reply_ntt(&rq->reply, "ntt", it->ntt);
 	reply_end(rq);
 }
@@ -151,26 +202,14 @@ static void ticket_members(struct buf *b, const char *id_key,
 	put_str(b, no_key, no ? no : ref->no);
 }
 
-static void result(struct buf *b, const struct item *it, const char *done)
+static void ctt_names(struct buf *b, const struct item *it,
+		      const char *no_key)
 {
-	put_open(b, NULL, '{');
-	put_int(b, "index", (int64_t)it->index);
-	ticket_members(b, "cttId", "cttTicketNo", it->ctt ? it->ctt->id : 0,
+	ticket_members(b, "cttId", no_key, it->ctt ? it->ctt->id : 0,
 		       it->ctt ? it->ctt->ticket_no : NULL, &it->ctt_ref);
-	ticket_members(b, "nttId", "nttTicketNo", it->ntt ? it->ntt->id : 0,
-		       it->ntt ? it->ntt->ticket_no : NULL, &it->ntt_ref);
-	put_str(b, "outcome", it->state == OP_SUCCEEDED ? done : "failed");
-	put_str(b, "remark", it->remark);
-	put_str(b, "operationId", it->op_id);
-	if (it->state != OP_SUCCEEDED) {
-		put_open(b, "error", '{');
-		put_str(b, "code", code_info[it->code].name);
-		put_str(b, "detail", it->detail);
-		error_members(b, it);
-		put_close(b, '}');
-	}
-	put_close(b, '}');
 }
+
+/* ---- aggregated answers ---- */
 
 static int by_index(const void *a, const void *b)
 {
@@ -180,35 +219,367 @@ static int by_index(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-void reply_link_bulk(struct request *rq, const struct batch *b)
+static void in_order(const struct batch *b)
 {
-	size_t success = 0, away = 0;
-
 	qsort(b->it, b->n, sizeof *b->it, by_index);
-	batch_each (b, it) {
-		success += it->state == OP_SUCCEEDED;
-		away += it->code == CODE_DB_UNAVAILABLE;
+}
+
+/* What an aggregated answer counts, and how it shows one item. */
+struct shape {
+	const char *(*outcome)(const struct item *it);
+	void (*members)(struct buf *b, const struct item *it);
+	const char *const *counters; /* name, outcome; pairs, ends in NULL */
+};
+
+static const char failed[] = "failed", skipped[] = "skipped",
+		  pending[] = "pending";
+
+/* The item that tells what became of the whole: of a move its last half. */
+static const struct item *telling(const struct item *it)
+{
+	return it->next ? it->next : it;
+}
+
+static void put_results(struct buf *b, const struct batch *batch,
+			const struct shape *shape)
+{
+	put_open(b, "results", '[');
+	batch_each (batch, it) {
+		put_open(b, NULL, '{');
+		put_int(b, "index", (int64_t)it->index);
+		shape->members(b, it);
+		put_str(b, "outcome", shape->outcome(it));
+		put_str(b, "operationId", telling(it)->op_id);
+		put_close(b, '}');
 	}
-	if (away == b->n) {
-		reply_item_problem(rq, b->it[0]);
-		return;
-	}
-	if (success) {
+	put_close(b, ']');
+}
+
+static size_t count(const struct batch *b, const struct shape *shape,
+		    const char *outcome)
+{
+	size_t n = 0;
+
+	batch_each (b, it)
+		n += !strcmp(shape->outcome(it), outcome);
+	return n;
+}
+
+/* 200, 207 or BULK_ALL_FAILED (section 4), up to the counters. */
+static void aggregate_begin(struct request *rq, const struct batch *b,
+			    const struct shape *shape)
+{
+	size_t bad = count(b, shape, failed);
+	size_t success = b->n - bad - count(b, shape, skipped);
+	bool partly = success < b->n && success;
+
+	if (success || !bad) {
 		reply_begin(rq);
-		rq->status = success == b->n ? 200 : 207;
+		rq->status = partly || count(b, shape, pending) ? 207 : 200;
 	} else {
 		reply_problem_begin(rq, CODE_BULK_ALL_FAILED, "None of the "
 			"items succeeded; each result says why.");
 	}
 	put_int(&rq->reply, "total", (int64_t)b->n);
 	put_int(&rq->reply, "success", (int64_t)success);
-	put_int(&rq->reply, "failed", (int64_t)(b->n - success));
-	put_open(&rq->reply, "results", '[');
+	put_int(&rq->reply, "failed", (int64_t)bad);
+}
+
+static void reply_aggregate(struct request *rq, const struct batch *b,
+			    const struct shape *shape)
+{
+	size_t away = 0;
+
+	in_order(b);
 	batch_each (b, it)
-		result(&rq->reply, it, "linked");
+		away += it->code == CODE_DB_UNAVAILABLE;
+	if (away == b->n) {
+		reply_item_problem(rq, b->it[0]);
+		return;
+	}
+	aggregate_begin(rq, b, shape);
+	if (rq->reply_ntt)
+		reply_ntt(&rq->reply, "ntt", rq->reply_ntt);
+	for (const char *const *c = shape->counters; *c; c += 2)
+		put_int(&rq->reply, c[0], (int64_t)count(b, shape, c[1]));
+	put_results(&rq->reply, b, shape);
+	reply_end(rq);
+}
+
+static const char *const no_counters[] = {NULL};
+
+static void pair_members(struct buf *b, const struct item *it)
+{
+	ctt_names(b, it, "cttTicketNo");
+	ticket_members(b, "nttId", "nttTicketNo", it->ntt ? it->ntt->id : 0,
+		       it->ntt ? it->ntt->ticket_no : NULL, &it->ntt_ref);
+	put_str(b, "remark", it->remark);
+	if (!succeeded(it))
+		item_error(b, it);
+}
+
+static const char *linked_or_not(const struct item *it)
+{
+	return succeeded(it) ? "linked" : failed;
+}
+
+void reply_link_bulk(struct request *rq, const struct batch *b)
+{
+	static const struct shape shape = {linked_or_not, pair_members,
+					   no_counters};
+
+	reply_aggregate(rq, b, &shape);
+}
+
+static const char *unlinked_or_not(const struct item *it)
+{
+	return succeeded(it) ? "unlinked" : failed;
+}
+
+void reply_unlink_bulk(struct request *rq, const struct batch *b)
+{
+	static const struct shape shape = {unlinked_or_not, pair_members,
+					   no_counters};
+
+	reply_aggregate(rq, b, &shape);
+}
+
+/* ---- unlink of many from one NTT ---- */
+
+/* The first of these codes that some item has gives the whole its status. */
+static const struct item *worst(const struct batch *b)
+{
+	static const enum code order[] = {
+		CODE_DB_UNAVAILABLE, CODE_NTT_NOT_FOUND, CODE_CTT_NOT_FOUND,
+		CODE_CTT_NOT_LINKED_TO_NTT, CODE_UNLINK_BLOCKED,
+		CODE_OPERATION_IN_PROGRESS, CODE_EXTERNAL_UNLINK_FAILED,
+		CODE_DB_SAVE_FAILED, CODE_NO_ANSWER,
+	};
+
+	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+		batch_each (b, it)
+			if (it->code == order[i])
+				return it;
+	batch_each (b, it)
+		if (!succeeded(it))
+			return it;
+	return NULL;
+}
+
+static const char *unlinked_or_why_not(const struct item *it)
+{
+	return it->code == CODE_NOT_ATTEMPTED ? "unchanged" :
+						unlinked_or_not(it);
+}
+
+static void ctt_members_of_unlink(struct buf *b, const struct item *it)
+{
+	ctt_names(b, it, "cttTicketNo");
+	if (!succeeded(it))
+		item_error(b, it);
+}
+
+void reply_unlink(struct request *rq, const struct batch *b)
+{
+	static const struct shape shape = {unlinked_or_why_not,
+					   ctt_members_of_unlink, no_counters};
+	const struct item *bad = worst(b);
+
+	in_order(b);
+	if (bad) {
+		rq->retry_after_s = bad->retry_after_s;
+		reply_problem_begin(rq, bad->code, bad->detail);
+		if (b->n == 1)
+			put_str(&rq->reply, "operationId", bad->op_id);
+		error_members(&rq->reply, bad);
+	} else {
+		reply_begin(rq);
+		reply_ntt(&rq->reply, "ntt", b->it[0]->ntt);
+	}
+	put_results(&rq->reply, b, &shape);
+	reply_end(rq);
+}
+
+/* ---- move ---- */
+
+static const char *move_outcome(const struct item *it)
+{
+	if (it->nothing_to_do)
+		return "already-on-target";
+	if (it->kind == OP_LINK)
+		return succeeded(it) ? "linked" : failed;
+	return it->next && succeeded(it->next) ? "moved" : failed;
+}
+
+/* Is the CTT where it was before the move began, on both sides? */
+static bool move_restored(const struct item *it)
+{
+	const struct item *link = it->next;
+
+	if (it->kind == OP_LINK)
+		return !op_is_open(it->state);
+	if (!link)
+		return it->state != OP_SUCCEEDED && !op_is_open(it->state);
+	return link->next && succeeded(link->next);
+}
+
+static void move_members(struct buf *b, const struct item *it)
+{
+	const struct item *bad = telling(it);
+
+	ctt_names(b, it, "cttTicketNo");
+	if (it->next)
+		put_str(b, "unlinkOperationId", it->op_id);
+	if (strcmp(move_outcome(it), failed))
+		return;
+	put_open(b, "error", '{');
+	put_str(b, "code", code_info[bad->code].name);
+	put_str(b, "detail", bad->detail);
+	error_members(b, bad);
+	put_bool(b, "restored", move_restored(it));
+	put_close(b, '}');
+}
+
+void reply_move(struct request *rq, const struct batch *b)
+{
+	static const char *const counters[] = {
+		"alreadyOnTarget", "already-on-target",
+		"skippedUnlink", "linked", NULL,
+	};
+	static const struct shape shape = {move_outcome, move_members,
+					   counters};
+	const struct ntt *target = NULL;
+	const struct item *bad = worst(b);
+
+	if (bad && bad->code == CODE_NTT_NOT_FOUND) {
+		reply_item_problem(rq, bad);
+		return;
+	}
+	batch_each (b, it) {
+		const struct ntt *n = it->kind == OP_LINK ? it->ntt :
+				      it->next ? it->next->ntt : it->then_ntt;
+
+		target = n ? n : target;
+	}
+	rq->reply_ntt = target;
+	reply_aggregate(rq, b, &shape);
+}
+
+/* ---- status ---- */
+
+static const char *status_outcome(const struct item *it)
+{
+	if (it->code == CODE_CTT_STATUS_TERMINAL)
+		return skipped;
+	return succeeded(it) ? "resolved" : is_pending(it) ? pending : failed;
+}
+
+static void put_activity(struct buf *b, const struct activity *a)
+{
+	put_open(b, "activity", '{');
+	put_id(b, "id", a->id);
+	put_str(b, "type", a->type);
+	put_str(b, "status", a->status);
+	for (int i = 0; i < CODES_MAX; i++)
+		put_str(b, resolve_code_name[i], a->code[i]);
+	put_close(b, '}');
+}
+
+static void put_note(struct buf *b, const struct item *it)
+{
+	if (!it->remark)
+		return;
+	put_open(b, "note", '{');
+	put_id(b, "id", it->resolve->note_id);
+	put_str(b, "text", it->remark);
+	put_close(b, '}');
+}
+
+void reply_status(struct request *rq, const struct batch *b)
+{
+	const struct item *it = b->it[0];
+
+	if (!succeeded(it) && !is_pending(it)) {
+		reply_item_problem(rq, it);
+		return;
+	}
+	reply_begin(rq);
+	put_str(&rq->reply, "operationId", it->op_id);
+	if (succeeded(it)) {
+		ctt_after(&rq->reply, it);
+		put_activity(&rq->reply, &it->resolve->stored);
+		put_note(&rq->reply, it);
+	} else {
+		rq->status = 202;
+		rq->location = arena_printf(rq->mem, "/ticket/operation/%s",
+					    it->op_id);
+		put_str(&rq->reply, "state", op_state_name[it->state]);
+		put_str(&rq->reply, "detail", it->note);
+	}
+	reply_end(rq);
+}
+
+static void status_members(struct buf *b, const struct item *it)
+{
+	const struct resolve *r = it->resolve;
+
+	ctt_names(b, it, "ticketNo");
+	put_id(b, "activityId", r->stored.id ? r->stored.id : r->activity_id);
+	put_str(b, "route", !it->call ? NULL :
+		it->call->local ? "LOCAL" : it->partner);
+	put_str(b, "remark", it->remark);
+	if (it->code)
+		item_error(b, it);
+}
+
+void reply_status_bulk(struct request *rq, const struct batch *b)
+{
+	static const char *const counters[] = {"skipped", skipped, NULL};
+	static const struct shape shape = {status_outcome, status_members,
+					   counters};
+
+	reply_aggregate(rq, b, &shape);
+}
+
+/* ---- CPE ---- */
+
+static void put_element(struct buf *b, const struct network_element *e)
+{
+	put_open(b, NULL, '{');
+	put_id(b, "id", e->id);
+	put_str(b, "name", e->name);
+	put_str(b, "accessType", e->access_type);
+	put_str(b, "manufacturer", e->cpe.manufacturer);
+	put_str(b, "model", e->cpe.model);
+	put_str(b, "ipAddress", e->cpe.ip_address);
+	put_id(b, "bandwidthMbps", (uint64_t)e->cpe.bandwidth_mbps);
+	put_str(b, "port", e->cpe.port);
+	put_str(b, "updatedAt", e->updated_at);
+	put_close(b, '}');
+}
+
+void reply_cpe(struct request *rq, const struct batch *b)
+{
+	const struct item *it = b->it[0];
+	const struct cpe_update *u = it->cpe;
+
+	if (!succeeded(it)) {
+		reply_item_problem(rq, it);
+		return;
+	}
+	reply_begin(rq);
+	put_str(&rq->reply, "operationId", it->op_id);
+	ctt_after(&rq->reply, it);
+	put_id(&rq->reply, "networkElementId", u->element->id);
+	for (const struct network_element *e = it->ctt->elements; e;
+	     e = e->next)
+		if (e->id == u->element->id)
+			put_cpe(&rq->reply, "cpe", &e->cpe);
+	put_open(&rq->reply, "networkElements", '[');
+	for (const struct network_element *e = it->ctt->elements; e;
+	     e = e->next)
+		put_element(&rq->reply, e);
 	put_close(&rq->reply, ']');
-	if (success)
-		reply_end(rq);
-	else
-		reply_problem_end(rq);
+	put_id(&rq->reply, "historyId", u->history_id);
+	reply_end(rq);
 }

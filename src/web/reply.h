@@ -28,8 +28,14 @@ void reply_ctt_members(struct buf *b, const struct ctt *c, uint64_t ntt_id,
 		       const char *ntt_ticket_no, bool open);
 void reply_ntt(struct buf *b, const char *key, const struct ntt *n);
 
-/* The answers of section 4: to one link, and to a bulk of them. */
+/* The answers to changes: contract sections 4 to 7. */
 void reply_link(struct request *rq, const struct batch *b);
 void reply_link_bulk(struct request *rq, const struct batch *b);
+void reply_unlink(struct request *rq, const struct batch *b);
+void reply_unlink_bulk(struct request *rq, const struct batch *b);
+void reply_move(struct request *rq, const struct batch *b);
+void reply_status(struct request *rq, const struct batch *b);
+void reply_status_bulk(struct request *rq, const struct batch *b);
+void reply_cpe(struct request *rq, const struct batch *b);
 
 #endif

@@ -34,7 +34,8 @@ struct request {
 	/* the reply */
 	int status;
 	const char *reply_type;
-	const char *allow;       /* NULL: no such header */
+	const char *allow, *location; /* NULL: no such header */
+	const struct ntt *reply_ntt; /* the NTT of an aggregated answer */
 	int retry_after_s;       /* 0: no such header    */
 	struct buf reply;
 };

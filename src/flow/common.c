@@ -1,0 +1,53 @@
+#include "flow/common.h"
+
+#include <json-c/json.h>
+
+#include "base/clock.h"
+
+struct buf job_payload(const struct item *it, struct arena *mem)
+{
+	uint64_t ntt_id = it->ntt ? it->ntt->id : it->ctt->ntt_id;
+	struct buf doc;
+
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "operationId", it->op_id);
+	put_id(&doc, "cttId", it->ctt->id);
+	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
+	put_id(&doc, "nttId", ntt_id);
+	put_str(&doc, "nttTicketNo", it->ntt ? it->ntt->ticket_no :
+					       it->ctt->ntt_ticket_no);
+	put_str(&doc, "actor", it->actor);
+	put_str(&doc, "requestId", it->request_id);
+	return doc;
+}
+
+void job_plain(struct change *ch, const struct item *it, const char *type)
+{
+	struct buf doc = job_payload(it, ch->mem);
+
+	put_close(&doc, '}');
+	change_job(ch, it, type, &doc);
+}
+
+void note_done(struct item *it, enum step step, const char *detail)
+{
+	trace_note(&it->trace, step, STEP_OK, clock_wall_ms(), detail);
+}
+
+void note_skipped(struct item *it, enum step step, const char *detail)
+{
+	trace_note(&it->trace, step, STEP_SKIPPED, clock_wall_ms(), detail);
+}
+
+const char *intent_text(struct json_object *o, const char *name,
+			struct arena *mem)
+{
+	return arena_strdup(mem, json_object_get_string(
+				    json_object_object_get(o, name)));
+}
+
+uint64_t intent_id(struct json_object *o, const char *name)
+{
+	return (uint64_t)json_object_get_int64(json_object_object_get(o, name));
+}

@@ -1,0 +1,22 @@
+#ifndef FLOW_COMMON_H
+#define FLOW_COMMON_H
+
+#include "saga/flow.h"
+
+/* What every job's payload has (contract section 9), open for more members;
+ * the caller closes it. */
+struct buf job_payload(const struct item *it, struct arena *mem);
+
+/* A job with such a payload and nothing else. */
+void job_plain(struct change *ch, const struct item *it, const char *type);
+
+/* Note a step of the closing transaction. */
+void note_done(struct item *it, enum step step, const char *detail);
+void note_skipped(struct item *it, enum step step, const char *detail);
+
+/* Members of an intent; NULL and 0 where there is none. */
+const char *intent_text(struct json_object *o, const char *name,
+			struct arena *mem);
+uint64_t intent_id(struct json_object *o, const char *name);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * flow/cpe.c - the customer's equipment is corrected: contract section 7
+ *
+ * Nothing is changed here before NIG accepts, so there is nothing to take
+ * back here either; at NIG it is undone with the old values.
+ */
+#include <json-c/json.h>
+
+#include "flow/common.h"
+#include "model/rules.h"
+
+static void cpe_check(struct batch *b, struct item *it)
+{
+	(void)(check_ctt_found(b, it) && check_elements(b, it) &&
+	       check_eligible(b, it) && check_current(b, it) &&
+	       check_idle(b, it));
+}
+
+static void cpe_intend(struct item *it, struct change *ch)
+{
+	struct buf doc;
+
+	buf_init(&doc, ch->mem);
+	put_open(&doc, NULL, '{');
+	put_id(&doc, "networkElementId", it->cpe->element->id);
+	put_str(&doc, "networkElement", it->cpe->element->name);
+	put_cpe(&doc, "before", &it->cpe->element->cpe);
+	put_cpe(&doc, "after", &it->cpe->wanted);
+	put_close(&doc, '}');
+	it->intent = doc.s;
+}
+
+static struct cpe recall_cpe(struct json_object *o, struct arena *mem)
+{
+	return (struct cpe){
+		.manufacturer = intent_text(o, "manufacturer", mem),
+		.model = intent_text(o, "model", mem),
+		.ip_address = intent_text(o, "ipAddress", mem),
+		.port = intent_text(o, "port", mem),
+		.bandwidth_mbps = (int64_t)intent_id(o, "bandwidthMbps"),
+	};
+}
+
+static void cpe_recall(struct item *it, struct json_object *intent,
+		       struct arena *mem)
+{
+	struct cpe_update *u = arena_alloc(mem, sizeof *u);
+
+	u->element = arena_alloc(mem, sizeof *u->element);
+	u->element->id = intent_id(intent, "networkElementId");
+	u->element->name = intent_text(intent, "networkElement", mem);
+	u->element->cpe = recall_cpe(
+		json_object_object_get(intent, "before"), mem);
+	u->wanted = recall_cpe(json_object_object_get(intent, "after"), mem);
+	it->cpe = u;
+}
+
+/* What NIG is told: this CTT's element goes from one state to another. */
+static void say(const struct item *it, struct call *c, bool back)
+{
+	const struct cpe_update *u = it->cpe;
+
+	c->partner = PARTNER_NIG;
+	c->verb = VERB_CPE;
+	c->element_name = u->element->name;
+	c->cpe_from = back ? &u->wanted : &u->element->cpe;
+	c->cpe_to = back ? &u->element->cpe : &u->wanted;
+}
+
+static void cpe_ask(const struct item *it, struct call *c)
+{
+	say(it, c, false);
+}
+
+static void cpe_unask(const struct item *it, struct call *c)
+{
+	say(it, c, true);
+}
+
+static void cpe_settle(struct item *it, struct change *ch)
+{
+	change_element(ch, it);
+	note_done(it, STEP_save_local, NULL);
+	note_done(it, STEP_write_history, NULL);
+}
+
+const struct flow flow_cpe = {
+	.kind = OP_CPE_UPDATE,
+	.load = SQL_LOAD_ELEMENTS,
+	.check = cpe_check,
+	.save_step = STEP__MAX,
+	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
+	.noun = "CPE update",
+	.intend = cpe_intend,
+	.recall = cpe_recall,
+	.ask = cpe_ask,
+	.unask = cpe_unask,
+	.settle = cpe_settle,
+};

@@ -1,0 +1,104 @@
+/*
+ * flow/resolve.c - a CTT is resolved: contract section 6
+ *
+ * There is no way back from it: if nobody knows whether the partner took it,
+ * it is driven on until the partner says yes or no.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "flow/common.h"
+#include "model/rules.h"
+
+static void resolve_check(struct batch *b, struct item *it)
+{
+	(void)(check_activity(b, it) && check_not_terminal(b, it) &&
+	       check_idle(b, it) && check_status(b, it) &&
+	       check_codes(b, it));
+}
+
+static bool goes_to_taas(const struct item *it)
+{
+	return strstr(it->ctt->ticket_no, "TaaS") != NULL;
+}
+
+static void resolve_intend(struct item *it, struct change *ch)
+{
+	struct resolve *r = it->resolve;
+	char at[CLOCK_TEXT];
+	struct buf doc;
+
+	clock_text(clock_wall_ms(), at);
+	r->at = arena_strdup(ch->mem, at);
+	r->stored.type = goes_to_taas(it) ? "UCC Verification" :
+					    it->ctt->activity->type;
+	r->stored.status = "Resolved";
+	memcpy(r->stored.code, r->code, sizeof r->code);
+	buf_init(&doc, ch->mem);
+	put_open(&doc, NULL, '{');
+	put_id(&doc, "activityId", it->ctt->activity->id);
+	put_str(&doc, "type", r->stored.type);
+	put_str(&doc, "at", r->at);
+	for (int i = 0; i < CODES_MAX; i++)
+		put_str(&doc, resolve_code_name[i], r->code[i]);
+	put_close(&doc, '}');
+	it->intent = doc.s;
+}
+
+static void resolve_recall(struct item *it, struct json_object *intent,
+			   struct arena *mem)
+{
+	struct resolve *r = arena_alloc(mem, sizeof *r);
+
+	r->activity_id = intent_id(intent, "activityId");
+	r->at = intent_text(intent, "at", mem);
+	for (int i = 0; i < CODES_MAX; i++)
+		r->code[i] = intent_text(intent, resolve_code_name[i], mem);
+	r->stored.type = intent_text(intent, "type", mem);
+	r->stored.status = "Resolved";
+	memcpy(r->stored.code, r->code, sizeof r->code);
+	it->resolve = r;
+}
+
+static void resolve_ask(const struct item *it, struct call *c)
+{
+	c->local = !it->ctt->external_sync;
+	c->partner = goes_to_taas(it) ? PARTNER_TAAS : PARTNER_TMF;
+	c->verb = VERB_RESOLVE;
+	c->remark = it->remark;
+	c->resolve = it->resolve;
+}
+
+static void resolve_settle(struct item *it, struct change *ch)
+{
+	change_activity(ch, it, &it->resolve->stored, it->remark);
+	change_status(ch, it->ctt, "Resolved");
+	note_done(it, STEP_save_activity, NULL);
+	job_plain(ch, it, "update-resolved-ctt");
+	if (it->remark && goes_to_taas(it) && it->ctt->external_sync) {
+		struct buf doc = job_payload(it, ch->mem);
+
+		put_str(&doc, "text", it->remark);
+		put_str(&doc, "author", it->actor);
+		put_close(&doc, '}');
+		change_job(ch, it, "sync-note-to-taas", &doc);
+	}
+	note_done(it, STEP_enqueue_jobs, NULL);
+	if (it->remark)
+		note_done(it, STEP_add_note, NULL);
+	else
+		note_skipped(it, STEP_add_note, "no remark was given");
+}
+
+const struct flow flow_resolve = {
+	.kind = OP_RESOLVE,
+	.load = SQL_LOAD_LOV,
+	.check = resolve_check,
+	.save_step = STEP__MAX,
+	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
+	.noun = "resolution",
+	.intend = resolve_intend,
+	.recall = resolve_recall,
+	.ask = resolve_ask,
+	.settle = resolve_settle,
+};

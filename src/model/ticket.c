@@ -1,0 +1,19 @@
+#include "model/ticket.h"
+
+const char *const resolve_code_name[CODES_MAX] = {
+	[CODE_CAUSE] = "causeCode",
+	[CODE_DISPOSITION] = "disposition",
+	[CODE_RESOLUTION] = "resolutionCode",
+	[CODE_DELAY] = "delayReason",
+};
+
+void put_cpe(struct buf *b, const char *key, const struct cpe *cpe)
+{
+	put_open(b, key, '{');
+	put_str(b, "manufacturer", cpe->manufacturer);
+	put_str(b, "model", cpe->model);
+	put_str(b, "ipAddress", cpe->ip_address);
+	put_id(b, "bandwidthMbps", (uint64_t)cpe->bandwidth_mbps);
+	put_str(b, "port", cpe->port);
+	put_close(b, '}');
+}
