@@ -247,6 +247,7 @@ static void leg_start(struct slot *s)
 	buf_init(&s->x.path, s->mem);
 	buf_init(&s->x.body, s->mem);
 	s->tries = 0;
+	s->call->status = 0; /* a read's is none of the write's */
 	if (p->make(s->http->cf, s->call, s->leg, &s->answer, &s->x)) {
 		transfer_start(s);
 		return;
@@ -350,8 +351,10 @@ static void transfer_done(struct slot *s, CURLcode result)
 		return;
 	}
 	if (is_definite_refusal(status)) {
-		call_end(s, RC_NO, arena_printf(s->mem, "%s answered %s with "
-			 "HTTP %ld: %s", p->name, what, status, excerpt(s)));
+		/* of a read: it says nothing about a write made before */
+		call_end(s, s->x.reads ? RC_AGAIN : RC_NO, arena_printf(s->mem,
+			 "%s answered %s with HTTP %ld: %s", p->name, what,
+			 status, excerpt(s)));
 		return;
 	}
 	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &retry_after);
@@ -415,8 +418,8 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 
 	while (next < n || any_busy(h)) {
 		int64_t now = clock_mono_ms();
-		int wait = wake_sleepers(h, now), running;
 		struct slot *s = NULL;
+		int wait, running;
 
 		for (; next < n && now >= deadline; next++) {
 			calls[next]->verdict = RC_AGAIN;
@@ -428,6 +431,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		if (curl_multi_perform(h->multi, &running) != CURLM_OK)
 			arena_exhausted();
 		reap(h);
+		wait = wake_sleepers(h, clock_mono_ms());
 		if (any_busy(h) && (next == n || !slot_free(h, width)))
 			curl_multi_poll(h->multi, NULL, 0, wait, NULL);
 	}

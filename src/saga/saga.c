@@ -633,8 +633,9 @@ static bool is_to_be_undone(const struct item *it)
 /* An undo that the partner refuses so has nothing to undo: section 9. */
 static bool nothing_to_undo(const struct call *c)
 {
-	return c->verdict == RC_NO && (c->status == 404 || c->status == 409 ||
-				       c->status == 410 || c->status == 422);
+	return (c->verdict == RC_NO || c->verdict == RC_AGAIN) &&
+	       (c->status == 404 || c->status == 409 || c->status == 410 ||
+		c->status == 422);
 }
 
 static void undo_all(struct app *app, struct batch *b)

@@ -50,6 +50,7 @@ END {
 sub start ($class, %opt) {
 	my $dir = File::Temp::tempdir('ctt.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => $dir, tokens => {}, expected => [],
+		ours => [ 'pool', ($opt{workers} // 1) ? 'worker' : () ],
 		next => { ctt => 1000, ntt => 2000, work_order => 3000 } },
 	    $class;
 	my %set = (CTT_FAULT_FILE => "$dir/fault", CTT_RETRY_BASE_MS => 50,
@@ -96,7 +97,7 @@ sub pids ($self, $part) {
 
 # The free checks, and the end.
 sub stop ($self) {
-	my %running = map { $_ => [ $self->pids($_) ] } qw(pool worker);
+	my %running = map { $_ => [ $self->pids($_) ] } @{ $self->{ours} };
 	my $check = $self->cttctl('check');
 
 	is_deeply [ $check->{status}, $check->{out} ], [ 0, '' ],
@@ -105,10 +106,11 @@ sub stop ($self) {
 	    . " WHERE state IN ('RUNNING', 'SETTLING')"), 0,
 	    'no operation is left open';
 	$self->check_tmf;
-	ok $self->stack('stop', $_), "the $_ stops" for qw(pool worker);
-	for my $part (qw(pool worker)) {
+	ok $self->stack('stop', $_), "the $_ stops" for @{ $self->{ours} };
+	for my $part (sort keys %running) {
 		my $log = join '', $self->log_lines($part);
-		is_deeply [ grep { $log !~ /pid=$_ .*event=stopped/ }
+		is_deeply [ grep { $log =~ /pid=$_ .*event=started/
+			&& $log !~ /pid=$_ .*event=stopped/ }
 			@{ $running{$part} } ], [],
 		    "each process of the $part ended by itself";
 	}
@@ -288,6 +290,7 @@ sub parallel ($self, $n, $sub) {
 # ---- the database ----
 
 sub dbh ($self) {
+	delete $self->{dbh} if $self->{dbh} && !$self->{dbh}->ping;
 	return $self->{dbh} //= do {
 		open my $fh, '<', $self->env('CTT_DB_PASSWORD_FILE') or die;
 		chomp(my $password = <$fh>);
@@ -296,8 +299,7 @@ sub dbh ($self) {
 			. ';mariadb_socket=' . $self->env('CTT_DB_SOCKET'),
 			$self->env('CTT_DB_USER'), $password,
 			{ RaiseError => 1, PrintError => 0,
-				AutoInactiveDestroy => 1,
-				mariadb_auto_reconnect => 1 });
+				AutoInactiveDestroy => 1 });
 	};
 }
 

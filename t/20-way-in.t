@@ -1,0 +1,265 @@
+# The way in: what is checked before any business rule, in which order, and
+# how a refusal looks. None of it needs the database.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $c = Ctt->start(pool => 2);
+my $NOBODY = 9_007_199_254_740_991;
+my $LINK = '/ticket/ctt/link';
+my %viewer = (Authorization => 'Bearer '
+	. $c->token(sub => 'vera', roles => ['ctt-viewer']));
+my %nobody = (Authorization => undef);
+my %text = ('Content-Type' => 'text/plain');
+my $huge = '{"cttId":' . ' ' x (1 << 20);
+
+# A request that is refused is refused alike with and without a database.
+sub is_problem ($r, $status, $code, $name) {
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $p = $r->{json} // {};
+	my $id = $r->{headers}{'x-request-id'} // 'none';
+
+	is_deeply [ $r->{status}, @$p{qw(status code requestId)},
+		$r->{headers}{'content-type'},
+		grep { !length($p->{$_} // '') } qw(type title detail) ],
+	    [ $status, $status, $code, $id, 'application/problem+json' ],
+	    "$name: $status $code" or diag $r->{raw};
+}
+
+# Each request also fails every check behind the one that it is there for.
+my @ORDER = (
+	[ 'path', DELETE => '/ticket/nothing', $huge, { %nobody, %text },
+		404, 'NOT_FOUND' ],
+	[ 'an id in the path', DELETE => '/ticket/ctt/0', $huge,
+		{ %nobody, %text }, 404, 'NOT_FOUND' ],
+	[ 'method', PUT => $LINK, $huge, { %nobody, %text },
+		405, 'METHOD_NOT_ALLOWED' ],
+	[ 'authentication', POST => $LINK, $huge, { %nobody, %text },
+		401, 'UNAUTHENTICATED' ],
+	[ 'permission', POST => $LINK, $huge, { %viewer, %text },
+		403, 'FORBIDDEN' ],
+	[ 'size', POST => $LINK, $huge, {%text}, 413, 'PAYLOAD_TOO_LARGE' ],
+	[ 'media type', POST => $LINK, '{', {%text},
+		415, 'UNSUPPORTED_MEDIA_TYPE' ],
+	[ 'JSON', POST => $LINK, '{"cttId":0', {}, 400, 'MALFORMED_JSON' ],
+	[ 'fields', POST => $LINK, '{"cttId":0}', {},
+		422, 'VALIDATION_FAILED' ],
+	[ 'bulk: permission', POST => "$LINK/bulk", '{', {%viewer},
+		403, 'FORBIDDEN' ],
+	[ 'bulk: fields', POST => "$LINK/bulk", '{}', {},
+		422, 'VALIDATION_FAILED' ],
+	[ 'reading: authentication', GET => '/ticket/ctt/1', undef, {%nobody},
+		401, 'UNAUTHENTICATED' ],
+	[ 'reading: a parameter', GET => '/ticket/ctt?limit=0', undef, {},
+		422, 'VALIDATION_FAILED' ],
+);
+
+my @METHODS = (
+	[ PUT => $LINK, 'POST' ], [ GET => "$LINK/bulk", 'POST' ],
+	[ POST => '/ticket/ctt', 'GET' ], [ DELETE => '/ticket/ctt/1', 'GET' ],
+	[ PATCH => '/ticket/lov', 'GET' ], [ POST => '/healthz', 'GET' ],
+	[ OPTIONS => '/ticket/operation/x', 'GET' ],
+);
+
+my @TYPES = (
+	[ undef, 415 ], [ 'text/json', 415 ], [ 'application/jsonx', 415 ],
+	[ 'application/merge-patch+json', 415 ], [ 'application/json', 422 ],
+	[ 'Application/JSON;charset=utf-8', 422 ],
+	[ 'application/json ; x=y', 422 ],
+);
+
+# What is not JSON. Put into a member that nobody reads, or as the whole body.
+my @MALFORMED = (
+	'', ' ', '{', '{}}', '{} {}', 'nul', "{'x':1}", '{x:1}', '{"x":1,}',
+	'{,}', '[1,]', '{"x" 1}', '{"x":01}', '{"x":+1}', '{"x":.5}',
+	'{"x":1.}', '{"x":1e}', '{"x":-}', '{"x":0x1}', '{"x":NaN}',
+	'{"x":Infinity}', '{"x":-Infinity}', '{"x":True}', '{"x":nil}',
+	'{"x":1}/* */', '// x', "\xef\xbb\xbf{}", "{}\f", "{}\0", "\0{}",
+	'{"x":"\\u0000"}', "{\"x\":\"a\0b\"}", "{\"a\\u0000b\":1}",
+	"{\"x\":\"a\tb\"}", "{\"x\":\"a\nb\"}", '{"x":"\\x"}', '{"x":"\\u12"}',
+	'{"x":"\\ud800"}', '{"x":"\\ud800a"}', '{"x":"\\udc00"}',
+	'{"x":"\\udc00\\ud800"}', '{"x":"\\ud800\\ud800"}',
+	"{\"x\":\"\xff\"}", "{\"x\":\"\xc3\"}", "{\"x\":\"\xc0\x80\"}",
+	"{\"x\":\"\xe0\x80\xaf\"}", "{\"x\":\"\xed\xa0\x80\"}",
+	"{\"x\":\"\xf4\x90\x80\x80\"}", "{\"\xff\":1}",
+	'{"x":' . '[' x 16 . ']' x 16 . '}', '[' x 100_000,
+	'{"x":"', '{"x":tru', '"', '{"x"',
+);
+
+my @WELL_FORMED = (
+	' {} ', "\t\r\n{}\n", '{"x":{}}', '{"x":-0.0e-0}', '{"x":1E+400}',
+	'{"x":"\\ud83d\\ude00"}', "{\"x\":\"\xf0\x9f\x98\x80\"}",
+	'{"x":"\\u001f"}', '{"x":' . '[' x 15 . ']' x 15 . '}',
+	'{"x":12345678901234567890123456789}', 'null', '7', '"x"', '[{}]',
+);
+
+sub refusals () {
+	for (@ORDER) {
+		my ($name, $method, $path, $body, $headers, @want) = @$_;
+		my $r = $c->request($method, $path, $body, %$headers);
+
+		is_problem($r, @want, $name);
+		is $r->{headers}{'www-authenticate'},
+		    $r->{status} == 401 ? 'Bearer' : undef, 'WWW-Authenticate';
+	}
+	for (@METHODS) {
+		my ($method, $path, $allow) = @$_;
+		my $r = $c->request($method, $path);
+
+		is_problem($r, 405, 'METHOD_NOT_ALLOWED', "$method $path");
+		is $r->{headers}{allow}, $allow, 'says what it takes';
+	}
+	for (@TYPES) {
+		my ($type, $status) = @$_;
+
+		is $c->post($LINK, '{}', 'Content-Type' => $type)->{status},
+		    $status, 'type ' . ($type // 'missing') . ": $status";
+	}
+	for my $body (@MALFORMED) {
+		is_problem($c->post($LINK, $body), 400, 'MALFORMED_JSON',
+		    substr $body =~ s/[^ -~]/?/gr, 0, 30);
+	}
+	for my $body (@WELL_FORMED) {
+		is $c->post($LINK, $body)->{status}, 422,
+		    'JSON: ' . $body =~ s/[^ -~]/?/gr;
+	}
+	is_deeply [ map { $_->{field} } @{ $c->post("$LINK/bulk", { remark => 1,
+		items => [ {}, 1, { cttId => 1, nttId => 1, remark => [] } ] })
+		->{json}{errors} } ],
+	    [ 'remark', 'items[0].cttId', 'items[0].nttId', 'items[1]',
+		'items[2].remark' ], 'all wrong fields at once';
+}
+
+refusals();
+is $c->one('SELECT COUNT(*) FROM operation'), 0, 'nothing was journalled';
+
+ok $c->stack('stop', 'db'), 'and all of it without a database';
+refusals();
+is_problem($c->link(1, 1), 503, 'DB_UNAVAILABLE', 'what is right needs it');
+ok $c->stack('start', 'db'), 'which comes back';
+
+{
+	my $r = $c->post($LINK, '{"cttId":0,"nttId":"x","cttId":'
+	    . "$NOBODY,\"ntt\\u0049d\":1}");
+	is_problem($r, 404, 'CTT_NOT_FOUND', 'of a repeated member the last');
+	$r = $c->post($LINK, '{"cttId":' . ' ' x ((1 << 20) - 20) . '0}');
+	is $r->{status}, 422, 'just under 1 MiB';
+}
+
+# ---- the request's id ----
+
+for (
+	[ 'abc', 1 ], [ 'A-z_0.9', 1 ], [ 'x' x 64, 1 ], [ 'x' x 65, 0 ],
+	[ 'a b', 0 ], [ 'a/b', 0 ], [ '"', 0 ], [ '', 0 ],
+) {
+	my ($id, $kept) = @$_;
+	my $r = $c->post($LINK, '{', 'X-Request-Id' => $id);
+	my $got = $r->{headers}{'x-request-id'};
+
+	is $got eq $id, !!$kept, "id '$id' is " . ($kept ? 'kept' : 'replaced');
+	like $got, qr/^[A-Za-z0-9._-]{1,64}$/, 'and one as it should be';
+	is $r->{json}{requestId}, $got, 'in the problem too';
+}
+isnt $c->get('/healthz')->{headers}{'x-request-id'},
+    $c->get('/healthz')->{headers}{'x-request-id'}, 'each has another';
+
+# ---- nginx's own answers ----
+
+# The answer to bytes of our own making.
+sub raw_http ($bytes) {
+	my $socket = IO::Socket::INET->new(PeerAddr =>
+	    $c->env('CTT_HTTP_URL') =~ s{^http://}{}r) or die "nginx: $!";
+	print $socket $bytes;
+	my ($head, $body) = ('', '');
+	until ($head =~ /\r\n\r\n\z/) { $head .= readline $socket }
+	read $socket, $body, $1 if $head =~ /^Content-Length: (\d+)/m;
+	my ($status) = $head =~ m{^HTTP/1\.1 (\d+)};
+	return { status => $status, raw => $body,
+		headers => { map { /^([^:]+): (.*)$/ ? (lc $1, $2) : () }
+			split /\r\n/, $head },
+		json => eval { $c->json($body) } };
+}
+
+my $end = "Host: x\r\nConnection: close\r\n";
+for (
+	[ 'a body over its limit', "POST $LINK HTTP/1.1\r\n${end}"
+		. "Content-Length: 3000000\r\n\r\n", 413, 'PAYLOAD_TOO_LARGE' ],
+	[ 'a long path', 'GET /' . 'x' x 40_000 . " HTTP/1.1\r\n$end\r\n",
+		414, 'URI_TOO_LONG' ],
+	[ 'a long header', "GET / HTTP/1.1\r\n${end}X: " . 'x' x 40_000
+		. "\r\n\r\n", 431, 'HEADER_TOO_LARGE' ],
+	[ 'no host', "GET / HTTP/1.1\r\n\r\n", 400, 'BAD_REQUEST' ],
+	[ 'no HTTP', "GET / FTP/1.1\r\n$end\r\n", 400, 'BAD_REQUEST' ],
+	[ 'its own page', "GET /_problem HTTP/1.1\r\n$end\r\n",
+		404, 'NOT_FOUND' ],
+) {
+	my ($name, $bytes, @want) = @$_;
+	is_problem(raw_http($bytes), @want, "nginx: $name");
+}
+
+ok $c->stack('stop', 'pool'), 'the pool goes';
+{
+	my $r = $c->post($LINK, {}, 'X-Request-Id' => 'gone-1');
+	is_problem($r, 502, 'NO_ANSWER', 'nobody there');
+	like $r->{json}{detail}, qr{/ticket/operation\?requestId=gone-1$},
+	    'says where to look';
+}
+ok $c->stack('start', 'pool'), 'the pool comes back';
+is $c->get('/healthz')->{status}, 200, 'and answers';
+
+# ---- what the caller has given up on is never started ----
+
+sub record ($type, $content) {
+	return pack('CCnnCC', 1, $type, 1, length $content, 0, 0) . $content;
+}
+
+# A POST as nginx would pass it on, received so many seconds ago.
+sub fastcgi_post ($path, $body, $waited) {
+	my %param = (REQUEST_METHOD => 'POST', REQUEST_URI => $path,
+		CONTENT_TYPE => 'application/json',
+		CONTENT_LENGTH => length $body, CTT_REQUEST_ID => 'late',
+		HTTP_AUTHORIZATION => 'Bearer ' . $c->token,
+		CTT_RECEIVED => sprintf '%.3f', time - $waited);
+	my $socket = IO::Socket::UNIX->new($c->dir . '/ctt.sock')
+	    or die "the pool: $!";
+
+	print $socket record(1, pack 'nCx5', 1, 0),
+	    record(4, join '', map { pack('NN', length($_) | 1 << 31,
+		length($param{$_}) | 1 << 31) . $_ . $param{$_} } keys %param),
+	    record(4, ''), record(5, $body), record(5, '');
+	my $out = '';
+	while (read $socket, my $head, 8) {
+		my (undef, $type, undef, $length, $pad) = unpack 'CCnnC', $head;
+		read $socket, my $content, $length + $pad;
+		$out .= substr $content, 0, $length if $type == 6;
+	}
+	my ($head, $text) = split /\r\n\r\n/, $out, 2;
+	return { head => $head, json => $c->json($text) };
+}
+
+{
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+	my $body = qq({"cttId":$ctt,"nttId":$ntt});
+
+	my $r = fastcgi_post($LINK, $body, 25.5);
+	is $r->{json}{code}, 'DEADLINE_PASSED', 'after 25 s in the queue';
+	like $r->{head}, qr/^Status: 503\r\n.*^Retry-After: \d+\r?$/ms,
+	    'try again';
+	is $c->one('SELECT COUNT(*) FROM operation WHERE ctt_id = ?', $ctt), 0,
+	    'nothing was begun';
+	$r = fastcgi_post($LINK, $body, 24);
+	is $r->{json}{ctt}{linkState}, 'linked', 'after 24 s it is done';
+	$r = fastcgi_post($LINK, $body, -60);
+	is $r->{json}{code}, 'CTT_ALREADY_LINKED', 'by a clock that is ahead';
+}
+
+ok $c->quiet, 'all jobs are delivered';
+$c->stop;
+done_testing;

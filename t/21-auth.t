@@ -1,0 +1,167 @@
+# Who may do what: tokens, good and bad, and the roles against the routes.
+
+use v5.36;
+
+use Digest::SHA qw(hmac_sha256 hmac_sha384);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use MIME::Base64 qw(encode_base64url);
+use Test::More;
+
+my $c = Ctt->start(pool => 2, set => { CTT_ROLES_LINK => 'linker, ctt-admin' });
+my $LINK = '/ticket/ctt/link';
+
+open my $fh, '<', $c->env('CTT_JWT_KEY_FILE') or die;
+chomp(my $key = <$fh>);
+
+# ---- tokens, made by hand ----
+
+sub jwt ($head, $claims, $sign = sub ($t) { hmac_sha256($t, $key) }) {
+	my $text = join '.', map { encode_base64url(ref $_
+		? Cpanel::JSON::XS->new->utf8->encode($_) : $_) } $head, $claims;
+	return "$text." . encode_base64url($sign->($text));
+}
+
+my %head = (alg => 'HS256', typ => 'JWT');
+my %good = (sub => 'kim', exp => time + 600, roles => ['ctt-viewer']);
+
+# The good claims with some changed; undef takes one away.
+sub with (%change) {
+	my %claims = (%good, %change);
+	delete @claims{ grep { !defined $claims{$_} } keys %claims };
+	return jwt(\%head, \%claims);
+}
+
+my $good = with();
+my ($h, $b, $s) = split /\./, $good;
+
+for (
+	[ 'a good one', "Bearer $good", 200 ],
+	[ 'the scheme in capitals', "BEARER  $good", 200 ],
+	[ 'with no typ', 'Bearer ' . jwt({ alg => 'HS256' }, \%good), 200 ],
+	[ 'with nbf and iat', 'Bearer ' . with(nbf => time - 1, iat => time), 200 ],
+	[ 'with any issuer', 'Bearer ' . with(iss => 'x'), 200 ],
+	[ 'exp as a fraction', 'Bearer ' . with(exp => time + 60.5), 200 ],
+
+	[ 'none', undef, 401 ],
+	[ 'empty', '', 401 ],
+	[ 'another scheme', "Basic $good", 401 ],
+	[ 'no token', 'Bearer ', 401 ],
+	[ 'nonsense', 'Bearer x.y.z', 401 ],
+	[ 'two parts', "Bearer $h.$b", 401 ],
+	[ 'no signature', "Bearer $h.$b.", 401 ],
+	[ 'four parts', "Bearer $good.$s", 401 ],
+	[ 'something behind it', "Bearer $good x", 401 ],
+	[ 'over 4 KiB', 'Bearer ' . with(x => 'x' x 4096), 401 ],
+	[ 'another key', 'Bearer ' . jwt(\%head, \%good,
+		sub ($t) { hmac_sha256($t, 'x' x 32) }), 401 ],
+	[ 'a changed claim', "Bearer $h."
+		. encode_base64url('{"sub":"eve","exp":9999999999}') . ".$s", 401 ],
+	[ 'alg none', 'Bearer ' . jwt({ alg => 'none' }, \%good,
+		sub ($) { '' }), 401 ],
+	[ 'alg none, but signed', 'Bearer ' . jwt({ alg => 'none' }, \%good), 401 ],
+	[ 'alg HS384', 'Bearer ' . jwt({ alg => 'HS384', typ => 'JWT' }, \%good,
+		sub ($t) { hmac_sha384($t, $key) }), 401 ],
+	[ 'alg RS256', 'Bearer ' . jwt({ alg => 'RS256' }, \%good), 401 ],
+	[ 'alg in small letters', 'Bearer ' . jwt({ alg => 'hs256' }, \%good), 401 ],
+	[ 'no alg', 'Bearer ' . jwt({ typ => 'JWT' }, \%good), 401 ],
+	[ 'crit', 'Bearer ' . jwt({ %head, crit => ['exp'] }, \%good), 401 ],
+	[ 'no exp', 'Bearer ' . with(exp => undef), 401 ],
+	[ 'exp as text', 'Bearer ' . with(exp => '' . (time + 60)), 401 ],
+	[ 'expired', 'Bearer ' . with(exp => time - 1), 401 ],
+	[ 'not yet', 'Bearer ' . with(nbf => time + 60), 401 ],
+	[ 'no sub', 'Bearer ' . with(sub => undef), 401 ],
+	[ 'an empty sub', 'Bearer ' . with(sub => ''), 401 ],
+	[ 'sub a number', 'Bearer ' . with(sub => 7), 401 ],
+	[ 'a sub too long', 'Bearer ' . with(sub => 'x' x 129), 401 ],
+	[ 'a line in sub', 'Bearer ' . with(sub => "a\nb"), 401 ],
+	[ 'an audience, where none is set', 'Bearer ' . with(aud => 'cttd'), 401 ],
+	[ 'roles as text', 'Bearer ' . with(roles => 'ctt-viewer'), 401 ],
+	[ 'claims that are no object', 'Bearer ' . jwt(\%head, []), 401 ],
+	[ 'claims that are no JSON', 'Bearer ' . jwt(\%head, '{'), 401 ],
+
+	[ 'no roles', 'Bearer ' . with(roles => undef), 403 ],
+	[ 'no role', 'Bearer ' . with(roles => []), 403 ],
+	[ 'another role', 'Bearer ' . with(roles => [ 'root', 'ctt' ]), 403 ],
+	[ 'half a role', 'Bearer ' . with(roles => ['ctt-view']), 403 ],
+	[ 'two roles in one', 'Bearer '
+		. with(roles => ['ctt-viewer,ctt-admin']), 403 ],
+) {
+	my ($name, $authorization, $status) = @$_;
+	my $r = $c->get('/ticket/lov', Authorization => $authorization);
+
+	is $r->{status}, $status, "token: $name: $status";
+	is $r->{headers}{'www-authenticate'},
+	    $status == 401 ? 'Bearer' : undef, 'WWW-Authenticate';
+	is $r->{json}{code}, { 401 => 'UNAUTHENTICATED', 403 => 'FORBIDDEN' }
+	    ->{$status}, 'code';
+}
+
+# ---- the roles against the routes ----
+
+my %MAY = (
+	read => { map { $_ => 1 }
+		qw(ctt-viewer ctt-operator ctt-cpe ctt-admin) },
+	link => { linker => 1, 'ctt-admin' => 1 },    # as set above
+);
+
+for my $route (split /\n/, $c->cttctl('routes')->{out}) {
+	my ($method, $path, $permission) = split ' ', $route;
+	$path =~ s/:id/1/;
+	$path =~ s/:operation/x/;
+
+	for my $role (qw(ctt-viewer ctt-operator ctt-cpe ctt-admin linker)) {
+		my $r = $c->request($method, $path,
+		    $method eq 'GET' ? undef : '{}', Authorization =>
+		    'Bearer ' . $c->token(sub => 'x', roles => [$role]));
+		my $may = $permission eq '-' || $MAY{$permission}{$role};
+
+		is $r->{status} != 403, !!$may,
+		    "$role " . ($may ? 'may ' : 'may not ') . "$method $path";
+	}
+	is $c->request($method, $path, undef, Authorization => undef)->{status}
+	    == 401, $permission ne '-', 'without a token';
+}
+
+# ---- the actor ----
+
+{
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+	my $sub = "J\x{fc}rgen O'Hara \"jo\" <jo\@x.example>";
+	my $r = $c->post($LINK, { cttId => $ctt, nttId => $ntt },
+	    Authorization => 'Bearer ' . with(sub => $sub, roles => ['linker']));
+
+	is $r->{status}, 200, 'a token with an odd sub';
+	is_deeply [ $c->column('SELECT actor FROM audit_log') ],
+	    [ $sub, $sub ], 'who is the actor of the audit';
+	is(($c->heard('taas'))[0]{body}{actor}, $sub, 'and at the partner');
+}
+ok $c->quiet, 'all jobs are delivered';
+$c->stop;
+
+# ---- an issuer and an audience, where they are set ----
+
+$c = Ctt->start(pool => 1, workers => 0,
+    set => { CTT_JWT_ISSUER => 'idp', CTT_JWT_AUDIENCE => 'cttd' });
+open $fh, '<', $c->env('CTT_JWT_KEY_FILE') or die;
+chomp($key = <$fh>);
+
+for (
+	[ 'both', with(iss => 'idp', aud => 'cttd'), 200 ],
+	[ 'one of several', with(iss => 'idp', aud => [ 'x', 'cttd' ]), 200 ],
+	[ 'no issuer', with(aud => 'cttd'), 401 ],
+	[ 'another', with(iss => 'idp2', aud => 'cttd'), 401 ],
+	[ 'no audience', with(iss => 'idp'), 401 ],
+	[ 'another', with(iss => 'idp', aud => ['cttd2']), 401 ],
+	[ 'an audience that is no text', with(iss => 'idp', aud => 7), 401 ],
+) {
+	my ($name, $token, $status) = @$_;
+
+	is $c->get('/ticket/lov', Authorization => "Bearer $token")->{status},
+	    $status, "issuer and audience: $name: $status";
+}
+is $c->get('/ticket/lov')->{status}, 200, 'cttctl token fills them in';
+
+$c->stop;
+done_testing;

@@ -1,0 +1,123 @@
+# kill -9 at every fault point, for a batch of 1 and of 5: then the worker
+# alone, then look. Settled, agreed, counted, and one set of everything.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use Test::More;
+
+my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 400 });
+my @points = $c->faults;
+my %fired;
+
+plan skip_all => 'this build has no fault points' unless @points;
+
+# What leads to a point: a plain link; and one whose outcome nobody knows, so
+# that recovery has to ask and to undo. Jobs are delivered in the first.
+my %SCENE = (
+	plain    => undef,
+	doubtful => { do => 'cut', applied => 1, times => 3 },
+);
+
+# n links to one NTT, of both partners, in one request.
+sub links ($n, $ctts, $ntt) {
+	return $n == 1 ? $c->link($ctts->[0], $ntt)
+	    : $c->bulk(map { [ $_, $ntt ] } @$ctts);
+}
+
+# In the end: one operation of this CTT is closed, and what goes with its
+# state is there once.
+sub is_whole ($ctt, $name) {
+	my ($op, @more) = $c->rows('SELECT * FROM operation WHERE ctt_id = ?',
+	    $ctt);
+	my $linked = defined $c->row(ctt => $ctt)->{ntt_id};
+
+	return is $linked, '', "$name: as if it had never come" unless $op;
+	my $success = $op->{state} eq 'SUCCEEDED';
+	is_deeply [ scalar @more, $linked, map { "$_->{entity_type} "
+		. $_->{outcome} } $c->rows('SELECT * FROM audit_log'
+		. ' WHERE operation_id = ? ORDER BY entity_type', $op->{id}) ],
+	    [ 0, $success, map { "$_ " . ($success ? 'SUCCESS'
+		: $op->{state}) } qw(CTT NTT) ], "$name: $op->{state}";
+	is $c->one('SELECT COUNT(*) FROM job WHERE dedupe_key LIKE ?',
+	    "$op->{id}:%"), $success ? 2 : 0, 'its jobs';
+}
+
+sub sweep ($point, $n, $scene) {
+	my $name = "$point, $scene, $n";
+	my @ctts = $c->given((map { (ctt => { source => $_ % 2 ? 'TAAS'
+		: 'TMF' }) } 1 .. $n), ntt => {});
+	my $ntt = pop @ctts;
+
+	$c->rule(ticket => "C-$_", %{ $SCENE{$scene} },
+		method => $c->row(ctt => $_)->{source} eq 'TMF' ? 'PATCH' : 'POST')
+	    for $SCENE{$scene} ? @ctts : ();
+	$c->fault($point, 'kill');
+	my $r = links($n, \@ctts, $ntt);
+
+	if ($r->{status} != 200) {
+		is $r->{json}{code}, 'NO_ANSWER', "$name: no answer"
+		    if $scene eq 'plain';
+		my @found = @{ $c->get('/ticket/operation?requestId='
+			. $r->{headers}{'x-request-id'})->{json}{items} };
+		ok @found == 0 || @found == $n, 'the journal says what became';
+	}
+	ok $c->settle, 'it settles by itself';
+	ok $c->quiet, 'and the jobs are delivered';
+	$fired{$point}++ if $c->fault_fired;
+	is_whole($_, $name) for @ctts;
+	$c->agree($name);
+}
+
+for my $point (@points) {
+	for my $n (1, 5) {
+		sweep($point, $n, $_) for sort keys %SCENE;
+	}
+}
+is_deeply [ grep { !$fired{$_} } @points ], [], 'every point was met';
+
+# A job is delivered at least once, under one key.
+{
+	my $queue = $c->sim_state->{queue};
+
+	is_deeply [ sort keys %$queue ],
+	    [ sort $c->column("SELECT dedupe_key FROM job") ],
+	    'every job was delivered';
+	is $c->one("SELECT COUNT(*) FROM job WHERE state <> 'DONE'"), 0,
+	    'and is done';
+}
+
+# ---- other ends ----
+
+# A process that is stopped in the middle, as by a machine that stands still,
+# finds on waking that its work was done by others, or goes on.
+{
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+
+	$c->fault('after-sync', 'delay', ms => 1000);
+	is $c->link($ctt, $ntt)->{status}, 200,
+	    'who only slept is not taken for dead';
+	$c->fault('before-intent', 'fail');
+	my ($c2) = $c->given(ctt => {});
+	is $c->link($c2, $ntt)->{json}{code}, 'DB_SAVE_FAILED',
+	    'a save that fails';
+	ok $c->fault_fired, 'at its point';
+	$c->agree;
+}
+
+# The pool is back within 5 s of any death.
+{
+	my @old = $c->pids('pool');
+	kill 'KILL', @old;
+	ok $c->wait_for(5, sub { $c->pids('pool') == @old }),
+	    'the pool fills up again';
+	is $c->get('/ticket/lov')->{status}, 200, 'and answers';
+	kill 'KILL', $c->pids('worker');
+	ok $c->wait_for(5, sub { $c->pids('worker') == 1 }),
+	    'and so does the worker';
+}
+
+$c->stop;
+done_testing;
