@@ -47,8 +47,8 @@
 	"INSERT INTO operation(id,kind,state,ctt_id,ntt_id,partner,actor,"   \
 	"request_id,remark,intent,error_code,steps,owner,next_try_at,"       \
 	"created_at,updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,"\
-	"x.partner,x.actor,x.request_id,x.remark,NULLIF(x.intent,'null'),x.error_code,"     \
-	"x.steps,x.owner," NOW "," NOW "," NOW " FROM" ROWS_OF("news", "$[*]",                             \
+	"x.partner,x.actor,x.request_id,x.remark,NULLIF(x.intent,'null'),"   \
+	"x.error_code,x.steps,x.owner," NOW "," NOW "," NOW " FROM" ROWS_OF("news", "$[*]",                             \
 		OP_ID_AT("$.id") ",kind VARCHAR(16) PATH '$.kind',"          \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
