@@ -96,6 +96,7 @@ struct item {
 	enum op_state was;    /* the state in which the journal has it     */
 	enum op_state state;  /* the state that it should take             */
 	bool save_failed;     /* the database refuses to finish it         */
+	unsigned judged;      /* how often its closing was prepared        */
 	const char *partner;  /* its code, once it is known                */
 	struct call *call;    /* what it is told, and what it answered     */
 	struct trace trace;

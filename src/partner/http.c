@@ -423,7 +423,8 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 
 		for (; next < n && now >= deadline; next++) {
 			calls[next]->verdict = RC_AGAIN;
-			calls[next]->why = "the request's time was over "
+			calls[next]->began = clock_wall_ms();
+			calls[next]->why = "The request's time was over "
 					   "before the partner was asked";
 		}
 		while (next < n && (s = slot_free(h, width)))

@@ -315,7 +315,8 @@ static void note_sync(struct arena *mem, struct item *it, bool recovered)
 	what = c->verdict == RC_OK ?
 		arena_printf(mem, "%s accepted it%s",
 			     partners[c->partner]->name,
-			     recovered ? ", asked after a crash" : "") : c->why;
+			     recovered && it->was == OP_RUNNING ?
+			     ", asked after a crash" : "") : c->why;
 	if (it->was == OP_RUNNING) {
 		*e = (struct trace_entry){outcome_of(c->verdict),
 					  c->began + c->ms, c->ms, what};
@@ -402,13 +403,15 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 
 	it->state = state_after(it, recovered);
 	if (it->state == it->was) { /* still not known */
-		next_ms = clock_backoff_ms(it->tries++, cf->retry_base_ms,
+		if (!it->judged++)
+			it->tries++;
+		next_ms = clock_backoff_ms(it->tries - 1, cf->retry_base_ms,
 					   cf->retry_cap_ms);
 		it->note = it->call->why;
 		change_op(ch, it, next_ms);
 		return;
 	}
-	if (!it->undoing)
+	if (!it->judged++ && !it->undoing)
 		note_sync(ch->mem, it, recovered);
 	if (it->state == OP_SUCCEEDED) {
 		it->code = CODE_OK;
@@ -524,10 +527,13 @@ static void saga_close(struct app *app, struct batch *b, bool recovered)
 			}
 			return;
 		}
-		if (rc == RC_OK)
+		if (rc == RC_OK) {
+			size_t n = open.n;
+
 			rc = adopt_closed(app, &open);
-		if (rc == RC_OK)
-			continue;
+			if (rc == RC_OK && open.n < n)
+				continue;
+		}
 		if (rc == RC_NO && open.n > 1) {
 			close_halves(app, &open, recovered);
 			return;

@@ -683,8 +683,7 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 	b_r->it = arena_array(mem, r.n, sizeof *b_r->it);
 	for (size_t i = 0; i < r.n; i++) {
 		read_claimed(&r, i, &items[i], mem);
-		if (items[i].kind != KIND__MAX)
-			batch_add(b_r, &items[i]);
+		batch_add(b_r, &items[i]);
 	}
 	return RC_OK;
 }

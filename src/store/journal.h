@@ -110,7 +110,7 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 /*
  * Take over those of the operations that are open and abandoned: *b_r gets an
  * item for each, with all that the journal has; its tickets have still to be
- * loaded. Of a kind that this version does not know none is taken.
+ * loaded.
  */
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 		    size_t n, struct batch *b_r);

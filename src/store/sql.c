@@ -24,6 +24,9 @@
 #define IF_ANY(doc)   " IF " doc "<>'[]' THEN "
 #define END_IF        " END IF;"
 #define NOW           "UTC_TIMESTAMP(3)"
+/* a later version's operations are left to it */
+#define IS_OURS(o) \
+	o ".kind IN('LINK','UNLINK','RESOLVE','CPE_UPDATE')"
 #define IN_MS(column) "TIMESTAMPADD(MICROSECOND," column "*1000," NOW ")"
 #define ABANDONED(o) \
 	"(" o ".owner IS NULL OR IS_FREE_LOCK(CONCAT('cttd:'," o ".owner))=1)"
@@ -333,7 +336,7 @@ SQL_TEXT(OP_PEEK,
 /* -> ids of the open operations that nobody works on and whose time has come */
 SQL_TEXT(OP_DUE,
 	"SELECT o.id FROM operation o WHERE o.open_ctt_id IS NOT NULL"
-	" AND o.next_try_at<=" NOW " AND " ABANDONED("o")
+	" AND o.next_try_at<=" NOW " AND " IS_OURS("o") " AND " ABANDONED("o")
 	" ORDER BY o.next_try_at LIMIT 200"),
 
 /* {"op":[{"id"}...],"owner":name}: take over those that are open and
@@ -344,7 +347,8 @@ SQL_TEXT(OP_CLAIM,
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id"
 	" SET o.owner=JSON_VALUE(j,'$.owner')"
-	" WHERE o.state IN('RUNNING','SETTLING') AND " ABANDONED("o") ";"
+	" WHERE o.state IN('RUNNING','SETTLING') AND " IS_OURS("o")
+	" AND " ABANDONED("o") ";"
 	"COMMIT;"
 	"SELECT o.id,o.kind,o.state,o.ctt_id,o.ntt_id,o.actor,o.request_id,"
 	"o.remark,o.intent,o.steps,o.undoing,o.tries,o.error_code FROM"
