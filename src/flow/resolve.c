@@ -97,6 +97,7 @@ const struct flow flow_resolve = {
 	.save_step = STEP__MAX,
 	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
 	.noun = "resolution",
+	.audits_ntt = true,
 	.intend = resolve_intend,
 	.recall = resolve_recall,
 	.ask = resolve_ask,

@@ -24,7 +24,8 @@ struct flow {
 	enum step save_step;   /* the local save before the sync, or STEP__MAX */
 	enum code sync_failed; /* what a partner's no is for the caller        */
 	const char *noun;      /* "link": what a detail calls the change       */
-	bool audits_ntt;       /* a failure is in the NTT's audit too          */
+	bool needs_ntt;        /* it is about a pair, and in the audit of both */
+	bool audits_ntt;       /* its success is in the NTT's audit            */
 
 	/* The local change that is made before the partner is asked; and what
 	 * recovery will have to know goes into it->intent. */

@@ -385,7 +385,7 @@ static void conclude(struct item *it, struct change *ch, const char *owner)
 	bool success = it->state == OP_SUCCEEDED;
 
 	change_audit(ch, it, success ? "SUCCESS" : op_state_name[it->state],
-		     success || flow->audits_ntt);
+		     flow->needs_ntt || (success && flow->audits_ntt));
 	trace_note(&it->trace, STEP_write_audit, STEP_OK, clock_wall_ms(),
 		   NULL);
 	it->next = flow->follow ? flow->follow(it, ch->mem) : NULL;
@@ -698,7 +698,7 @@ static enum rc load_claimed(struct app *app, struct batch *b)
 /* A LINK and an UNLINK cannot go on without both of their tickets. */
 static bool is_whole(const struct item *it)
 {
-	return it->ctt && (it->ntt || !flows[it->kind]->audits_ntt);
+	return it->ctt && (it->ntt || !flows[it->kind]->needs_ntt);
 }
 
 static size_t recover(struct app *app, struct batch *all)

@@ -645,17 +645,32 @@ SQL_TEXT(CHECK_AUDIT,
 	"' NTT audit rows') FROM operation o LEFT JOIN audit_log l"
 	" ON l.operation_id=o.id AND l.outcome=IF(o.state='SUCCEEDED',"
 	"'SUCCESS',o.state) WHERE o.state IN('SUCCEEDED','ROLLED_BACK',"
-	"'COMPENSATED') AND o.kind IN('LINK','UNLINK') GROUP BY o.id"
-	" HAVING SUM(l.entity_type<=>'CTT')<>1 OR"
-	" SUM(l.entity_type<=>'NTT')<>1"),
+	"'COMPENSATED') GROUP BY o.id HAVING SUM(l.entity_type<=>'CTT')<>1"
+	" OR SUM(l.entity_type<=>'NTT')<MAX(o.kind IN('LINK','UNLINK'))"
+	" OR SUM(l.entity_type<=>'NTT')>MAX(o.kind<>'CPE_UPDATE')"),
 
 SQL_TEXT(CHECK_JOB,
 	"SELECT CONCAT('operation ',o.id,': has no job ',t.type)"
 	" FROM operation o JOIN (SELECT 'LINK' kind,"
 	"'create-ctt-related-kci' type UNION ALL SELECT 'LINK',"
-	"'update-tmf-list') t ON t.kind=o.kind LEFT JOIN job b"
+	"'update-tmf-list' UNION ALL SELECT 'UNLINK','update-unlinked-ctt'"
+	" UNION ALL SELECT 'RESOLVE','update-resolved-ctt') t"
+	" ON t.kind=o.kind LEFT JOIN job b"
 	" ON b.dedupe_key=CONCAT(o.id,':',t.type)"
 	" WHERE o.state='SUCCEEDED' AND b.id IS NULL"),
+
+SQL_TEXT(CHECK_ACTIVITY,
+	"SELECT CONCAT('operation ',o.id,': has ',COUNT(a.id),"
+	"' resolved activities') FROM operation o LEFT JOIN ctt_activity a"
+	" ON a.operation_id=o.id WHERE o.kind='RESOLVE'"
+	" AND o.state='SUCCEEDED' GROUP BY o.id HAVING COUNT(a.id)<>1"),
+
+SQL_TEXT(CHECK_HISTORY,
+	"SELECT CONCAT('operation ',o.id,': has ',COUNT(h.id),"
+	"' rows of CPE history') FROM operation o LEFT JOIN cpe_history h"
+	" ON h.ctt_id=o.ctt_id AND h.operation_id=o.id"
+	" WHERE o.kind='CPE_UPDATE' AND o.state='SUCCEEDED'"
+	" GROUP BY o.id HAVING COUNT(h.id)<>1"),
 
 SQL_TEXT(CHECK_OPEN,
 	"SELECT CONCAT('operation ',o.id,': is ',o.state,', and was due ',"

@@ -8,12 +8,12 @@
 #define SQL_STATEMENTS(S)                                                    \
 	/* the pipeline */                                                   \
 	S(TICKET_IDS)                                                        \
-	S(LOAD)                                                                     \
-	S(LOAD_ACTIVITIES)                                                          \
-	S(LOAD_LOV)                                                                 \
-	S(LOAD_ELEMENTS)                                                            \
-	S(SAVE)                                                                     \
-	S(CLOSE)                                                                    \
+	S(LOAD)                                                              \
+	S(LOAD_ACTIVITIES)                                                   \
+	S(LOAD_LOV)                                                          \
+	S(LOAD_ELEMENTS)                                                     \
+	S(SAVE)                                                              \
+	S(CLOSE)                                                             \
 	S(OP_PEEK)                                                           \
 	/* recovery */                                                       \
 	S(OP_DUE)                                                            \
@@ -48,6 +48,8 @@
 	S(CHECK_LINK_OPERATION)                                              \
 	S(CHECK_AUDIT)                                                       \
 	S(CHECK_JOB)                                                         \
+	S(CHECK_ACTIVITY)                                                    \
+	S(CHECK_HISTORY)                                                     \
 	S(CHECK_OPEN)
 
 enum sql {
