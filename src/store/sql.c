@@ -238,6 +238,16 @@
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
 	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
 
+/* what a list is asked for: NULL is any */
+#define LIST_FILTERS                                                         \
+	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"                     \
+	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"         \
+	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"                       \
+	" DEFAULT JSON_VALUE(j,'$.q');"                                      \
+	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"                        \
+	" DEFAULT JSON_VALUE(j,'$.status');"                                 \
+	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"
+
 #define SQL_TEXT(name, text) [SQL_##name] = {#name, text}
 
 const struct sql_statement sql_text[SQL__MAX] = {
@@ -485,13 +495,7 @@ SQL_TEXT(READ_NTT_CTTS,
 /* {"q" (a pattern),"status","linked","after","limit"} -> a page */
 SQL_TEXT(LIST_CTT,
 	BEGIN_WITH_J
-	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
-	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"
-	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"
-	" DEFAULT JSON_VALUE(j,'$.q');"
-	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"
-	" DEFAULT JSON_VALUE(j,'$.status');"
-	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"
+	LIST_FILTERS
 	"SELECT " CTT_COLUMNS ",o.id FROM ctt c"
 	" LEFT JOIN operation o ON o.open_ctt_id=c.id WHERE c.id>a"
 	" AND (q IS NULL OR c.ticket_no LIKE q)"
@@ -502,13 +506,7 @@ SQL_TEXT(LIST_CTT,
 
 SQL_TEXT(LIST_NTT,
 	BEGIN_WITH_J
-	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
-	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"
-	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"
-	" DEFAULT JSON_VALUE(j,'$.q');"
-	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"
-	" DEFAULT JSON_VALUE(j,'$.status');"
-	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"
+	LIST_FILTERS
 	"SELECT " NTT_COLUMNS ",n.title,n.status FROM ntt n WHERE n.id>a"
 	" AND (q IS NULL OR n.ticket_no LIKE q)"
 	" AND (s IS NULL OR n.status=s)"

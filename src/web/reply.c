@@ -318,27 +318,16 @@ static void pair_members(struct buf *b, const struct item *it)
 		item_error(b, it);
 }
 
-static const char *linked_or_not(const struct item *it)
+static const char *pair_outcome(const struct item *it)
 {
-	return succeeded(it) ? "linked" : failed;
+	if (!succeeded(it))
+		return failed;
+	return it->kind == OP_LINK ? "linked" : "unlinked";
 }
 
-void reply_link_bulk(struct request *rq, const struct batch *b)
+void reply_pairs(struct request *rq, const struct batch *b)
 {
-	static const struct shape shape = {linked_or_not, pair_members,
-					   no_counters};
-
-	reply_aggregate(rq, b, &shape);
-}
-
-static const char *unlinked_or_not(const struct item *it)
-{
-	return succeeded(it) ? "unlinked" : failed;
-}
-
-void reply_unlink_bulk(struct request *rq, const struct batch *b)
-{
-	static const struct shape shape = {unlinked_or_not, pair_members,
+	static const struct shape shape = {pair_outcome, pair_members,
 					   no_counters};
 
 	reply_aggregate(rq, b, &shape);
@@ -368,8 +357,7 @@ static const struct item *worst(const struct batch *b)
 
 static const char *unlinked_or_why_not(const struct item *it)
 {
-	return it->code == CODE_NOT_ATTEMPTED ? "unchanged" :
-						unlinked_or_not(it);
+	return it->code == CODE_NOT_ATTEMPTED ? "unchanged" : pair_outcome(it);
 }
 
 static void ctt_members_of_unlink(struct buf *b, const struct item *it)

@@ -30,9 +30,8 @@ void reply_ntt(struct buf *b, const char *key, const struct ntt *n);
 
 /* The answers to changes: contract sections 4 to 7. */
 void reply_link(struct request *rq, const struct batch *b);
-void reply_link_bulk(struct request *rq, const struct batch *b);
 void reply_unlink(struct request *rq, const struct batch *b);
-void reply_unlink_bulk(struct request *rq, const struct batch *b);
+void reply_pairs(struct request *rq, const struct batch *b); /* in bulk */
 void reply_move(struct request *rq, const struct batch *b);
 void reply_status(struct request *rq, const struct batch *b);
 void reply_status_bulk(struct request *rq, const struct batch *b);
