@@ -92,6 +92,7 @@ void item_reset(struct item *it)
 		.resolve = it->resolve,
 		.cpe = it->cpe,
 		.block_ms = it->block_ms,
+		.after = it->after,
 	};
 
 	*it = fresh;

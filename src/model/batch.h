@@ -87,6 +87,9 @@ struct item {
 	struct ntt *else_ntt; /* not linked: link it back to this one   */
 	struct item *next;    /* the operation that followed            */
 
+	/* in a dry run: who would have had the same CTT just before */
+	struct item *after;
+
 	/* what became of it */
 	enum code code;
 	const char *detail;   /* of the code; a sentence for an operator   */
@@ -119,6 +122,7 @@ struct batch {
 	size_t n;
 	int64_t deadline; /* clock_mono_ms after which no partner is asked */
 	bool all_or_none; /* if a gate refuses one, none is begun          */
+	bool dry_run;     /* check everything, change and send nothing     */
 	const char *codes_required; /* CTT_RESOLUTION_REQUIRED             */
 	const struct lov *lov;      /* where it was loaded                 */
 	size_t nlov;

@@ -137,13 +137,67 @@ static void refuse_the_rest(struct batch *b)
 	}
 }
 
+/* ---- a dry run: the same checks, and then as if all went well ---- */
+
+/* How the item before this one would have left their CTT. */
+static void assume(struct item *it)
+{
+	const struct item *before = it->after;
+
+	if (!before || !it->ctt || !before->ctt)
+		return;
+	*it->ctt = *before->ctt;
+	if (before->state != OP_SUCCEEDED)
+		return;
+	if (before->next)
+		before = before->next;
+	if (before->kind == OP_LINK || before->kind == OP_UNLINK) {
+		struct ntt *to = before->kind == OP_LINK ? before->ntt : NULL;
+
+		it->ctt->ntt = to;
+		it->ctt->ntt_id = to ? to->id : 0;
+		it->ctt->ntt_ticket_no = to ? to->ticket_no : NULL;
+	}
+	if (before->kind == OP_RESOLVE) /* whose id nobody knows yet */
+		it->ctt->activity = &before->resolve->stored;
+}
+
+static void pretend(struct batch *b)
+{
+	struct change none;
+
+	change_init(&none, b);
+	batch_each (b, it) {
+		it->state = it->was = OP_REFUSED;
+		it->op_id = NULL; /* no journal row, no operation */
+		if (it->code || it->nothing_to_do)
+			continue;
+		it->state = it->was = OP_SUCCEEDED;
+		if (flows[it->kind]->intend)
+			flows[it->kind]->intend(it, &none);
+		ask(b->mem, it);
+		if (it->kind == OP_LINK)
+			it->ntt->ctt_count++;
+		if (it->kind == OP_UNLINK)
+			it->ntt->ctt_count--;
+		if (it->cpe)
+			it->cpe->element->cpe = it->cpe->wanted;
+		if (it->then_ntt) {
+			item_follow(b->mem, it, OP_LINK, it->then_ntt);
+			it->next->state = OP_SUCCEEDED;
+			it->next->op_id = NULL;
+			it->then_ntt->ctt_count++;
+		}
+	}
+}
+
 static enum rc try_open(struct app *app, const struct flow *flow,
 			struct batch *b)
 {
 	enum rc rc = load(app, flow, b);
 	struct change ch;
 
-	if (rc == RC_OK && settle_abandoned(app, b)) {
+	if (rc == RC_OK && !b->dry_run && settle_abandoned(app, b)) {
 		batch_each (b, it)
 			item_reset(it);
 		rc = load(app, flow, b);
@@ -152,10 +206,18 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 		return rc;
 	fault(FAULT_AFTER_LOAD);
 	change_init(&ch, b);
-	batch_each (b, it)
+	batch_each (b, it) {
+		if (b->dry_run)
+			assume(it);
 		flow->check(b, it);
+	}
 	if (b->all_or_none)
 		refuse_the_rest(b);
+	if (b->dry_run) {
+		store_cancel(app->db);
+		pretend(b);
+		return RC_OK;
+	}
 	batch_each (b, it) {
 		if (it->code || it->nothing_to_do) {
 			it->state = OP_REFUSED;
@@ -592,10 +654,12 @@ static void take_wave(struct batch *b, struct batch *wave_r)
 			wave_r->n ? wave_r->it[wave_r->n - 1] : NULL;
 
 		if (last && it->ctt_ref.id &&
-		    it->ctt_ref.id == last->ctt_ref.id)
+		    it->ctt_ref.id == last->ctt_ref.id) {
+			it->after = wave_r->it[wave_r->n - 1];
 			batch_add(&rest, it);
-		else
+		} else {
 			batch_add(wave_r, it);
+		}
 	}
 	*b = rest;
 }
@@ -623,7 +687,8 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		take_wave(&rest, &wave);
 		run_wave(app, flow, &wave);
 	}
-	cache_add_blocks(app->cache, b);
+	if (!b->dry_run)
+		cache_add_blocks(app->cache, b);
 }
 
 /* ---- recovery ---- */

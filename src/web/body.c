@@ -7,7 +7,10 @@
 #include <json-c/json.h>
 
 #include "base/text.h"
+#include "web/query.h"
 #include "web/reply.h"
+
+enum { KEY_MAX = 128 };
 
 /* What is wrong with the fields: all of it is told at once. */
 struct faults {
@@ -154,15 +157,33 @@ static void remark(struct faults *f, const char *prefix, struct json_object *o,
 		*remark_r = text;
 }
 
+/* What every change may have beside its body: ?dryRun=true, and a key of 1
+ * to 128 visible ASCII characters. */
 static void faults_init(struct faults *f, struct request *rq)
 {
+	const char *key = rq->idempotency_key, *dry;
+	bool ok;
+
 	f->mem = rq->mem;
 	buf_init(&f->list, rq->mem);
+	dry = query_get(rq->query, "dryRun", rq->mem, &ok);
+	rq->dry_run = dry && !strcmp(dry, "true");
+	if (!ok || (dry && !rq->dry_run && strcmp(dry, "false")))
+		fault_add(f, "", "dryRun", "must be true or false");
+	if (!key)
+		return;
+	for (; *key > 0x20 && *key < 0x7f; key++)
+		;
+	if (*key || key == rq->idempotency_key ||
+	    key - rq->idempotency_key > KEY_MAX)
+		fault_add(f, "", "Idempotency-Key", "must be 1 to 128 visible "
+			  "ASCII characters");
 }
 
 /* Who asks, for each item. */
 static void sign(struct request *rq, struct batch *b)
 {
+	b->dry_run = rq->dry_run;
 	batch_each (b, it) {
 		it->actor = rq->claims.sub;
 		it->request_id = rq->id;

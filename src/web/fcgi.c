@@ -68,6 +68,7 @@ static void read_request(struct request *rq, FCGX_Request *fr)
 	rq->query = uri[n] ? uri + n + 1 : "";
 	rq->content_type = param_or_null(fr, "CONTENT_TYPE");
 	rq->authorization = param_or_null(fr, "HTTP_AUTHORIZATION");
+	rq->idempotency_key = FCGX_GetParam("HTTP_IDEMPOTENCY_KEY", fr->envp);
 	rq->id = param(fr, "CTT_REQUEST_ID");
 	rq->received_ms = (int64_t)(strtod(param(fr, "CTT_RECEIVED"), NULL) *
 				    1000);

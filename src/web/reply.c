@@ -48,6 +48,8 @@ void reply_begin(struct request *rq)
 	rq->reply_type = "application/json";
 	buf_init(&rq->reply, rq->mem);
 	put_open(&rq->reply, NULL, '{');
+	if (rq->dry_run)
+		put_bool(&rq->reply, "dryRun", true);
 }
 
 void reply_end(struct request *rq)
@@ -275,7 +277,8 @@ static void aggregate_begin(struct request *rq, const struct batch *b,
 
 	if (success || !bad) {
 		reply_begin(rq);
-		rq->status = partly || count(b, shape, pending) ? 207 : 200;
+		if ((partly && !rq->dry_run) || count(b, shape, pending))
+			rq->status = 207;
 	} else {
 		reply_problem_begin(rq, CODE_BULK_ALL_FAILED, "None of the "
 			"items succeeded; each result says why.");

@@ -25,6 +25,9 @@ struct request {
 	size_t body_len;
 	bool body_too_large; /* over BODY_MAX; the rest was read and dropped */
 
+	const char *idempotency_key; /* NULL: no such header */
+	bool dry_run;
+
 	/* what route.c finds out */
 	struct claims claims;
 	uint64_t path_id;     /* the `:id` of the path, or 0     */
