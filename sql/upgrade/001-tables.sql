@@ -169,9 +169,29 @@ CREATE TABLE IF NOT EXISTS operation (
 	next_try_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
 	last_error VARCHAR(255) NULL,
 	owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+	idempotency_id BIGINT UNSIGNED NULL,
+	item_index INT UNSIGNED NOT NULL DEFAULT 0,
 	open_ctt_id BIGINT UNSIGNED GENERATED ALWAYS AS
 		(IF(state IN ('RUNNING', 'SETTLING'), ctt_id, NULL)) STORED,
 	UNIQUE KEY operation_open (open_ctt_id),
 	KEY operation_ctt (ctt_id),
-	KEY operation_request (request_id)
+	KEY operation_request (request_id),
+	KEY operation_idempotency (idempotency_id, item_index, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Requests that came with an Idempotency-Key, for 24 h. status NULL: it has
+-- not been answered yet; then owner is the database session that serves it.
+CREATE TABLE IF NOT EXISTS idempotency (
+	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	actor VARCHAR(128) NOT NULL,
+	path VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	idem_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	body_hash CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+	status SMALLINT UNSIGNED NULL,
+	headers JSON NULL,
+	reply LONGTEXT NULL,
+	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+	UNIQUE KEY idempotency_key (actor, path, idem_key),
+	KEY idempotency_age (created_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

@@ -73,6 +73,7 @@ struct item {
 	const char *remark; /* or NULL */
 	const char *actor, *request_id;
 	const char *op_id;
+	uint64_t idempotency_id; /* the request's key, or 0 */
 	struct resolve *resolve;
 	struct cpe_update *cpe;
 
@@ -123,6 +124,8 @@ struct batch {
 	int64_t deadline; /* clock_mono_ms after which no partner is asked */
 	bool all_or_none; /* if a gate refuses one, none is begun          */
 	bool dry_run;     /* check everything, change and send nothing     */
+	uint64_t idempotency_id; /* its key's row, or 0; the connection    */
+	const char *owner;       /* that claimed it, and must save its work */
 	const char *codes_required; /* CTT_RESOLUTION_REQUIRED             */
 	const struct lov *lov;      /* where it was loaded                 */
 	size_t nlov;

@@ -14,6 +14,8 @@
 	C(UNSUPPORTED_MEDIA_TYPE, 415, "Body is not application/json")        \
 	C(MALFORMED_JSON, 400, "Body is not valid JSON")                      \
 	C(VALIDATION_FAILED, 422, "Fields are missing or wrong")              \
+	C(IDEMPOTENCY_KEY_REUSED, 422, "Key was used with another body")      \
+	C(IDEMPOTENCY_IN_PROGRESS, 409, "Same request is still under way")    \
 	C(DEADLINE_PASSED, 503, "Waited too long in the queue")               \
 	C(CTT_NOT_FOUND, 404, "CTT not found")                                \
 	C(NTT_NOT_FOUND, 404, "NTT not found")                                \
@@ -54,5 +56,8 @@ struct code_info {
 };
 
 extern const struct code_info code_info[CODE__MAX];
+
+/* CODE_OK if there is none of that name, or no name. */
+enum code code_of(const char *name);
 
 #endif

@@ -10,6 +10,8 @@
  */
 #include "saga/saga.h"
 
+#include <string.h>
+
 #include <json-c/json.h>
 
 #include "base/clock.h"
@@ -204,6 +206,11 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 	}
 	if (rc != RC_OK)
 		return rc;
+	if (b->owner && strcmp(b->owner, db_owner(app->db))) {
+		/* another process may have taken the key over meanwhile */
+		store_cancel(app->db);
+		return RC_FAULT;
+	}
 	fault(FAULT_AFTER_LOAD);
 	change_init(&ch, b);
 	batch_each (b, it) {

@@ -336,6 +336,8 @@ void change_op_new(struct change *ch, const struct item *it,
 	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
 	trace_write(&it->trace, kind_steps[it->kind], doc, "steps");
 	put_str(doc, "owner", op_is_open(it->state) ? owner : NULL);
+	put_id(doc, "idempotencyId", it->idempotency_id);
+	put_int(doc, "index", (int64_t)it->index);
 	put_close(doc, '}');
 }
 
@@ -592,15 +594,6 @@ static void batch_op_ids(struct buf *doc, const struct batch *b)
 	open_op_ids(doc, ids, n);
 }
 
-static enum code code_of(const char *name)
-{
-	int i = CODE__MAX;
-
-	while (--i > CODE_OK && (!name || strcmp(code_info[i].name, name)))
-		;
-	return (enum code)i;
-}
-
 enum rc store_peek(struct db *db, struct batch *b)
 {
 	struct rows r;
@@ -640,12 +633,13 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 }
 
 /* id, kind, state, ctt_id, ntt_id, actor, request_id, remark, intent, steps,
- * undoing, tries, error_code */
+ * undoing, tries, error_code, item_index, idempotency_id */
 static void read_claimed(const struct rows *r, size_t i, struct item *it,
 			 struct arena *mem)
 {
 	it->op_id = rows_text(r, i, 0);
-	it->index = i;
+	it->index = (size_t)rows_int(r, i, 13);
+	it->idempotency_id = rows_id(r, i, 14);
 	it->kind = kind_of(rows_text(r, i, 1));
 	it->was = op_state_of(rows_text(r, i, 2));
 	it->ctt_ref.id = rows_id(r, i, 3);

@@ -48,10 +48,10 @@
 /* news [{...}]: new journal rows. Only the open ones have an owner. */
 #define INSERT_OPERATIONS                                                    \
 	"INSERT INTO operation(id,kind,state,ctt_id,ntt_id,partner,actor,"   \
-	"request_id,remark,intent,error_code,steps,owner,next_try_at,"       \
-	"created_at,updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,"\
+	"request_id,remark,intent,error_code,steps,owner,idempotency_id,"    \
+	"item_index,next_try_at,created_at,updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,"\
 	"x.partner,x.actor,x.request_id,x.remark,NULLIF(x.intent,'null'),"   \
-	"x.error_code,x.steps,x.owner," NOW "," NOW "," NOW " FROM" ROWS_OF("news", "$[*]",                             \
+	"x.error_code,x.steps,x.owner,x.idempotency_id,x.item_index," NOW "," NOW "," NOW " FROM" ROWS_OF("news", "$[*]",                             \
 		OP_ID_AT("$.id") ",kind VARCHAR(16) PATH '$.kind',"          \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
@@ -63,7 +63,9 @@
 		"intent JSON PATH '$.intent',"                               \
 		"error_code VARCHAR(64) PATH '$.error',"                     \
 		"steps JSON PATH '$.steps',"                                 \
-		"owner VARCHAR(64) PATH '$.owner'") ";"
+		"owner VARCHAR(64) PATH '$.owner',"                          \
+		"idempotency_id BIGINT UNSIGNED PATH '$.idempotencyId',"     \
+		"item_index INT UNSIGNED PATH '$.index'") ";"
 
 /* links [{"id","nttId","nttTicketNo"}]: links made or taken away */
 #define UPDATE_LINKS                                                         \
@@ -343,6 +345,70 @@ SQL_TEXT(OP_PEEK,
 	"STRAIGHT_JOIN operation o ON o.id=x.id FOR UPDATE;"
 	"COMMIT; END"),
 
+/*
+ * {"actor","path","key","hash","owner"}: this key's request is the owner's, if
+ * it is new or its process is gone -> whether it is new, whether it was taken
+ * over, id, whether the body is the same, status, headers, reply
+ */
+SQL_TEXT(KEY_CLAIM,
+	BEGIN_WITH_J
+	"DECLARE a VARCHAR(128) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.actor');"
+	"DECLARE p,k VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin;"
+	"DECLARE h,w VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin;"
+	"DECLARE fresh,taken INT DEFAULT 0;"
+	"SET p=JSON_VALUE(j,'$.path'),k=JSON_VALUE(j,'$.key'),"
+	"h=JSON_VALUE(j,'$.hash'),w=JSON_VALUE(j,'$.owner');"
+	"DELETE FROM idempotency WHERE actor=a AND path=p AND idem_key=k"
+	" AND created_at<" NOW "-INTERVAL 24 HOUR;"
+	"INSERT IGNORE INTO idempotency(actor,path,idem_key,body_hash,owner,"
+	"created_at) VALUES(a,p,k,h,w," NOW ");"
+	"SET fresh=ROW_COUNT();"
+	"IF fresh=0 THEN"
+	" UPDATE idempotency i SET i.owner=w WHERE i.actor=a AND i.path=p"
+	" AND i.idem_key=k AND i.body_hash=h AND i.status IS NULL AND "
+	ABANDONED("i") ";"
+	"SET taken=ROW_COUNT(); END IF;"
+	"SELECT fresh,taken,i.id,i.body_hash=h,i.status,i.headers,i.reply"
+	" FROM idempotency i WHERE i.actor=a AND i.path=p AND i.idem_key=k;"
+	"END"),
+
+/* {"id","status","headers"}, reply: the answer, to be given again; without a
+ * status: it is still to be found out, by whoever asks next */
+SQL_TEXT(KEY_CLOSE,
+	"BEGIN NOT ATOMIC " TAKES("j") TAKES("r")
+	"UPDATE idempotency SET owner=NULL,status=JSON_VALUE(j,'$.status'),"
+	"headers=JSON_QUERY(j,'$.headers'),reply=NULLIF(r,'')"
+	" WHERE id=JSON_VALUE(j,'$.id'); END"),
+
+/* {"id"}: nothing was begun; the key is free again */
+SQL_TEXT(KEY_FORGET,
+	BEGIN_WITH_J
+	"DELETE FROM idempotency WHERE id=JSON_VALUE(j,'$.id'); END"),
+
+/*
+ * {"id"} -> the operations of a key's request, by item and age: id, item,
+ * kind, state, ctt_id, ntt_id, the NTT's number and count, error, intent,
+ * activity, note, history, partner
+ */
+SQL_TEXT(KEY_OPERATIONS,
+	BEGIN_WITH_J
+	"SELECT o.id,o.item_index,o.kind,o.state,o.ctt_id,o.ntt_id,n.ticket_no,"
+	"n.ctt_count,o.error_code,o.intent,a.id,t.id,h.id,o.partner"
+	" FROM operation o"
+	" LEFT JOIN ntt n ON n.id=o.ntt_id"
+	" LEFT JOIN ctt_activity a ON a.operation_id=o.id"
+	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id"
+	" LEFT JOIN cpe_history h ON h.ctt_id=o.ctt_id AND h.operation_id=o.id"
+	" WHERE o.idempotency_id=JSON_VALUE(j,'$.id')"
+	" ORDER BY o.item_index,o.created_at,o.id;"
+	"END"),
+
+/* what is older than 24 h is forgotten, some at a time */
+SQL_TEXT(KEY_PURGE,
+	"DELETE FROM idempotency WHERE created_at<" NOW "-INTERVAL 24 HOUR"
+	" ORDER BY created_at LIMIT 1000"),
+
 /* -> ids of the open operations that nobody works on and whose time has come */
 SQL_TEXT(OP_DUE,
 	"SELECT o.id FROM operation o WHERE o.open_ctt_id IS NOT NULL"
@@ -361,7 +427,8 @@ SQL_TEXT(OP_CLAIM,
 	" AND " ABANDONED("o") ";"
 	"COMMIT;"
 	"SELECT o.id,o.kind,o.state,o.ctt_id,o.ntt_id,o.actor,o.request_id,"
-	"o.remark,o.intent,o.steps,o.undoing,o.tries,o.error_code FROM"
+	"o.remark,o.intent,o.steps,o.undoing,o.tries,o.error_code,"
+	"o.item_index,o.idempotency_id FROM"
 	JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id"
 	" WHERE o.owner=JSON_VALUE(j,'$.owner')"

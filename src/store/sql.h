@@ -15,6 +15,12 @@
 	S(SAVE)                                                              \
 	S(CLOSE)                                                             \
 	S(OP_PEEK)                                                           \
+	/* idempotency keys */                                               \
+	S(KEY_CLAIM)                                                         \
+	S(KEY_CLOSE)                                                         \
+	S(KEY_FORGET)                                                        \
+	S(KEY_OPERATIONS)                                                    \
+	S(KEY_PURGE)                                                         \
 	/* recovery */                                                       \
 	S(OP_DUE)                                                            \
 	S(OP_CLAIM)                                                          \

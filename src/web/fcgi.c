@@ -84,6 +84,8 @@ static void write_reply(const struct request *rq, FCGX_Request *fr)
 		FCGX_FPrintF(fr->out, "Allow: %s\r\n", rq->allow);
 	if (rq->location)
 		FCGX_FPrintF(fr->out, "Location: %s\r\n", rq->location);
+	if (rq->replayed)
+		FCGX_PutS("Idempotency-Replayed: true\r\n", fr->out);
 	if (rq->status == 401)
 		FCGX_PutS("WWW-Authenticate: Bearer\r\n", fr->out);
 	if (rq->retry_after_s)

@@ -40,6 +40,7 @@ struct request {
 	const char *allow, *location; /* NULL: no such header */
 	const struct ntt *reply_ntt; /* the NTT of an aggregated answer */
 	int retry_after_s;       /* 0: no such header    */
+	bool replayed; /* the first answer to this key, given again */
 	struct buf reply;
 };
 

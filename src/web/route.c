@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "saga/saga.h"
 #include "web/body.h"
+#include "web/once.h"
 #include "web/read.h"
 #include "web/reply.h"
 
@@ -201,6 +202,9 @@ void request_serve(struct request *rq)
 	if (!route->body(rq, &b))
 		return;
 	b.deadline = rq->deadline;
+	if (!once_begin(rq, route->flow, route->reply, &b))
+		return;
 	saga_run(rq->app, route->flow, &b);
 	route->reply(rq, &b);
+	once_end(rq, &b);
 }

@@ -1,0 +1,285 @@
+#include "web/once.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <openssl/evp.h>
+
+#include "base/log.h"
+#include "saga/saga.h"
+#include "web/reply.h"
+
+static void hash_of(const struct request *rq, char hex_r[65])
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (!EVP_Digest(rq->body, rq->body_len, sum, &n, EVP_sha256(), NULL))
+		arena_exhausted();
+	for (unsigned i = 0; i < 32; i++)
+		snprintf(hex_r + 2 * i, 3, "%02x", sum[i]);
+}
+
+static enum rc claim(struct request *rq, struct rows *r)
+{
+	enum rc rc = RC_DOUBT;
+	char hash[65];
+
+	hash_of(rq, hash);
+	/* a connection that had gone is made again, under another name */
+	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++) {
+		const char *owner = db_owner(rq->app->db);
+		struct buf doc;
+
+		if (!owner)
+			return RC_FAULT;
+		buf_init(&doc, rq->mem);
+		put_open(&doc, NULL, '{');
+		put_str(&doc, "actor", rq->claims.sub);
+		put_str(&doc, "path", rq->path);
+		put_str(&doc, "key", rq->idempotency_key);
+		put_str(&doc, "hash", hash);
+		put_str(&doc, "owner", owner);
+		put_close(&doc, '}');
+		rc = db_run(rq->app->db, SQL_KEY_CLAIM, &doc, rq->mem, r, 1);
+	}
+	return rc == RC_OK && !r->n ? RC_AGAIN : rc;
+}
+
+static enum rc close_key(struct request *rq, uint64_t id, enum sql sql,
+			 int status)
+{
+	struct buf docs[2];
+
+	buf_init(&docs[0], rq->mem);
+	put_open(&docs[0], NULL, '{');
+	put_id(&docs[0], "id", id);
+	put_id(&docs[0], "status", (uint64_t)status);
+	put_open(&docs[0], "headers", '{');
+	put_str(&docs[0], "type", rq->reply_type);
+	put_str(&docs[0], "location", rq->location);
+	put_int(&docs[0], "retryAfter", rq->retry_after_s);
+	put_close(&docs[0], '}');
+	put_close(&docs[0], '}');
+	buf_init(&docs[1], rq->mem);
+	buf_str(&docs[1], status ? rq->reply.s : "");
+	return db_run(rq->app->db, sql, docs, rq->mem, NULL, 0);
+}
+
+/* What was decided before any work began is not remembered; nor is that the
+ * outcome is unknown, for it will be known. */
+void once_end(struct request *rq, const struct batch *b)
+{
+	if (!b->idempotency_id)
+		return;
+	switch (rq->status) {
+	case 400: case 401: case 403: case 413: case 415: case 429: case 503:
+		close_key(rq, b->idempotency_id, SQL_KEY_FORGET, 0);
+		break;
+	case 504:
+		close_key(rq, b->idempotency_id, SQL_KEY_CLOSE, 0);
+		break;
+	default:
+		close_key(rq, b->idempotency_id, SQL_KEY_CLOSE, rq->status);
+	}
+}
+
+/* Row 0 of KEY_CLAIM has an answer: give it again, to the byte. */
+static void replay(struct request *rq, const struct rows *r)
+{
+	struct json_object *h = json_tokener_parse(rows_text(r, 0, 5));
+
+	rq->status = (int)rows_int(r, 0, 4);
+	rq->reply_type = arena_strdup(rq->mem, json_object_get_string(
+		json_object_object_get(h, "type")));
+	rq->location = arena_strdup(rq->mem, json_object_get_string(
+		json_object_object_get(h, "location")));
+	rq->retry_after_s = json_object_get_int(
+		json_object_object_get(h, "retryAfter"));
+	json_object_put(h);
+	buf_init(&rq->reply, rq->mem);
+	buf_str(&rq->reply, rows_text(r, 0, 6));
+	rq->replayed = true;
+}
+
+static void in_progress(struct request *rq)
+{
+	rq->retry_after_s = 1;
+	reply_problem(rq, CODE_IDEMPOTENCY_IN_PROGRESS, "The first request "
+		      "with this key is not settled yet; ask again in a "
+		      "moment.");
+}
+
+/* ---- the process died before it answered: its outcome, from the journal ---- */
+
+static enum rc key_operations(struct request *rq, uint64_t id, struct rows *r)
+{
+	struct buf doc;
+
+	buf_init(&doc, rq->mem);
+	put_open(&doc, NULL, '{');
+	put_id(&doc, "id", id);
+	put_close(&doc, '}');
+	return db_run(rq->app->db, SQL_KEY_OPERATIONS, &doc, rq->mem, r, 1);
+}
+
+/* The open ones among the operations are settled, if they can be. */
+static bool settle(struct request *rq, const struct rows *r)
+{
+	const char **ids = arena_array(rq->mem, r->n, sizeof *ids);
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (op_is_open(op_state_of(rows_text(r, i, 3))))
+			ids[n++] = rows_text(r, i, 0);
+	if (n)
+		saga_recover(rq->app, rq->mem, ids, n, rq->deadline);
+	return n > 0;
+}
+
+/* One operation of the journal, into its item (a move's later ones into the
+ * items that follow it). */
+static void restore(struct batch *b, const struct rows *r, size_t i)
+{
+	size_t index = (size_t)rows_int(r, i, 1);
+	struct item *it = index < b->n ? b->it[index] : NULL;
+	struct ntt *ntt = arena_alloc(b->mem, sizeof *ntt);
+
+	if (!it)
+		return;
+	ntt->id = rows_id(r, i, 5);
+	ntt->ticket_no = rows_text(r, i, 6);
+	ntt->ctt_count = rows_int(r, i, 7);
+	while (it->next)
+		it = it->next;
+	if (it->state != OP_NONE)
+		it = item_follow(b->mem, it, OP_LINK, ntt);
+	it->op_id = rows_text(r, i, 0);
+	it->kind = kind_of(rows_text(r, i, 2));
+	it->state = it->was = op_state_of(rows_text(r, i, 3));
+	it->ntt = ntt->id ? ntt : NULL;
+	it->code = code_of(rows_text(r, i, 8));
+	it->partner = rows_text(r, i, 13);
+	if (it->code)
+		it->detail = "The process died before it answered; this is "
+			     "what became of the operation: see its trace.";
+	if (it->resolve) {
+		it->resolve->stored.id = rows_id(r, i, 10);
+		it->resolve->note_id = rows_id(r, i, 11);
+	}
+	if (it->cpe)
+		it->cpe->history_id = rows_id(r, i, 12);
+}
+
+static void missing(struct batch *b)
+{
+	batch_each (b, it) {
+		if (it->state != OP_NONE)
+			continue;
+		it->op_id = NULL;
+		item_refuse(it, CODE_NOT_ATTEMPTED, "The process died before "
+			    "this item was begun; send it again.");
+	}
+}
+
+/* The tickets as they are now, and what the stages would have filled. */
+static enum rc restore_tickets(struct request *rq, const struct flow *flow,
+			       struct batch *b)
+{
+	enum rc rc = store_ids(rq->app->db, b);
+
+	if (rc == RC_OK)
+		rc = store_load(rq->app->db, flow->load, b, 0);
+	if (rc != RC_OK)
+		return rc;
+	store_cancel(rq->app->db);
+	batch_each (b, it) {
+		if (it->resolve && it->ctt && it->ctt->activity)
+			it->resolve->stored = *it->ctt->activity;
+		for (struct network_element *e =
+			     it->cpe && it->ctt ? it->ctt->elements : NULL;
+		     e; e = e->next)
+			if (it->cpe->element_id ? e->id == it->cpe->element_id :
+			    !strcmp(e->access_type, "FTTH"))
+				it->cpe->element = e;
+	}
+	return RC_OK;
+}
+
+/* Answer from the journal; false: there is nothing, so the work is to do. */
+static bool answer_from_journal(struct request *rq, const struct flow *flow,
+	void (*reply)(struct request *, const struct batch *),
+	struct batch *b, uint64_t id)
+{
+	struct rows r;
+	enum rc rc = key_operations(rq, id, &r);
+
+	if (rc == RC_OK && settle(rq, &r))
+		rc = key_operations(rq, id, &r);
+	if (rc == RC_OK && !r.n)
+		return false;
+	for (size_t i = 0; rc == RC_OK && i < r.n; i++) {
+		enum kind kind = kind_of(rows_text(&r, i, 2));
+
+		/* a resolve that goes on has its answer: 202 */
+		if (op_is_open(op_state_of(rows_text(&r, i, 3))) &&
+		    !(kind == OP_RESOLVE &&
+		      op_state_of(rows_text(&r, i, 3)) == OP_SETTLING)) {
+			close_key(rq, id, SQL_KEY_CLOSE, 0);
+			in_progress(rq);
+			return true;
+		}
+	}
+	if (rc == RC_OK)
+		rc = restore_tickets(rq, flow, b);
+	if (rc != RC_OK) {
+		reply_db_failed(rq, rc);
+		return true;
+	}
+	for (size_t i = 0; i < r.n; i++)
+		restore(b, &r, i);
+	missing(b);
+	reply(rq, b);
+	b->idempotency_id = id;
+	once_end(rq, b);
+	return true;
+}
+
+bool once_begin(struct request *rq, const struct flow *flow,
+		void (*reply)(struct request *, const struct batch *),
+		struct batch *b)
+{
+	struct rows r;
+	uint64_t id;
+	enum rc rc;
+
+	if (!rq->idempotency_key || rq->dry_run)
+		return true;
+	rc = claim(rq, &r);
+	if (rc != RC_OK) {
+		reply_db_failed(rq, rc);
+		return false;
+	}
+	id = rows_id(&r, 0, 2);
+	if (!rows_int(&r, 0, 3)) {
+		reply_problem(rq, CODE_IDEMPOTENCY_KEY_REUSED, "This key came "
+			      "with another body before; use a new one.");
+		return false;
+	}
+	if (rows_text(&r, 0, 4)) {
+		replay(rq, &r);
+		return false;
+	}
+	if (!rows_int(&r, 0, 0) && !rows_int(&r, 0, 1)) {
+		in_progress(rq);
+		return false;
+	}
+	if (rows_int(&r, 0, 1) && answer_from_journal(rq, flow, reply, b, id))
+		return false;
+	b->idempotency_id = id;
+	b->owner = arena_strdup(rq->mem, db_owner(rq->app->db));
+	batch_each (b, it)
+		it->idempotency_id = id;
+	return true;
+}
