@@ -120,6 +120,7 @@ struct batch {
 	int64_t deadline; /* clock_mono_ms after which no partner is asked */
 	bool all_or_none; /* if a gate refuses one, none is begun          */
 	const char *codes_required; /* CTT_RESOLUTION_REQUIRED             */
+	int64_t block_ttl_s;        /* CTT_UNLINK_BLOCK_TTL                */
 	const struct lov *lov;      /* where it was loaded                 */
 	size_t nlov;
 };
