@@ -211,12 +211,18 @@ static int run_operations(struct console *con, int argc, char **argv)
 		return failed(con);
 	for (size_t i = 0; i < r.n; i++) {
 		bool settling = !strcmp(rows_text(&r, i, 2), "SETTLING");
+		bool resolve = !strcmp(rows_text(&r, i, 1), "RESOLVE");
 
-		printf("%s %s of CTT %s and NTT %s, open for %s s: ",
-		       rows_text(&r, i, 0), rows_text(&r, i, 1),
-		       or_dash(&r, i, 3), or_dash(&r, i, 4),
-		       rows_text(&r, i, 9));
-		if (rows_int(&r, i, 12))
+		printf("%s %s of CTT %s", rows_text(&r, i, 0),
+		       rows_text(&r, i, 1), or_dash(&r, i, 3));
+		if (rows_text(&r, i, 4))
+			printf(" and NTT %s", rows_text(&r, i, 4));
+		printf(", open for %s s: ", rows_text(&r, i, 9));
+		if (settling && resolve)
+			printf("the caller was told that it goes on; %s is "
+			       "asked until it says yes or no",
+			       or_dash(&r, i, 5));
+		else if (rows_int(&r, i, 12))
 			printf("the caller was told that it failed; %s had "
 			       "taken it, and has yet to undo it",
 			       or_dash(&r, i, 5));

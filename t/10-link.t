@@ -102,7 +102,8 @@ for my $source (qw(TAAS TMF)) {
 				x $orders);
 			my @name = $by eq 'id' ? ($ctt, $ntt)
 			    : ("C-$ctt", "N-$ntt");
-			my $remark = $orders ? "fibre cut,\tnear \"Köln\"\n" : undef;
+			my $remark = $orders
+			    ? "cut,\tnear \"K\x{f6}ln\"\n" : undef;
 			note "$source by $by, $orders work orders";
 
 			my $r = $c->link(@name,
@@ -141,7 +142,7 @@ for my $source (qw(TAAS TMF)) {
 
 {
 	my ($ctt, $ntt) = $c->given(
-		ctt => { ticket_no => "a/b ?#%\x{fc}", source => 'TAAS' }, ntt => {});
+		ctt => { ticket_no => "a/b ?#%\x{fc}" }, ntt => {});
 
 	is $c->link($ctt, $ntt)->{status}, 200, 'an odd ticket number';
 	is scalar $c->heard('taas', path => '/taas/tickets/'
@@ -322,7 +323,8 @@ is $c->one('SELECT COUNT(*) FROM operation'), $operations,
 
 {
 	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
-	my $r = $c->link($ctt, $ntt, remark => "\x{1f600}" x 2000, x => { y => 1 });
+	my $r = $c->link($ctt, $ntt, remark => "\x{1f600}" x 2000,
+	    other => { x => 1 });
 
 	is $r->{status}, 200, '2,000 characters, and a field nobody knows';
 	is length $c->row(operation => $r->{json}{operationId})->{remark}, 2000,

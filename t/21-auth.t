@@ -104,6 +104,8 @@ my %MAY = (
 	read => { map { $_ => 1 }
 		qw(ctt-viewer ctt-operator ctt-cpe ctt-admin) },
 	link => { linker => 1, 'ctt-admin' => 1 },    # as set above
+	status => { 'ctt-operator' => 1, 'ctt-admin' => 1 },
+	cpe => { 'ctt-cpe' => 1, 'ctt-admin' => 1 },
 );
 
 for my $route (split /\n/, $c->cttctl('routes')->{out}) {

@@ -8,7 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Ctt;
 use Test::More;
 
-my $c = Ctt->start(pool => 8, set => { CTT_PARTNER_TIMEOUT_MS => 700,
+my $c = Ctt->start(pool => 16, set => { CTT_PARTNER_TIMEOUT_MS => 700,
 	CTT_PARTNER_CONNECT_TIMEOUT_MS => 300 });
 my $BEFORE = 'load_ctt:ok load_ntt:ok check_idle:ok check_not_linked:ok'
 	. ' check_unlink_block:ok save_local:ok';
@@ -258,7 +258,7 @@ $c->stop;
 # ---- with no worker: the next request for the CTT settles what is open ----
 
 $c = Ctt->start(pool => 2, workers => 0, tmf_url => 'http://127.0.0.1:1',
-    set => { CTT_PARTNER_TIMEOUT_MS => 400 });
+    set => { CTT_PARTNER_TIMEOUT_MS => 2500 });
 
 {
 	my ($ctt, $ntt, $n2) = $c->given(ctt => {}, ntt => {}, ntt => {});
@@ -283,6 +283,18 @@ $c = Ctt->start(pool => 2, workers => 0, tmf_url => 'http://127.0.0.1:1',
 		$c->heard('taas', ticket => "C-$ctt") ],
 	    [ qw(link unlink link) ], 'and then goes on itself';
 	$c->agree;
+}
+
+# ---- Retry-After is honoured, where there is time ----
+
+{
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+
+	$c->rule(ticket => "C-$ctt", times => 1, do => 'status', status => 503,
+	    headers => { 'Retry-After' => 1 });
+	is $c->link($ctt, $ntt)->{status}, 200, 'a partner that asks for time';
+	my ($first, $second) = $c->heard('taas', ticket => "C-$ctt");
+	cmp_ok $second->{at} - $first->{at}, '>=', 1, 'has it';
 }
 
 # ---- a partner that is not there ----

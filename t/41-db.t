@@ -65,20 +65,25 @@ is_deeply [ sort $c->pids('pool') ], [ sort @pool ],
     'the processes of the pool are the same';
 is_deeply [ $c->pids('worker') ], \@worker, 'and the worker';
 
-# ---- killed while the partner is being asked ----
+# ---- killed in the middle of a link ----
 
-# For how long it stays away, and what the partner answers meanwhile.
-for (
-	[ 'back at once, a yes', 0, {} ],
-	[ 'back at once, a no', 0, { do => 'status', status => 400 } ],
-	[ 'back late, a yes', 6, {} ],
-) {
-	my ($name, $away, $rule) = @$_;
+my %ENDS = (
+	200 => [qw(SUCCEEDED)],
+	500 => [qw(REFUSED none)],
+	502 => [qw(ROLLED_BACK COMPENSATED)],
+	503 => [qw(REFUSED none)],
+	504 => [qw(SUCCEEDED ROLLED_BACK COMPENSATED none)],
+);
+
+# A link that stands still at some point for half a second, in which the
+# database is killed, and started again after so many seconds.
+sub killed ($name, $away, $partner, $point = undef) {
 	my ($ctt) = $c->given(ctt => {});
 
-	$c->rule(ticket => "C-$ctt", %$rule) if %$rule;
-	$c->sim(PUT => '/latency', { taas => 500 });
-	my @r = $c->parallel(2, sub ($i) {
+	$c->rule(ticket => "C-$ctt", %$partner) if %$partner;
+	$point ? $c->fault($point, 'delay', ms => 500)
+	    : $c->sim(PUT => '/latency', { taas => 500 });
+	my ($r) = $c->parallel(2, sub ($i) {
 		return $c->link($ctt, $ntt) if $i == 0;
 		sleep 0.2;
 		$c->stack('kill', 'db');
@@ -87,19 +92,24 @@ for (
 		return {};
 	});
 	$c->sim(PUT => '/latency', { taas => 0 });
-	my $r = $r[0];
-	ok $c->settle, "killed meanwhile, $name: it settles";
+	ok $c->settle, "killed $name: it settles";
 	my ($op, @more) = $c->rows(
 	    'SELECT * FROM operation WHERE ctt_id = ?', $ctt);
+	my $end = $op ? $op->{state} : 'none';
 	is @more, 0, 'as one operation';
-	my %ends = (200 => [qw(SUCCEEDED)], 502 => [qw(ROLLED_BACK COMPENSATED)],
-		504 => [qw(SUCCEEDED ROLLED_BACK COMPENSATED)]);
-	ok scalar(grep { $_ eq $op->{state} } @{ $ends{ $r->{status} } }),
-	    "told $r->{status}, it ends $op->{state}"
-	    or diag $r->{raw};
-	is $r->{json}{operationId}, $op->{id}, 'under the id that was told';
+	ok scalar(grep { $_ eq $end } @{ $ENDS{ $r->{status} } }),
+	    "told $r->{status}, it ends: $end" or diag $r->{raw};
+	is $r->{json}{operationId}, $op->{id}, 'under the id that was told'
+	    if $op;
 	$c->agree;
 }
+
+killed('while the partner says yes', 0, {});
+killed('while the partner says no', 0, { do => 'status', status => 400 });
+killed('while the partner says yes, and back late', 6, {});
+killed("at $_", 0, {}, $_)
+    for grep { /^(after-load|before-intent|after-intent|after-sync)$/ }
+    $c->faults;
 $c->expect(qr/close_failed/);
 
 # ---- memcached ----

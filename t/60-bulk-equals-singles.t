@@ -42,14 +42,14 @@ my @ITEMS = (
 sub given_set ($set, $base) {
 	my @items;
 
-	$c->given(ntt => { id => $base + 900 + $_, ticket_no => $set . 900 + $_ })
+	$c->given(ntt => { id => $base + 900 + $_, ticket_no => $set . (900 + $_) })
 	    for 1, 2;
 	$c->given(work_order => { id => $base + 800 + $_,
 		ntt_id => $base + 901, order_no => "W-$_" }) for 1, 2;
 	for my $i (0 .. $#ITEMS) {
 		my ($columns, $rule, $ntt, $again) = @{ $ITEMS[$i] };
 		my $id = $base + 100 + ($again // $i);
-		my %ctt = (id => $id, ticket_no => $set . 100 + $i,
+		my %ctt = (id => $id, ticket_no => $set . (100 + $i),
 			%{ $columns // {} });
 
 		$ctt{linked} += $base + 900 if $ctt{linked};
@@ -88,10 +88,11 @@ $item_of{ $singles[$_]{operationId} } = $item_of{ $results[$_]{operationId} }
 sub alike ($data) {
 	my $text = Cpanel::JSON::XS->new->canonical->encode($data);
 
-	$text =~ s/([0-9A-Z]{26})/$item_of{$1} \/\/ $1/ge;
+	$text =~ s{([0-9A-Z]{26})}{$item_of{$1} // $1}ge;
 	$text =~ s/\b[12]000(\d{3})\b/$1/g;    # ids
 	$text =~ s/\b[AB](\d{3})\b/$1/g;       # ticket numbers
 	$text =~ s/-read-[0-9a-f]+/-read/g;
+	$text =~ s/ \([^()]*\)//g;             # what became of a connection
 	return $c->json($text);
 }
 

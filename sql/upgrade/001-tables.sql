@@ -129,6 +129,8 @@ CREATE TABLE IF NOT EXISTS audit_log (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- owner: the database session of the worker that has the job in hand.
+-- refusals: attempts that the receiver answered with a no. since: from when on
+-- its patience counts.
 CREATE TABLE IF NOT EXISTS job (
 	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
 	type VARCHAR(64) NOT NULL,
@@ -141,6 +143,8 @@ CREATE TABLE IF NOT EXISTS job (
 	created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
 	updated_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
 	owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+	refusals INT UNSIGNED NOT NULL DEFAULT 0,
+	since DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
 	UNIQUE KEY job_dedupe_key (dedupe_key),
 	KEY job_state (state, run_at, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

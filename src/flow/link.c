@@ -154,8 +154,13 @@ static void unlink_settle(struct item *it, struct change *ch)
 {
 	change_count(ch, it->ntt, -1);
 	note_done(it, STEP_update_ctt_count, NULL);
-	note_done(it, STEP_set_unlink_block,
-		  "the pair is blocked for CTT_UNLINK_BLOCK_TTL seconds");
+	if (ch->block_ttl_s)
+		note_done(it, STEP_set_unlink_block, arena_printf(ch->mem,
+			  "the pair is blocked for %lld s",
+			  (long long)ch->block_ttl_s));
+	else
+		note_skipped(it, STEP_set_unlink_block,
+			     "CTT_UNLINK_BLOCK_TTL is 0");
 	job_plain(ch, it, "update-unlinked-ctt");
 	note_done(it, STEP_enqueue_jobs, NULL);
 	if (it->ctt->activity) {

@@ -11,7 +11,7 @@
 struct job {
 	const char *id, *type;
 	const char *dedupe_key;
-	int64_t attempts, age_s; /* attempts: this one not counted */
+	int64_t attempts, refusals, age_s; /* this attempt not counted */
 	struct call call;
 };
 
@@ -26,7 +26,7 @@ static const char *queue_body(const struct job *job, const struct rows *r,
 	put_raw(&body, "id", job->id);
 	put_str(&body, "type", job->type);
 	put_str(&body, "dedupeKey", job->dedupe_key);
-	put_str(&body, "createdAt", rows_text(r, i, 6));
+	put_str(&body, "createdAt", rows_text(r, i, 7));
 	put_raw(&body, "payload", rows_text(r, i, 2));
 	put_close(&body, '}');
 	return body.s;
@@ -60,7 +60,7 @@ static void note_call(struct job *job, const char *payload, struct arena *mem)
 	json_object_put(o);
 }
 
-/* id, type, payload, dedupe_key, attempts, age, created_at */
+/* id, type, payload, dedupe_key, attempts, refusals, age, created_at */
 static void job_read(struct job *job, const struct rows *r, size_t i,
 		     struct arena *mem)
 {
@@ -68,7 +68,8 @@ static void job_read(struct job *job, const struct rows *r, size_t i,
 	job->type = rows_text(r, i, 1);
 	job->dedupe_key = rows_text(r, i, 3);
 	job->attempts = rows_int(r, i, 4);
-	job->age_s = rows_int(r, i, 5);
+	job->refusals = rows_int(r, i, 5);
+	job->age_s = rows_int(r, i, 6);
 	job->call = (struct call){
 		.partner = PARTNER_QUEUE,
 		.verb = VERB_JOB,
@@ -112,17 +113,22 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 	return rc;
 }
 
+/* The receiver was there, and did not want it. */
+static bool was_refused(const struct job *job)
+{
+	const struct call *c = &job->call;
+
+	return c->verdict != RC_OK && c->status && c->status != 408 &&
+	       c->status != 425 && c->status != 429 && c->status < 502;
+}
+
 /* A refusal is the job's own fault, and soon final; a receiver that is away
  * is not, and has until the job is old. */
 static bool is_dead(const struct conf *cf, const struct job *job)
 {
-	const struct call *c = &job->call;
-	bool away = !c->status || c->status == 408 || c->status == 425 ||
-		    c->status == 429 || c->status >= 502;
-
-	if (away)
-		return job->age_s >= cf->job_patience_s;
-	return job->attempts + 1 >= cf->job_attempts;
+	if (was_refused(job))
+		return job->refusals + 1 >= cf->job_attempts;
+	return job->age_s >= cf->job_patience_s;
 }
 
 static void put_result(const struct conf *cf, struct buf *doc,
@@ -148,6 +154,7 @@ static void put_result(const struct conf *cf, struct buf *doc,
 	put_raw(doc, "id", job->id);
 	put_str(doc, "state", state);
 	put_int(doc, "nextMs", next_ms);
+	put_int(doc, "refused", was_refused(job));
 	put_str(doc, "why", job->call.why);
 	put_close(doc, '}');
 }

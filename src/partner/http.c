@@ -333,7 +333,8 @@ static void transfer_done(struct slot *s, CURLcode result)
 	if (result == CURLE_WRITE_ERROR && s->overflow && !s->x.reads)
 		result = CURLE_OK; /* what it says is not read, only whether */
 	if (result != CURLE_OK || !s->head_whole) {
-		const char *text = *s->error ? s->error : result != CURLE_OK ?
+		const char *text = s->sent > 1 ? "the connection broke" :
+			*s->error ? s->error : result != CURLE_OK ?
 			curl_easy_strerror(result) : "its answer broke off";
 
 		attempt_failed(s, arena_printf(s->mem, s->sent ?

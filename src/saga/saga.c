@@ -114,8 +114,7 @@ static void begin(struct item *it, struct change *ch, const char *owner)
 
 static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
 {
-	enum rc rc = store_load(app->db, flow->load, b,
-				app->conf->unlink_block_ttl_s);
+	enum rc rc = store_load(app->db, flow->load, b);
 
 	/* nothing was to be committed: a connection that broke (one that the
 	 * server had closed, mostly) is simply made again */
@@ -417,23 +416,25 @@ static void tell(struct arena *mem, struct item *it)
 	const struct flow *flow = flows[it->kind];
 	const char *why = it->call->why ? it->call->why : "";
 	const char *name = partners[it->call->partner]->name;
+	const char *here = flow->undo ?
+		arena_printf(mem, "The %s was rolled back here", flow->noun) :
+		"Nothing was changed here";
 
 	if (it->state == OP_SETTLING && !flow->unask)
 		return; /* it goes on: nothing has failed yet */
 	if (it->save_failed)
 		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
 			"%s accepted the %s, but the database refused to "
-			"finish it; the %s was taken back here and is being "
-			"undone at %s.", name, flow->noun, flow->noun, name));
+			"finish it. %s, and it is being undone at %s.", name,
+			flow->noun, here, name));
 	else if (it->state == OP_SETTLING)
 		item_refuse(it, flow->sync_failed, arena_printf(mem,
-			"%s; whether it took the %s is not known. The %s was "
-			"rolled back here, and %s is asked again until it is "
-			"known, and undone there if need be.", why,
-			flow->noun, flow->noun, name));
+			"%s; whether it took the %s is not known. %s, and %s "
+			"is asked again until it is known, and undone there "
+			"if need be.", why, flow->noun, here, name));
 	else
-		item_refuse(it, flow->sync_failed, arena_printf(mem,
-			"%s; the %s was rolled back.", why, flow->noun));
+		item_refuse(it, flow->sync_failed, arena_printf(mem, "%s. %s.",
+			why, here));
 }
 
 /* The state that an operation is to take, from what its partner said. */
@@ -671,12 +672,41 @@ static void take_wave(struct batch *b, struct batch *wave_r)
 	*b = rest;
 }
 
+/* Where all go together, no CTT can come twice: named by its id and by its
+ * number, it gets past the check of fields. */
+static bool refuse_repeated(struct batch *b)
+{
+	const struct item *last = NULL;
+	bool any = false;
+
+	batch_sort(b);
+	batch_each (b, it) {
+		if (last && it->ctt_ref.id && it->ctt_ref.id == last->ctt_ref.id) {
+			item_refuse(it, CODE_VALIDATION_FAILED, "This CTT is "
+				    "named twice.");
+			it->errors_field = arena_printf(b->mem, "cttIds[%zu]",
+							it->index);
+			any = true;
+		}
+		last = it;
+	}
+	batch_each (b, it) {
+		if (any)
+			it->op_id = NULL; /* none was begun */
+		if (any && !it->code)
+			item_refuse(it, CODE_NOT_ATTEMPTED, "Nothing was "
+				    "changed, for a ticket was named twice.");
+	}
+	return any;
+}
+
 void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 {
 	struct batch rest, wave;
 	enum rc rc;
 
 	b->codes_required = app->conf->resolution_required;
+	b->block_ttl_s = app->conf->unlink_block_ttl_s;
 	batch_each (b, it)
 		it->kind = flow->kind;
 	rc = store_ids(app->db, b);
@@ -686,6 +716,8 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		fail_db_away(b);
 		return;
 	}
+	if (b->all_or_none && refuse_repeated(b))
+		return;
 	cache_read_blocks(app->cache, b);
 	rest = batch_part(b);
 	batch_each (b, it)
@@ -760,7 +792,7 @@ static void recall(struct batch *b)
  * operation holds its CTT. */
 static enum rc load_claimed(struct app *app, struct batch *b)
 {
-	enum rc rc = store_load(app->db, SQL_LOAD_ACTIVITIES, b, 0);
+	enum rc rc = store_load(app->db, SQL_LOAD_ACTIVITIES, b);
 
 	if (rc == RC_OK)
 		store_cancel(app->db);
@@ -805,6 +837,7 @@ size_t saga_recover(struct app *app, struct arena *mem,
 		return 0;
 	fault(FAULT_AFTER_CLAIM);
 	b.deadline = deadline;
+	b.block_ttl_s = app->conf->unlink_block_ttl_s;
 	recall(&b);
 	if (load_claimed(app, &b) != RC_OK) {
 		db_drop(app->db); /* they are abandoned again */

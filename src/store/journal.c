@@ -247,8 +247,7 @@ static void read_lov_rows(const struct rows *r, struct batch *b)
 	b->nlov = r->n;
 }
 
-enum rc store_load(struct db *db, enum sql load, struct batch *b,
-		   int64_t block_ttl_s)
+enum rc store_load(struct db *db, enum sql load, struct batch *b)
 {
 	uint64_t *ctt_ids = arena_array(b->mem, b->n, sizeof *ctt_ids);
 	uint64_t *ntt_ids = arena_array(b->mem, b->n * 3, sizeof *ntt_ids);
@@ -267,7 +266,7 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b,
 		ntt_ids[nntts++] = it->ntt_ref.id;
 		ntt_ids[nntts++] = it->then_id;
 		ntt_ids[nntts++] = it->else_id;
-		if (block_ttl_s)
+		if (b->block_ttl_s)
 			buf_printf(&doc, "%s[%llu,%llu]", n > 1 ? "," : "",
 				   (unsigned long long)it->ctt_ref.id,
 				   (unsigned long long)it->ntt_ref.id);
@@ -275,7 +274,7 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b,
 	put_close(&doc, ']');
 	add_distinct(&doc, "ctt", ctt_ids, n);
 	add_distinct(&doc, "ntt", ntt_ids, nntts);
-	put_int(&doc, "ttl", block_ttl_s);
+	put_int(&doc, "ttl", b->block_ttl_s);
 	put_close(&doc, '}');
 
 	rc = db_run(db, load, &doc, b->mem, r, 7);
@@ -309,7 +308,7 @@ void store_cancel(struct db *db)
 
 void change_init(struct change *ch, const struct batch *b)
 {
-	*ch = (struct change){.mem = b->mem};
+	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
 	for (int i = 0; i < CHANGE__MAX; i++) {
 		buf_init(&ch->doc[i], b->mem);

@@ -12,13 +12,12 @@ enum rc store_ids(struct db *db, struct batch *b);
 
 /*
  * Begin a transaction; lock and read the CTTs of all items, ids rising, and
- * read the NTTs, the open operations and the unlink blocks of the last
- * `block_ttl_s` seconds; and what else `load` (SQL_LOAD...) names. Fills ctt,
+ * read the NTTs, the open operations and the unlink blocks of the batch's
+ * block_ttl_s; and what else `load` (SQL_LOAD...) names. Fills ctt,
  * ntt, block_ms and the batch's lov; absent tickets leave NULL. RC_OK leaves
  * the transaction open, anything else does not.
  */
-enum rc store_load(struct db *db, enum sql load, struct batch *b,
-		   int64_t block_ttl_s);
+enum rc store_load(struct db *db, enum sql load, struct batch *b);
 
 /* Give up the transaction that store_load began. */
 void store_cancel(struct db *db);
@@ -43,6 +42,7 @@ enum change_doc { /* the JSON texts, in the order that SQL_CLOSE takes */
 
 struct change {
 	struct arena *mem;
+	int64_t block_ttl_s; /* the batch's */
 	struct buf doc[CHANGE__MAX];
 	struct count {
 		uint64_t ntt_id;

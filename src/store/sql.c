@@ -160,8 +160,9 @@
 
 #define INSERT_JOBS                                                          \
 	IF_ANY("jobs")                                                      \
-	"INSERT INTO job(type,payload,dedupe_key,run_at,created_at,"         \
-	"updated_at) SELECT x.type,x.payload,x.dedupe_key," NOW "," NOW "," NOW\
+	"INSERT INTO job(type,payload,dedupe_key,run_at,since,created_at,"   \
+	"updated_at) SELECT x.type,x.payload,x.dedupe_key," NOW "," NOW ","  \
+	NOW "," NOW                                                          \
 	" FROM" ROWS_OF("jobs", "$[*]", "type VARCHAR(64) PATH '$.type',"      \
 		"payload JSON PATH '$.payload',"                             \
 		"dedupe_key VARCHAR(128) PATH '$.dedupeKey'") ";"            \
@@ -453,14 +454,15 @@ SQL_TEXT(OP_DEFER,
 	" WHERE o.open_ctt_id IS NOT NULL; END"),
 
 /* Begin, and lock jobs that are due -> id, type, payload, dedupe_key,
- * attempts, age in seconds, created_at. Jobs whose worker is gone count. */
+ * attempts, refusals, age in seconds, created_at. Jobs whose worker is gone
+ * count. */
 SQL_TEXT(JOB_PICK,
 	"BEGIN NOT ATOMIC "
 	"START TRANSACTION;"
 	"UPDATE job SET state='READY',owner=NULL WHERE state='RUNNING' AND "
 	ABANDONED("job") ";"
-	"SELECT id,type,payload,dedupe_key,attempts,"
-	"TIMESTAMPDIFF(SECOND,created_at," NOW ")," UTC("created_at")
+	"SELECT id,type,payload,dedupe_key,attempts,refusals,"
+	"TIMESTAMPDIFF(SECOND,since," NOW ")," UTC("created_at")
 	" FROM job WHERE state='READY' AND run_at<=" NOW
 	" ORDER BY run_at,id LIMIT 128 FOR UPDATE SKIP LOCKED;"
 	"END"),
@@ -474,14 +476,17 @@ SQL_TEXT(JOB_TAKE,
 	"b.updated_at=" NOW ";"
 	"COMMIT; END"),
 
-/* {"job":[{"id","state","nextMs","why"}],"owner":name}: what became of them */
+/* {"job":[{"id","state","nextMs","why","refused"}],"owner":name}: what became
+ * of them */
 SQL_TEXT(JOB_CLOSE,
 	BEGIN_WITH_J
 	"UPDATE" JSON_ROWS("$.job[*]", ID_AT("$.id") ","
 		"state VARCHAR(16) PATH '$.state',"
 		"next_ms BIGINT PATH '$.nextMs',"
+		"refused INT PATH '$.refused',"
 		"why TEXT PATH '$.why'")
 	"STRAIGHT_JOIN job b ON b.id=x.id SET b.state=x.state,b.owner=NULL,"
+	"b.refusals=b.refusals+x.refused,"
 	"b.run_at=" IN_MS("x.next_ms") ",b.last_error=LEFT(x.why,255),"
 	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
 	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
@@ -652,7 +657,8 @@ SQL_TEXT(DEAD_JOBS,
 /* {"id":[job...]}, or {"all":true} -> how many are ready again */
 SQL_TEXT(RETRY_JOBS,
 	BEGIN_WITH_J
-	"UPDATE job b SET b.state='READY',b.attempts=0,b.run_at=" NOW ","
+	"UPDATE job b SET b.state='READY',b.attempts=0,b.refusals=0,"
+	"b.since=" NOW ",b.run_at=" NOW ","
 	"b.updated_at=" NOW " WHERE b.state='DEAD' AND (JSON_EXISTS(j,'$.all')"
 	" OR b.id IN(SELECT x.id FROM" JSON_ROWS("$.id[*]", ID_AT("$")) "));"
 	"SELECT ROW_COUNT(); END"),

@@ -389,7 +389,7 @@ static void ctt_array(struct request *rq, struct faults *f,
 
 /* One NTT under `name`, and CTTs: each an item. */
 static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
-			const char *name)
+			const char *name, bool distinct)
 {
 	struct json_object *o = body_read(rq);
 	struct ref ntt = {0};
@@ -400,7 +400,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 		return false;
 	faults_init(&f, rq);
 	ticket(&f, "", name, o, &ntt);
-	ctt_array(rq, &f, o, "cttIds", true, b_r);
+	ctt_array(rq, &f, o, "cttIds", distinct, b_r);
 	remark(&f, "", o, &common);
 	batch_each (b_r, it) {
 		it->ntt_ref = ntt;
@@ -411,7 +411,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 
 bool body_unlink(struct request *rq, struct batch *b_r)
 {
-	bool good = ctts_of_ntt(rq, b_r, "nttId");
+	bool good = ctts_of_ntt(rq, b_r, "nttId", true);
 
 	b_r->all_or_none = true;
 	return good;
@@ -419,7 +419,7 @@ bool body_unlink(struct request *rq, struct batch *b_r)
 
 bool body_move(struct request *rq, struct batch *b_r)
 {
-	return ctts_of_ntt(rq, b_r, "ticketNo");
+	return ctts_of_ntt(rq, b_r, "ticketNo", false);
 }
 
 bool body_status(struct request *rq, struct batch *b_r)

@@ -342,7 +342,8 @@ void reply_pairs(struct request *rq, const struct batch *b)
 static const struct item *worst(const struct batch *b)
 {
 	static const enum code order[] = {
-		CODE_DB_UNAVAILABLE, CODE_NTT_NOT_FOUND, CODE_CTT_NOT_FOUND,
+		CODE_DB_UNAVAILABLE, CODE_VALIDATION_FAILED,
+		CODE_NTT_NOT_FOUND, CODE_CTT_NOT_FOUND,
 		CODE_CTT_NOT_LINKED_TO_NTT, CODE_UNLINK_BLOCKED,
 		CODE_OPERATION_IN_PROGRESS, CODE_EXTERNAL_UNLINK_FAILED,
 		CODE_DB_SAVE_FAILED, CODE_NO_ANSWER,
@@ -402,33 +403,40 @@ static const char *move_outcome(const struct item *it)
 	return it->next && succeeded(it->next) ? "moved" : failed;
 }
 
-/* Is the CTT where it was before the move began, on both sides? */
-static bool move_restored(const struct item *it)
+/* What a move that failed has left behind: section 5. */
+static void move_error(struct buf *b, const struct item *it)
 {
-	const struct item *link = it->next;
+	const struct item *link = it->next, *back = link ? link->next : NULL;
+	const struct item *bad = link ? link : it;
+	bool restored = back ? succeeded(back) : !op_is_open(bad->state);
+	const char *left = "";
 
-	if (it->kind == OP_LINK)
-		return !op_is_open(it->state);
-	if (!link)
-		return it->state != OP_SUCCEEDED && !op_is_open(it->state);
-	return link->next && succeeded(link->next);
+	if (back && restored)
+		left = " It was linked back to NTT ";
+	else if (back && op_is_open(back->state))
+		left = " It is being linked back to NTT ";
+	else if (back)
+		left = " It could not be linked back, and is unlinked on both "
+		       "sides; it came from NTT ";
+	else if (link)
+		left = " Once that is known, it is linked back to NTT ";
+	put_open(b, "error", '{');
+	put_str(b, "code", code_info[bad->code].name);
+	put_str(b, "detail", link ? arena_printf(b->mem, "%s%s%s.",
+		bad->detail, left, it->ntt->ticket_no) : bad->detail);
+	error_members(b, bad);
+	if (bad->state != OP_REFUSED) /* by a gate: nothing had been done */
+		put_bool(b, "restored", link && !back ? false : restored);
+	put_close(b, '}');
 }
 
 static void move_members(struct buf *b, const struct item *it)
 {
-	const struct item *bad = telling(it);
-
 	ctt_names(b, it, "cttTicketNo");
 	if (it->next)
 		put_str(b, "unlinkOperationId", it->op_id);
-	if (strcmp(move_outcome(it), failed))
-		return;
-	put_open(b, "error", '{');
-	put_str(b, "code", code_info[bad->code].name);
-	put_str(b, "detail", bad->detail);
-	error_members(b, bad);
-	put_bool(b, "restored", move_restored(it));
-	put_close(b, '}');
+	if (!strcmp(move_outcome(it), failed))
+		move_error(b, it);
 }
 
 void reply_move(struct request *rq, const struct batch *b)

@@ -144,12 +144,13 @@ sub check_logs ($self) {
 	is_deeply \@crashes, [], 'no sanitizer report';
 }
 
-# ---- cttctl ----
+# ---- our programs ----
 
-# Runs it with the stack's settings; %env changes them (undef: not set).
-sub cttctl ($self, @args) {
+# Runs one to its end, with the stack's settings; a hash before the arguments
+# changes them (undef: not set).
+sub run ($self, $program, @args) {
 	my %env = ref $args[0] ? %{ shift @args } : ();
-	my ($out, $err) = map { "$self->{dir}/tmp/cttctl.$$.$_" } qw(out err);
+	my ($out, $err) = map { "$self->{dir}/tmp/$program.$$.$_" } qw(out err);
 	my $pid = fork // die "fork: $!\n";
 
 	if (!$pid) {
@@ -158,7 +159,7 @@ sub cttctl ($self, @args) {
 		delete @ENV{ grep { !defined $env{$_} } keys %env };
 		open STDOUT, '>', $out;
 		open STDERR, '>', $err;
-		exec "$BIN/cttctl", @args or POSIX::_exit(127);
+		exec "$BIN/$program", @args or POSIX::_exit(127);
 	}
 	waitpid $pid, 0;
 	my $result = { status => $? >> 8, signal => $? & 127 };
@@ -171,6 +172,8 @@ sub cttctl ($self, @args) {
 	}
 	return $result;
 }
+
+sub cttctl ($self, @args) { return $self->run('cttctl', @args) }
 
 # The fault points of this build; none in a release.
 sub faults ($self) {
@@ -214,11 +217,13 @@ sub request ($self, $method, $path, $body = undef, %headers) {
 	my %all = (Authorization => 'Bearer ' . $self->token,
 		(defined $body ? ('Content-Type' => 'application/json') : ()),
 		%headers);
+	# Kept connections would wait 40 ms between header and body (Nagle).
 	$self->{http} //= HTTP::Tiny->new(timeout => 90, max_redirect => 0,
-		keep_alive => 1);
+		keep_alive => 0);
 
 	delete @all{ grep { !defined $all{$_} } keys %all };
-	return answer($self->{http}->request($method, $self->env('CTT_HTTP_URL') . $path, {
+	my $url = $self->env('CTT_HTTP_URL') . $path;
+	return answer($self->{http}->request($method, $url, {
 		headers => \%all,
 		(defined $body
 			? (content => ref $body ? $JSON->encode($body) : $body)
@@ -306,7 +311,8 @@ sub dbh ($self) {
 sub do ($self, $sql, @bind) { return $self->dbh->do($sql, undef, @bind) }
 
 sub rows ($self, $sql, @bind) {
-	return @{ $self->dbh->selectall_arrayref($sql, { Slice => {} }, @bind) };
+	return @{ $self->dbh->selectall_arrayref($sql, { Slice => {} },
+		@bind) };
 }
 
 sub row ($self, $table, $id) {
@@ -371,7 +377,7 @@ sub given_ctts ($self, $n, %ctt) {
 # ---- the partners ----
 
 sub sim ($self, $method, $path, $body = undef) {
-	$self->{sim} //= HTTP::Tiny->new(timeout => 30, keep_alive => 1);
+	$self->{sim} //= HTTP::Tiny->new(timeout => 30, keep_alive => 0);
 	my $r = answer($self->{sim}->request($method,
 	    $self->env('CTT_SIM_URL') . "/_sim$path",
 	    { defined $body ? (content => $JSON->encode($body)) : () }));

@@ -1,0 +1,180 @@
+# Jobs: delivered by the worker at least once, under one key, retried with
+# backoff; and in the end DEAD, for an operator to see, but never dropped.
+
+use v5.36;
+
+use File::Temp ();
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $token = File::Temp->new;
+print $token "s3cret\n";
+$token->flush;
+my $c = Ctt->start(workers => 3, set => { CTT_JOB_ATTEMPTS => 3,
+	CTT_PARTNER_TIMEOUT_MS => 1500,
+	map { ("CTT_${_}_TOKEN_FILE" => "$token") } qw(QUEUE TAAS) });
+
+sub linked (%ctt) {
+	my ($ctt, $ntt) = $c->given(ctt => \%ctt, ntt => {});
+	my $r = $c->link($ctt, $ntt);
+
+	is $r->{status}, 200, 'a link';
+	return ("C-$ctt", $r->{json}{operationId});
+}
+
+sub jobs_of ($op) {
+	return $c->rows('SELECT * FROM job WHERE dedupe_key LIKE ?'
+	    . ' ORDER BY type', "$op:%");
+}
+
+# ---- delivered ----
+
+{
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+	$c->given(work_order => { ntt_id => $ntt }) for 1, 2;
+	my $op = $c->link($ctt, $ntt)->{json}{operationId};
+	ok $c->quiet, 'the jobs of a link are delivered';
+
+	my @jobs = jobs_of($op);
+	my %heard = map { $_->{body}{type} => $_ }
+	    $c->heard('queue', ticket => "C-$ctt");
+	is scalar keys %heard, 3, 'three of them';
+	for my $job (@jobs) {
+		my $call = $heard{ $job->{type} };
+
+		is_deeply [ @$job{qw(state attempts last_error)} ],
+		    [ 'DONE', 1, undef ], "$job->{type}: done, at once";
+		is_deeply [ @$call{qw(method path contentType key
+			authorization)} ],
+		    [ 'POST', '/queue/jobs', 'application/json',
+			$job->{dedupe_key}, 'Bearer s3cret' ], 'the call';
+		like delete $call->{body}{createdAt},
+		    qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'since when';
+		is_deeply $call->{body}, { id => $job->{id},
+			type => $job->{type},
+			dedupeKey => $job->{dedupe_key},
+			payload => $c->json($job->{payload}) }, 'the body';
+	}
+	is(($c->heard('taas'))[0]{authorization}, 'Bearer s3cret',
+	    'a partner\'s token goes with its calls');
+}
+
+# ---- many, and three workers: still each of them once ----
+
+{
+	my @ctts = $c->given_ctts(120);
+	my $ntt = pop @ctts;
+	$c->sim(DELETE => '/calls');
+	is $c->bulk(map { [ $_, $ntt ] } @ctts)->{status}, 200, '120 links';
+	ok $c->quiet, 'are delivered';
+	my %times;
+	$times{ $_->{key} }++ for $c->heard('queue');
+	is scalar keys %times, 240, 'all their jobs';
+	is_deeply [ grep { $times{$_} != 1 } keys %times ], [], 'once each';
+}
+
+# ---- a dead queue costs nothing but time ----
+
+for (
+	[ 'cuts', { do => 'cut' } ],
+	[ 'is broken', { do => 'status', status => 503 } ],
+	[ 'is overrun', { do => 'status', status => 429 } ],
+) {
+	my ($name, $rule) = @$_;
+
+	$c->rule(partner => 'queue', %$rule);
+	my ($no, $op) = linked();
+	ok $c->wait_for(10, sub { !grep { $_->{attempts} <= 3 } jobs_of($op) }),
+	    "the queue $name: the jobs are tried again and again";
+	is_deeply [ grep { $_->{state} eq 'DEAD' } jobs_of($op) ], [],
+	    'it is not their fault';
+	ok !grep({ !$_->{last_error} } jobs_of($op)), 'the rows say why';
+	$c->no_rules;
+	ok $c->quiet, 'later they are delivered';
+	my $effects = $c->sim_state->{effects};
+	is_deeply [ map { $effects->{ $_->{dedupe_key} } } jobs_of($op) ],
+	    [ 1, 1 ], 'once, in effect';
+	is_deeply [ map { $_->{last_error} } jobs_of($op) ], [ undef, undef ],
+	    'and the rows forget it';
+}
+
+# ---- refused: DEAD, seen, revived ----
+
+{
+	$c->rule(partner => 'queue', do => 'status', status => 400,
+	    body => { error => 'no such type' });
+	my ($no, $op) = linked();
+	ok $c->quiet, 'a job that is refused is not tried for ever';
+	my ($first, $second) = jobs_of($op);
+	is_deeply [ map { @$_{qw(state attempts)} } $first, $second ],
+	    [ 'DEAD', 3, 'DEAD', 3 ], 'it is DEAD, but there';
+	is scalar $c->heard('queue', ticket => $no), 6,
+	    'after so many attempts';
+
+	my $list = $c->cttctl('jobs');
+	is $list->{status}, 0, 'cttctl jobs';
+	for my $job ($first, $second) {
+		like $list->{out}, qr/^$job->{id}\b.*\b$job->{type}\b.*
+			\Q$job->{dedupe_key}\E.*HTTP\ 400.*no\ such\ type/mx,
+		    "shows $job->{type}, and why";
+	}
+
+	$c->no_rules;
+	is $c->cttctl('jobs', 'retry', 4711)->{status}, 1, 'no such job';
+	is $c->cttctl('jobs', 'retry', 'x')->{status}, 2, 'no job\'s id';
+	is $c->cttctl('jobs', 'retry')->{status}, 2, 'nothing to retry';
+	is $c->cttctl('jobs', 'retry', $first->{id})->{status}, 0,
+	    'one is tried again';
+	ok $c->quiet, 'and delivered';
+	is_deeply [ map { $_->{state} } jobs_of($op) ], [ 'DONE', 'DEAD' ],
+	    'only that one';
+	is $c->cttctl('jobs', 'retry', '--all')->{status}, 0, 'all the others';
+	ok $c->quiet, 'are delivered as well';
+	is_deeply [ map { $_->{state} } jobs_of($op) ], [ 'DONE', 'DONE' ],
+	    'and done';
+	is $c->cttctl('jobs')->{out}, '', 'none is DEAD any more';
+	is scalar $c->heard('queue', ticket => $no), 8, 'with one call each';
+}
+
+# ---- a worker that dies with jobs in hand ----
+
+{
+	$c->sim(PUT => '/latency', { queue => 700 });
+	my ($no, $op) = linked();
+	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 2 }),
+	    'jobs are under way';
+	is_deeply [ map { $_->{state} } jobs_of($op) ], [ 'RUNNING', 'RUNNING' ],
+	    'and say so';
+	kill 'KILL', $c->pids('worker');
+	$c->sim(PUT => '/latency', { queue => 0 });
+	ok $c->quiet, 'the workers are killed: others deliver them';
+	my @keys = map { $_->{key} } $c->heard('queue', ticket => $no);
+	is_deeply [ sort @keys ], [ sort +(map { $_->{dedupe_key} }
+		jobs_of($op)) x 2 ], 'a second time, with the same key';
+	my $effects = $c->sim_state->{effects};
+	is_deeply [ map { $effects->{$_} } @keys ], [ 1, 1, 1, 1 ],
+	    'which has one effect';
+}
+
+# ---- a worker that is asked to stop ----
+
+{
+	$c->sim(PUT => '/latency', { queue => 500 });
+	my ($no, $op) = linked();
+	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 2 }),
+	    'jobs are under way';
+	ok $c->stack('stop', 'worker'), 'the workers stop';
+	is_deeply [ map { @$_{qw(state attempts)} } jobs_of($op) ],
+	    [ 'DONE', 1, 'DONE', 1 ], 'but finish what they have in hand';
+	$c->sim(PUT => '/latency', { queue => 0 });
+	my ($no2, $op2) = linked();
+	ok $c->stack('start', 'worker'), 'they start';
+	ok $c->quiet, 'and deliver what has come meanwhile';
+}
+
+$c->agree;
+$c->stop;
+done_testing;

@@ -1,0 +1,238 @@
+# The operator's console, and how the programs take their settings.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use MIME::Base64 qw(decode_base64url);
+use Test::More;
+
+my $c = Ctt->start(pool => 1);
+
+# ---- settings ----
+
+my @NAMES = qw(CTT_DB_HOST CTT_DB_PORT CTT_DB_SOCKET CTT_DB_USER
+	CTT_DB_PASSWORD_FILE CTT_DB_NAME CTT_MEMCACHED CTT_TAAS_URL CTT_TMF_URL
+	CTT_NIG_URL CTT_QUEUE_URL CTT_TAAS_TOKEN_FILE CTT_TMF_TOKEN_FILE
+	CTT_NIG_TOKEN_FILE CTT_QUEUE_TOKEN_FILE CTT_PARTNER_TIMEOUT_MS
+	CTT_PARTNER_CONNECT_TIMEOUT_MS CTT_SYNC_CONCURRENCY
+	CTT_TMF_RELATIONSHIP CTT_UNLINK_BLOCK_TTL CTT_RESOLUTION_REQUIRED
+	CTT_BULK_MAX_ITEMS CTT_JWT_ALG CTT_JWT_KEY_FILE CTT_JWT_ISSUER
+	CTT_JWT_AUDIENCE CTT_ROLES_READ CTT_ROLES_LINK CTT_ROLES_STATUS
+	CTT_ROLES_CPE CTT_LOG_LEVEL);
+
+{
+	my $sample = $c->cttctl({ map { $_ => undef } @NAMES }, 'settings');
+	my %default = $sample->{out} =~ /^#(CTT_[A-Z_]+)=(.*)$/mg;
+
+	is $sample->{status}, 0, 'cttctl settings needs no settings';
+	is_deeply [ grep { !exists $default{$_} } @NAMES ], [],
+	    'and shows each of them';
+	is_deeply [ grep { !/^(# .+|#CTT_[A-Z_]+=.*|)$/ }
+		split /\n/, $sample->{out} ], [], 'with a line about it';
+	is_deeply [ @default{qw(CTT_PARTNER_TIMEOUT_MS
+		CTT_PARTNER_CONNECT_TIMEOUT_MS CTT_SYNC_CONCURRENCY
+		CTT_TMF_RELATIONSHIP CTT_UNLINK_BLOCK_TTL CTT_BULK_MAX_ITEMS
+		CTT_RESOLUTION_REQUIRED CTT_ROLES_LINK)} ],
+	    [ 5000, 1000, 64, 'isChild', 60, 500,
+		'causeCode,disposition,resolutionCode',
+		'ctt-operator,ctt-admin' ], 'and its default';
+	is $c->run('ctt.fcgi', {%default{ grep { $default{$_} ne '' }
+		grep { !/^CTT_(DB|JWT)_/ } keys %default }}, '--check')
+	    ->{status}, 0, 'the defaults are good settings';
+}
+
+for (
+	[ CTT_DB_PORT => '0' ], [ CTT_DB_PORT => '65536' ],
+	[ CTT_DB_PORT => '33 06' ], [ CTT_DB_PASSWORD_FILE => '/nowhere' ],
+	[ CTT_DB_USER => '' ], [ CTT_DB_NAME => '' ],
+	[ CTT_TAAS_URL => undef ], [ CTT_TMF_URL => 'ftp://x' ],
+	[ CTT_NIG_URL => 'http://x y' ], [ CTT_QUEUE_URL => '' ],
+	[ CTT_TAAS_TOKEN_FILE => '/nowhere' ],
+	[ CTT_PARTNER_TIMEOUT_MS => 'soon' ], [ CTT_PARTNER_TIMEOUT_MS => '-1' ],
+	[ CTT_PARTNER_CONNECT_TIMEOUT_MS => '1e3' ],
+	[ CTT_SYNC_CONCURRENCY => '0' ], [ CTT_BULK_MAX_ITEMS => '0' ],
+	[ CTT_UNLINK_BLOCK_TTL => '99999999999999999999' ],
+	[ CTT_LOG_LEVEL => 'loud' ],
+	[ CTT_JWT_ALG => 'none', 'ctt.fcgi' ],
+	[ CTT_JWT_ALG => 'HS512', 'ctt.fcgi' ],
+	[ CTT_JWT_KEY_FILE => '/nowhere', 'ctt.fcgi' ],
+	[ CTT_JWT_KEY_FILE => undef, 'ctt.fcgi' ],
+	[ CTT_JWT_KEY_FILE => '/dev/null', 'ctt.fcgi' ],
+) {
+	my ($name, $value, @only) = @$_;
+
+	for my $program (@only ? @only : qw(ctt.fcgi ctt-worker)) {
+		my $r = $c->run($program, { $name => $value },
+		    $program eq 'ctt.fcgi' ? '--check' : ());
+		is_deeply [ $r->{status}, $r->{err} =~ tr/\n// ], [ 1, 1 ],
+		    "$program: $name=" . ($value // 'nothing') . ' stops it';
+		like $r->{err}, qr/\b$name\b/, 'by a line that names it';
+	}
+}
+
+for (
+	[ [], 2 ], [ ['nothing'], 2 ], [ [ 'check', 'x' ], 2 ],
+	[ [ 'token', '--sub' ], 2 ], [ [ 'seed', '--ctts', '-1' ], 2 ],
+	[ ['--help'], 0 ], [ ['--version'], 0 ],
+) {
+	my ($words, $status) = @$_;
+	my $r = $c->cttctl(@$words);
+
+	is $r->{status}, $status, "cttctl @$words: exit $status";
+	ok length $r->{ $status ? 'err' : 'out' }, 'and it says something';
+}
+
+# ---- migrate ----
+
+sub schema () {
+	return [ map { join ' ', map { $_ // 'NULL' } @$_ }
+		@{ $c->dbh->selectall_arrayref('SELECT table_name, column_name,'
+		. ' column_type, is_nullable, column_default, column_key FROM'
+		. ' information_schema.columns WHERE table_schema = DATABASE()'
+		. ' ORDER BY 1, 2') } ];
+}
+
+{
+	my $schema = schema();
+	my $lov = $c->one('SELECT COUNT(*) FROM lov');
+
+	$c->do("UPDATE lov SET label = 'Storm' WHERE code = 'WEATHER'");
+	my $r = $c->cttctl('migrate');
+	is_deeply [ $r->{status}, $r->{out} =~ /migrated/ ? 'did' : 'did not' ],
+	    [ 0, 'did not' ], 'a second migration has nothing to do';
+	is $c->one("SELECT label FROM lov WHERE code = 'WEATHER'"), 'Storm',
+	    'and leaves what an administrator changed';
+
+	ok $c->stack('stop', $_), "the $_ stops" for qw(worker pool);
+	$c->do('DROP DATABASE ctt');
+	$c->do('CREATE DATABASE ctt CHARACTER SET utf8mb4');
+	$c->do('USE ctt');
+	my @r = $c->parallel(4, sub ($) { $c->cttctl('migrate') });
+	is_deeply [ map { $_->{status} } @r ], [ (0) x 4 ], 'four at once';
+	is scalar(() = join('', map { $_->{out} } @r) =~ /^migrated to 1:/mg), 1,
+	    'one of them does it';
+	is_deeply schema(), $schema, 'the schema is the same';
+	is $c->one('SELECT COUNT(*) FROM lov'), $lov, 'and the lists';
+	ok $c->stack('start', $_), "the $_ starts" for qw(pool worker);
+}
+
+is $c->run('ctt.fcgi', '--check')->{status}, 0,
+    'every statement can be prepared';
+$c->do('RENAME TABLE lov TO lov_away');
+isnt $c->run('ctt.fcgi', '--check')->{status}, 0, 'unless a table is missing';
+$c->do('RENAME TABLE lov_away TO lov');
+
+# ---- token ----
+
+{
+	my $r = $c->cttctl('token', '--sub', 'kim', '--roles',
+	    'ctt-viewer,ctt-cpe', '--ttl', 60);
+	my $claims = $c->json(decode_base64url((split /\./, $r->{out})[1]));
+
+	is_deeply [ @$claims{qw(sub roles)}, $claims->{exp} - $claims->{iat} ],
+	    [ 'kim', [ 'ctt-viewer', 'ctt-cpe' ], 60 ], 'a token';
+	is $c->cttctl({ CTT_JWT_ALG => 'RS256' }, 'token', '--sub', 'x',
+	    '--roles', 'x')->{status}, 1, 'only with a secret of ours';
+}
+
+# ---- seed ----
+
+{
+	my $r = $c->cttctl('seed', '--ctts', 25, '--ntts', 3);
+
+	is $r->{status}, 0, 'seed';
+	is_deeply [ map { $c->one("SELECT COUNT(*) FROM $_") } qw(ctt ntt) ],
+	    [ 25, 3 ], 'so many tickets';
+	is $c->cttctl('seed', '--ctts', 5, '--ntts', 1)->{status}, 0, 'again';
+	is_deeply [ map { $c->one("SELECT COUNT(*) FROM $_") } qw(ctt ntt) ],
+	    [ 30, 4 ], 'adds to them';
+	is $c->one('SELECT COUNT(DISTINCT source) FROM ctt'), 2,
+	    'of both partners';
+	is $c->cttctl('check')->{out}, '', 'and all is in order';
+}
+
+# ---- operations ----
+
+my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+$c->one("SELECT GET_LOCK('cttd:somebody', 0)");
+$c->given(operation => { id => 'BUSY', kind => 'LINK', state => 'RUNNING',
+	ctt_id => $ctt, ntt_id => $ntt, partner => 'TAAS', actor => 'x',
+	owner => 'somebody', last_error => 'TaaS hung up' });
+like $c->cttctl('operations')->{out},
+    qr/^BUSY LINK .*C-$ctt .*N-$ntt.*TAAS.*TaaS hung up.*$/m,
+    'cttctl operations shows what is open, and why';
+is $c->cttctl('operations', 'retry', 'BUSY')->{status}, 0, 'retry it';
+is $c->cttctl('operations', 'retry', '--all')->{status}, 0, 'retry all';
+is $c->cttctl('operations', 'retry', 'NONE')->{status}, 1, 'or none';
+$c->do("DELETE FROM operation WHERE id = 'BUSY'");
+is $c->cttctl('operations')->{out}, '', 'nothing is open';
+
+# ---- check ----
+
+is $c->link($ctt, $ntt)->{status}, 200, 'a link';
+my $op = $c->one('SELECT id FROM operation WHERE ctt_id = ?', $ctt);
+ok $c->quiet, 'its jobs are delivered';
+ok $c->stack('stop', 'worker'), 'nobody repairs anything';
+
+# What breaks a promise, the row that a line names, what mends it again.
+for (
+	[ 'a count too high', "UPDATE ntt SET ctt_count = 2 WHERE id = $ntt",
+		"ntt $ntt", "UPDATE ntt SET ctt_count = 1 WHERE id = $ntt" ],
+	[ 'a count too low', "UPDATE ntt SET ctt_count = 0 WHERE id = $ntt",
+		"ntt $ntt", "UPDATE ntt SET ctt_count = 1 WHERE id = $ntt" ],
+	[ 'a link to nowhere', "UPDATE ctt SET ntt_id = 9 WHERE id = $ctt",
+		"ctt $ctt", "UPDATE ctt SET ntt_id = $ntt WHERE id = $ctt" ],
+	[ 'a wrong name', "UPDATE ctt SET ntt_ticket_no = 'x' WHERE id = $ctt",
+		"ctt $ctt", "UPDATE ctt SET ntt_ticket_no = 'N-$ntt'"
+		. " WHERE id = $ctt" ],
+	[ 'a name left over', "UPDATE ctt SET ntt_ticket_no = 'x' WHERE id = 1",
+		'ctt 1', 'UPDATE ctt SET ntt_ticket_no = NULL WHERE id = 1' ],
+	[ 'a link that went away', "UPDATE ctt SET ntt_id = NULL,"
+		. " ntt_ticket_no = NULL WHERE id = $ctt", "ctt $ctt",
+		"UPDATE ctt SET ntt_id = $ntt, ntt_ticket_no = 'N-$ntt'"
+		. " WHERE id = $ctt" ],
+	[ 'a missing audit row', "UPDATE audit_log SET operation_id = 'gone'"
+		. " WHERE entity_type = 'NTT' AND operation_id = '$op'",
+		"operation $op",
+		"UPDATE audit_log SET operation_id = '$op'"
+		. " WHERE operation_id = 'gone'" ],
+	[ 'one audit row too many', 'INSERT INTO audit_log (entity_type,'
+		. ' entity_id, action, outcome, actor, operation_id) VALUES'
+		. " ('CTT', $ctt, 'LINK', 'SUCCESS', 'again', '$op')",
+		"operation $op",
+		"DELETE FROM audit_log WHERE actor = 'again'" ],
+	(map { [ "a missing job, $_", 'UPDATE job SET dedupe_key ='
+			. " CONCAT('x', dedupe_key) WHERE type = '$_'", $_,
+			'UPDATE job SET dedupe_key = SUBSTR(dedupe_key, 2)'
+			. " WHERE type = '$_'" ] }
+		qw(create-ctt-related-kci update-tmf-list)),
+	[ 'an operation that nobody settles', 'INSERT INTO operation (id, kind,'
+		. ' state, ctt_id, ntt_id, actor, next_try_at) VALUES ('
+		. "'LOST', 'LINK', 'SETTLING', 1, $ntt, 'x',"
+		. ' UTC_TIMESTAMP(3) - INTERVAL 1 HOUR)', 'operation LOST',
+		"DELETE FROM operation WHERE id = 'LOST'" ],
+) {
+	my ($name, $break, $row, $mend) = @$_;
+
+	$c->do($break);
+	my $r = $c->cttctl('check');
+	is $r->{status}, 1, "check finds $name";
+	like $r->{out}, qr/\b\Q$row\E\b/, "and names $row";
+	$c->do($mend);
+	is_deeply [ @{ $c->cttctl('check') }{qw(status out)} ], [ 0, '' ],
+	    'until it is mended';
+}
+ok $c->stack('start', 'worker'), 'the worker starts';
+
+is_deeply [ $c->cttctl('check', $_)->{status} ], [2], "no check of $_"
+    for qw(ntt all);
+ok $c->stack('stop', 'db'), 'without a database';
+isnt $c->cttctl($_)->{status}, 0, "cttctl $_ fails"
+    for qw(check operations jobs migrate seed);
+ok $c->stack('start', 'db'), 'it comes back';
+ok $c->wait_for(5, sub { $c->cttctl('check')->{status} == 0 }), 'and works';
+
+$c->stop;
+done_testing;
