@@ -88,8 +88,7 @@ struct item {
 	struct ntt *else_ntt; /* not linked: link it back to this one   */
 	struct item *next;    /* the operation that followed            */
 
-	/* in a dry run: who would have had the same CTT just before */
-	struct item *after;
+	struct item *after; /* who had the same CTT just before, if any */
 
 	/* what became of it */
 	enum code code;

@@ -103,6 +103,11 @@ bool check_activity(struct batch *b, struct item *it)
 	if (!wanted && !it->ctt)
 		return gate(it, STEP_load_activity, false, CODE_CTT_NOT_FOUND,
 			    arena_printf(b->mem, "There is no CTT %s.", no));
+	if (!wanted && it->after && it->after->state == OP_SUCCEEDED)
+		return gate(it, STEP_load_activity, false,
+			    CODE_CTT_ACTIVITY_NOT_FOUND, arena_printf(b->mem,
+			    "CTT %s comes twice in this request; it was "
+			    "resolved by item %zu.", no, it->after->index));
 	if (!wanted)
 		return gate(it, STEP_load_activity, a,
 			    CODE_CTT_ACTIVITY_NOT_FOUND, arena_printf(b->mem,

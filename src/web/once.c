@@ -190,7 +190,7 @@ static enum rc restore_tickets(struct request *rq, const struct flow *flow,
 	enum rc rc = store_ids(rq->app->db, b);
 
 	if (rc == RC_OK)
-		rc = store_load(rq->app->db, flow->load, b, 0);
+		rc = store_load(rq->app->db, flow->load, b);
 	if (rc != RC_OK)
 		return rc;
 	store_cancel(rq->app->db);
