@@ -3,6 +3,7 @@
 
 #include "base/conf.h"
 #include "cache/cache.h"
+#include "partner/health.h"
 #include "partner/partner.h"
 #include "store/db.h"
 
@@ -11,11 +12,13 @@ struct app {
 	const struct conf *conf;
 	struct db *db;
 	struct cache *cache;
+	struct health *health;
 	struct http *http;
 };
 
-/* Nothing is connected yet: each part is, when it is first needed. */
-void app_open(struct app *app, const struct conf *cf);
+/* Nothing is connected yet: each part is, when it is first needed.
+ * `in_pool`: the process takes requests. */
+void app_open(struct app *app, const struct conf *cf, bool in_pool);
 void app_close(struct app *app);
 
 #endif

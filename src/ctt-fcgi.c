@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	log_setup("ctt.fcgi", (enum log_level)cf.log_level);
-	app_open(&app, &cf);
+	app_open(&app, &cf, !check);
 	if (!check)
 		status = fcgi_run(&app, keys);
 	else if (db_prepare_all(app.db) != RC_OK)

@@ -96,6 +96,8 @@ static const struct setting settings[] = {
  "attempts after which a job that its receiver refuses is DEAD"},
 {"CTT_JOB_PATIENCE_S", NUMBER, 0, AT(job_patience_s), "86400", 1, 31536000,
  "age after which a job whose receiver is away is DEAD"},
+{"CTT_SHARED_FILE", TEXT, 0, AT(shared_file), "", 0, 0,
+ "what the processes of a host share of their partners' health; empty: a\n# file of its own for each database under /dev/shm"},
 {"CTT_LOG_LEVEL", LEVEL, 0, AT(log_level), "info", 0, 0,
  "error, warn, info or debug"},
 };

@@ -23,6 +23,7 @@
 	C(OPERATION_IN_PROGRESS, 409, "Another operation is under way")       \
 	C(CTT_ALREADY_LINKED, 409, "CTT is already linked")                   \
 	C(UNLINK_BLOCKED, 409, "Pair was unlinked a moment ago")              \
+	C(PARTNER_BUSY, 503, "Too many requests wait for the partner")         \
 	C(NOT_ATTEMPTED, 409, "Refused together with another")                \
 	C(CTT_NOT_LINKED_TO_NTT, 409, "CTT is not linked to this NTT")        \
 	C(CTT_ACTIVITY_NOT_FOUND, 404, "Not the latest activity of the CTT")  \

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "partner/health.h"
 #include "partner/partner.h"
 
 enum {
@@ -50,6 +51,7 @@ struct slot {
 
 struct http {
 	const struct conf *cf;
+	struct health *health;
 	CURLM *multi;
 	struct slot *slots;
 	size_t nslots;
@@ -123,7 +125,7 @@ static CURL *handle_make(struct slot *s)
 	return curl;
 }
 
-struct http *http_open(const struct conf *cf)
+struct http *http_open(const struct conf *cf, struct health *health)
 {
 	struct http *h = calloc(1, sizeof *h);
 
@@ -131,6 +133,7 @@ struct http *http_open(const struct conf *cf)
 	    !(h->multi = curl_multi_init()))
 		arena_exhausted();
 	h->cf = cf;
+	h->health = health;
 	h->nslots = (size_t)cf->sync_concurrency;
 	h->slots = calloc(h->nslots, sizeof *h->slots);
 	if (!h->slots)
@@ -225,6 +228,8 @@ static void call_end(struct slot *s, enum rc verdict, const char *why)
 	c->verdict = verdict;
 	c->why = why;
 	c->ms = clock_wall_ms() - c->began;
+	health_report(s->http->health, c->partner, verdict == RC_OK ||
+		      verdict == RC_NO || (c->status && c->status < 500));
 	log_line(verdict == RC_OK ? LOG_DEBUG : LOG_INFO, "partner_call",
 		 "partner=%s ticket=%s key=%s verdict=%s status=%ld "
 		 "attempts=%u ms=%lld%s%s", partners[c->partner]->code,
@@ -267,7 +272,14 @@ static void call_start(struct slot *s, struct call *c, struct arena *mem)
 	c->status = 0;
 	c->attempts = 0;
 	c->began = clock_wall_ms();
-	leg_start(s);
+	if (health_admits(s->http->health, c->partner)) {
+		leg_start(s);
+		return;
+	}
+	c->verdict = RC_AGAIN;
+	c->why = arena_printf(mem, "%s keeps failing; until it answers again "
+			      "it is only probed", partners[c->partner]->name);
+	s->call = NULL;
 }
 
 /* The first words of an answer, for the operator who reads the refusal. */

@@ -74,15 +74,17 @@ void path_add(struct buf *path, const char *segment);
  * carried over a fork.
  */
 struct http;
+struct health; /* partner/health.h; outlives it */
 
-struct http *http_open(const struct conf *cf);
+struct http *http_open(const struct conf *cf, struct health *health);
 void http_close(struct http *h);
 
 /*
  * Make all the calls, at most `width` at once, and fill what came of each.
  * Each has the budget of CTT_PARTNER_TIMEOUT_MS from when it is begun; none
  * is begun after `deadline` (clock_mono_ms). A call whose outcome was in
- * doubt before is made again with the same key.
+ * doubt before is made again with the same key. A partner whose breaker is
+ * open is not called: RC_AGAIN.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline);

@@ -105,7 +105,6 @@ static void begin(struct item *it, struct change *ch, const char *owner)
 	it->state = OP_RUNNING;
 	if (flow->intend)
 		flow->intend(it, ch);
-	ask(ch->mem, it);
 	if (flow->save_step != STEP__MAX)
 		trace_note(&it->trace, flow->save_step, STEP_OK,
 			   clock_wall_ms(), NULL);
@@ -119,6 +118,33 @@ static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
 	/* nothing was to be committed: a connection that broke (one that the
 	 * server had closed, mostly) is simply made again */
 	return rc == RC_DOUBT ? RC_AGAIN : rc;
+}
+
+/* The last gate: can the partner be asked at all? It has no step of its own;
+ * what it refuses has failed to sync. */
+static bool check_partner(struct app *app, struct batch *b, struct item *it)
+{
+	const struct call *c = it->call;
+	const char *name = partners[c->partner]->name;
+	enum health_say say = c->local ? HEALTH_GO :
+			      health_enter(app->health, c->partner);
+
+	if (say == HEALTH_GO)
+		return true;
+	if (say == HEALTH_BUSY) {
+		item_refuse(it, CODE_PARTNER_BUSY, arena_printf(b->mem,
+			"Too many requests wait for %s just now; nothing was "
+			"changed. Try again in a moment.", name));
+		it->retry_after_s = 1;
+	} else {
+		item_refuse(it, flows[it->kind]->sync_failed, arena_printf(
+			b->mem, "%s keeps failing, and is only probed until "
+			"it answers again; nothing was changed.", name));
+		it->retry_after_s = health_retry_s(app->health, c->partner);
+	}
+	trace_note(&it->trace, STEP_sync_partner, STEP_FAILED, clock_wall_ms(),
+		   it->detail);
+	return false;
 }
 
 /* If a gate refused one, the others are not begun either. */
@@ -176,7 +202,6 @@ static void pretend(struct batch *b)
 		it->state = it->was = OP_SUCCEEDED;
 		if (flows[it->kind]->intend)
 			flows[it->kind]->intend(it, &none);
-		ask(b->mem, it);
 		if (it->kind == OP_LINK)
 			it->ntt->ctt_count++;
 		if (it->kind == OP_UNLINK)
@@ -216,6 +241,10 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 		if (b->dry_run)
 			assume(it);
 		flow->check(b, it);
+		if (!it->code && !it->nothing_to_do) {
+			ask(b->mem, it);
+			check_partner(app, b, it);
+		}
 	}
 	if (b->all_or_none)
 		refuse_the_rest(b);
@@ -459,8 +488,10 @@ static void conclude(struct item *it, struct change *ch, const char *owner)
 	trace_note(&it->trace, STEP_write_audit, STEP_OK, clock_wall_ms(),
 		   NULL);
 	it->next = flow->follow ? flow->follow(it, ch->mem) : NULL;
-	if (it->next)
+	if (it->next) {
+		ask(ch->mem, it->next);
 		begin(it->next, ch, owner);
+	}
 }
 
 /* What becomes of one operation, and the changes that make it so. */
@@ -726,6 +757,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		take_wave(&rest, &wave);
 		run_wave(app, flow, &wave);
 	}
+	health_leave(app->health);
 	if (!b->dry_run)
 		cache_add_blocks(app->cache, b);
 }

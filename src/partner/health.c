@@ -1,0 +1,285 @@
+#include "partner/health.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+	PLACES = 1024,        /* processes on one host                     */
+	FAILURES = 10,        /* in a row, until a partner is left alone   */
+	OPEN_MS = 1000,       /* so long, at first; it doubles             */
+	OPEN_CAP_MS = 8000,
+	SLOW_MS = 500,        /* a call that takes longer shows it is slow */
+	SPARE = 16,           /* of so many processes one is kept free     */
+};
+
+/* All zero is the state of a host on which nothing has happened yet. */
+struct breaker {
+	atomic_uint failures;       /* in a row                              */
+	atomic_int_least64_t until; /* clock_mono_ms; left alone before that */
+	atomic_int_least64_t probe; /* a probe is under way until then       */
+};
+
+struct place {
+	atomic_int pid; /* 0: free */
+	atomic_int in_pool;
+	atomic_int_least64_t since[PARTNER__MAX]; /* waiting; 0: is not */
+};
+
+struct shared {
+	struct breaker breaker[PARTNER__MAX];
+	struct place place[PLACES];
+};
+
+struct health {
+	struct shared *shared;
+	struct place *own;
+	int64_t probe_lease_ms;
+	bool probing[PARTNER__MAX]; /* this process has the probe to make */
+};
+
+/* The file is one for all that use the same database. */
+static void file_name(const struct conf *cf, char *to, size_t n)
+{
+	uint64_t hash = 14695981039346656037u;
+	char text[512];
+
+	if (*cf->shared_file) {
+		snprintf(to, n, "%s", cf->shared_file);
+		return;
+	}
+	snprintf(text, sizeof text, "%s|%s|%lld|%s", cf->db_socket, cf->db_host,
+		 (long long)cf->db_port, cf->db_name);
+	for (const char *p = text; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+	snprintf(to, n, "/dev/shm/cttd-%u-%016llx", (unsigned)geteuid(),
+		 (unsigned long long)hash);
+}
+
+static struct shared *share(const struct conf *cf)
+{
+	char path[512];
+	void *at = MAP_FAILED;
+	int fd;
+
+	file_name(cf, path, sizeof path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && !ftruncate(fd, sizeof(struct shared)))
+		at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+			  MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED) {
+		log_line(LOG_WARN, "not_shared", "file=%s error=\"%s\" "
+			 "setting=CTT_SHARED_FILE", path, strerror(errno));
+		at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (at == MAP_FAILED)
+		arena_exhausted();
+	return at;
+}
+
+static bool is_dead(int pid)
+{
+	return pid && kill(pid, 0) && errno == ESRCH;
+}
+
+static void place_clear(struct place *p)
+{
+	for (int i = 0; i < PARTNER__MAX; i++)
+		atomic_store(&p->since[i], 0);
+}
+
+/* A place that is free, or whose process is dead; NULL: all are taken. */
+static struct place *place_take(struct shared *s, bool in_pool)
+{
+	for (int i = 0; i < PLACES; i++) {
+		struct place *p = &s->place[i];
+		int pid = atomic_load(&p->pid);
+
+		if (pid && !is_dead(pid))
+			continue;
+		if (!atomic_compare_exchange_strong(&p->pid, &pid, getpid()))
+			continue;
+		place_clear(p);
+		atomic_store(&p->in_pool, in_pool);
+		return p;
+	}
+	return NULL;
+}
+
+struct health *health_open(const struct conf *cf, bool in_pool)
+{
+	struct health *h = calloc(1, sizeof *h);
+
+	if (!h)
+		arena_exhausted();
+	h->shared = share(cf);
+	h->own = place_take(h->shared, in_pool);
+	h->probe_lease_ms = cf->partner_timeout_ms + 1000;
+	return h;
+}
+
+void health_close(struct health *h)
+{
+	if (!h)
+		return;
+	if (h->own) {
+		place_clear(h->own);
+		atomic_store(&h->own->in_pool, 0);
+		atomic_store(&h->own->pid, 0);
+	}
+	munmap(h->shared, sizeof *h->shared);
+	free(h);
+}
+
+/* How many wait for the partner, how many there are; is it slow now? */
+struct census {
+	unsigned pool, waiting;
+	bool slow;
+};
+
+static struct census take_census(const struct health *h, enum partner_id p)
+{
+	int64_t now = clock_mono_ms();
+	struct census c = {0};
+
+	for (int i = 0; i < PLACES; i++) {
+		struct place *place = &h->shared->place[i];
+		int64_t since = atomic_load(&place->since[p]);
+
+		if (!atomic_load(&place->in_pool) ||
+		    !atomic_load(&place->pid))
+			continue;
+		c.pool++;
+		c.waiting += since != 0;
+		c.slow = c.slow || (since && now - since > SLOW_MS);
+	}
+	return c;
+}
+
+static bool is_within_share(struct census c)
+{
+	unsigned spare = (c.pool + SPARE - 1) / SPARE;
+	unsigned most = c.slow ? c.pool / 2 : c.pool - spare;
+
+	return c.waiting <= (most ? most : 1);
+}
+
+/* Places of the dead are freed, where they stand in somebody's way. */
+static void bury_dead(struct health *h)
+{
+	for (int i = 0; i < PLACES; i++) {
+		struct place *place = &h->shared->place[i];
+		int pid = atomic_load(&place->pid);
+
+		if (!is_dead(pid))
+			continue;
+		place_clear(place);
+		atomic_store(&place->in_pool, 0);
+		atomic_compare_exchange_strong(&place->pid, &pid, 0);
+	}
+}
+
+/* It is broken; true: this process is to probe it now. */
+static bool take_probe(struct health *h, struct breaker *b)
+{
+	int64_t now = clock_mono_ms(), lease = atomic_load(&b->probe);
+
+	return now >= atomic_load(&b->until) && now >= lease &&
+	       atomic_compare_exchange_strong(&b->probe, &lease,
+					      now + h->probe_lease_ms);
+}
+
+bool health_is_broken(const struct health *h, enum partner_id p)
+{
+	return atomic_load(&h->shared->breaker[p].failures) >= FAILURES;
+}
+
+enum health_say health_enter(struct health *h, enum partner_id p)
+{
+	if (health_is_broken(h, p)) {
+		/* one call is the probe, not one request's five hundred */
+		if (h->probing[p] || !take_probe(h, &h->shared->breaker[p]))
+			return HEALTH_BROKEN;
+		h->probing[p] = true;
+	}
+	if (!h->own || atomic_load(&h->own->since[p]))
+		return HEALTH_GO;
+	/* counted first and looked at then: two who come at once cannot both
+	 * slip in */
+	atomic_store(&h->own->since[p], clock_mono_ms());
+	if (is_within_share(take_census(h, p)))
+		return HEALTH_GO;
+	bury_dead(h);
+	if (is_within_share(take_census(h, p)))
+		return HEALTH_GO;
+	atomic_store(&h->own->since[p], 0);
+	return HEALTH_BUSY;
+}
+
+void health_leave(struct health *h)
+{
+	if (h->own)
+		place_clear(h->own);
+	memset(h->probing, 0, sizeof h->probing);
+}
+
+bool health_admits(struct health *h, enum partner_id p)
+{
+	bool probing = h->probing[p];
+
+	if (!health_is_broken(h, p))
+		return true;
+	h->probing[p] = false; /* it is made by this call */
+	return probing || take_probe(h, &h->shared->breaker[p]);
+}
+
+void health_report(struct health *h, enum partner_id p, bool answered)
+{
+	struct breaker *b = &h->shared->breaker[p];
+	unsigned failures;
+	int64_t open_ms = OPEN_MS;
+
+	if (answered) {
+		if (atomic_load(&b->failures) >= FAILURES)
+			log_line(LOG_INFO, "partner_back", "partner=%d", p);
+		if (atomic_load(&b->failures))
+			atomic_store(&b->failures, 0);
+		return;
+	}
+	failures = atomic_fetch_add(&b->failures, 1) + 1;
+	if (failures < FAILURES)
+		return;
+	for (unsigned n = FAILURES; n < failures && open_ms < OPEN_CAP_MS; n++)
+		open_ms *= 2;
+	atomic_store(&b->until, clock_mono_ms() + open_ms);
+	atomic_store(&b->probe, 0);
+	if (failures == FAILURES)
+		log_line(LOG_WARN, "partner_broken", "partner=%d", p);
+}
+
+int health_retry_s(const struct health *h, enum partner_id p)
+{
+	int64_t left = atomic_load(&h->shared->breaker[p].until) -
+		       clock_mono_ms();
+
+	return left > 0 ? (int)((left + 999) / 1000) : 1;
+}
+
+unsigned health_waiting(const struct health *h, enum partner_id p)
+{
+	return take_census(h, p).waiting;
+}

@@ -1,0 +1,51 @@
+#ifndef PARTNER_HEALTH_H
+#define PARTNER_HEALTH_H
+
+#include <stdbool.h>
+
+#include "base/conf.h"
+
+/*
+ * What all processes of a host know together of their partners (contract
+ * section 10.6), in a file that they share as memory:
+ *
+ * - a breaker for each partner: one that has failed some times in a row is
+ *   left alone but for one probe now and then, until it answers;
+ * - how many processes of the pool wait for each partner: their share is
+ *   bounded, so that a slow partner never takes all of the pool. Half of it
+ *   where the partner is slow just now, otherwise all but a sixteenth.
+ *
+ * A process that dies leaves its place; who comes next finds it dead.
+ */
+struct health;
+
+/* `in_pool`: this process takes requests. Never NULL: a file that cannot be
+ * shared is logged, and the process then knows only its own. */
+struct health *health_open(const struct conf *cf, bool in_pool);
+void health_close(struct health *h);
+
+enum health_say {
+	HEALTH_GO,
+	HEALTH_BROKEN, /* it keeps failing, and it is not our turn to probe */
+	HEALTH_BUSY,   /* too much of the pool waits for it already          */
+};
+
+/* May this request begin something with the partner? Having entered, it
+ * counts as waiting for it until health_leave. */
+enum health_say health_enter(struct health *h, enum partner_id p);
+void health_leave(struct health *h);
+
+/* May a call be made now? Only one that is a probe while it is broken. */
+bool health_admits(struct health *h, enum partner_id p);
+
+/* A call that was made has come to an end; a refusal is an answer too. */
+void health_report(struct health *h, enum partner_id p, bool answered);
+
+/* Seconds until it is worth while to come again. */
+int health_retry_s(const struct health *h, enum partner_id p);
+
+/* For the metrics. */
+bool health_is_broken(const struct health *h, enum partner_id p);
+unsigned health_waiting(const struct health *h, enum partner_id p);
+
+#endif
