@@ -519,7 +519,7 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 		flow->settle(it, ch);
 	} else {
 		it->note = it->call->why;
-		if (it->was == OP_RUNNING)
+		if (it->was == OP_RUNNING || !it->code) /* or: told to wait */
 			tell(ch->mem, it);
 		note_rollback(ch->mem, it);
 	}
