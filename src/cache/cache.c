@@ -15,7 +15,6 @@ struct cache {
 	memcached_st *mc;
 	int64_t ttl_ms;
 	int64_t away_until; /* clock_mono_ms; no call is made before */
-	unsigned long away;
 };
 
 struct cache *cache_open(const struct conf *cf)
@@ -60,9 +59,9 @@ void cache_close(struct cache *c)
 	free(c);
 }
 
-unsigned long cache_misses_away(const struct cache *c)
+bool cache_is_away(const struct cache *c)
 {
-	return c->away;
+	return c->away_until && clock_mono_ms() < c->away_until;
 }
 
 static bool is_away(memcached_return_t rc)
@@ -118,10 +117,8 @@ void cache_read_blocks(struct cache *c, const struct batch *b)
 
 	if (!c->mc || !c->ttl_ms)
 		return;
-	if (clock_mono_ms() < c->away_until) {
-		c->away++;
+	if (cache_is_away(c))
 		return;
-	}
 	batch_each (b, it) {
 		if (!it->ctt_ref.id || !it->ntt_ref.id)
 			continue;
@@ -139,10 +136,8 @@ void cache_read_blocks(struct cache *c, const struct batch *b)
 			   memcached_result_length(r));
 		memcached_result_free(r);
 	}
-	if (is_away(rc)) {
-		c->away++;
+	if (is_away(rc))
 		rest(c, rc);
-	}
 }
 
 static bool leaves_block(const struct item *it)
@@ -167,10 +162,8 @@ void cache_add_blocks(struct cache *c, const struct batch *b)
 
 		if (!leaves_block(it))
 			continue;
-		if (is_away(rc) || clock_mono_ms() < c->away_until) {
-			c->away++;
+		if (cache_is_away(c))
 			return;
-		}
 		key = block_key(b->mem, it);
 		rc = memcached_set(c->mc, key, strlen(key), ends, strlen(ends),
 				   c->ttl_ms / 1000, 0);

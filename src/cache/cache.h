@@ -24,7 +24,7 @@ void cache_add_blocks(struct cache *c, const struct batch *b);
 /* Does some server answer? */
 bool cache_alive(struct cache *c);
 
-/* Requests that did without memcached, since the start. */
-unsigned long cache_misses_away(const struct cache *c);
+/* Was it found away by the last request, or left alone since? */
+bool cache_is_away(const struct cache *c);
 
 #endif

@@ -139,6 +139,8 @@ static void put_result(const struct conf *cf, struct buf *doc,
 
 	if (job->call.verdict == RC_OK)
 		state = "DONE";
+	else if (!job->call.attempts) /* it was not even tried */
+		next_ms = cf->retry_base_ms;
 	else if (is_dead(cf, job))
 		state = "DEAD";
 	else

@@ -39,7 +39,15 @@ struct place {
 
 struct shared {
 	struct breaker breaker[PARTNER__MAX];
+	atomic_ulong no_cache;
 	struct place place[PLACES];
+};
+
+static const char *const partner_name[PARTNER__MAX] = {
+	[PARTNER_TAAS] = "TAAS",
+	[PARTNER_TMF] = "TMF",
+	[PARTNER_NIG] = "NIG",
+	[PARTNER_QUEUE] = "QUEUE",
 };
 
 struct health {
@@ -255,7 +263,8 @@ void health_report(struct health *h, enum partner_id p, bool answered)
 
 	if (answered) {
 		if (atomic_load(&b->failures) >= FAILURES)
-			log_line(LOG_INFO, "partner_back", "partner=%d", p);
+			log_line(LOG_INFO, "partner_back", "partner=%s",
+				 partner_name[p]);
 		if (atomic_load(&b->failures))
 			atomic_store(&b->failures, 0);
 		return;
@@ -268,7 +277,8 @@ void health_report(struct health *h, enum partner_id p, bool answered)
 	atomic_store(&b->until, clock_mono_ms() + open_ms);
 	atomic_store(&b->probe, 0);
 	if (failures == FAILURES)
-		log_line(LOG_WARN, "partner_broken", "partner=%d", p);
+		log_line(LOG_WARN, "partner_broken", "partner=%s",
+			 partner_name[p]);
 }
 
 int health_retry_s(const struct health *h, enum partner_id p)
@@ -277,6 +287,16 @@ int health_retry_s(const struct health *h, enum partner_id p)
 		       clock_mono_ms();
 
 	return left > 0 ? (int)((left + 999) / 1000) : 1;
+}
+
+void health_count_no_cache(struct health *h)
+{
+	atomic_fetch_add(&h->shared->no_cache, 1);
+}
+
+unsigned long health_no_cache(const struct health *h)
+{
+	return atomic_load(&h->shared->no_cache);
 }
 
 unsigned health_waiting(const struct health *h, enum partner_id p)

@@ -44,7 +44,9 @@ void health_report(struct health *h, enum partner_id p, bool answered);
 /* Seconds until it is worth while to come again. */
 int health_retry_s(const struct health *h, enum partner_id p);
 
-/* For the metrics. */
+/* For the metrics; a request that had to do without memcached is counted. */
+void health_count_no_cache(struct health *h);
+unsigned long health_no_cache(const struct health *h);
 bool health_is_broken(const struct health *h, enum partner_id p);
 unsigned health_waiting(const struct health *h, enum partner_id p);
 

@@ -750,6 +750,8 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	if (b->all_or_none && refuse_repeated(b))
 		return;
 	cache_read_blocks(app->cache, b);
+	if (cache_is_away(app->cache))
+		health_count_no_cache(app->health);
 	rest = batch_part(b);
 	batch_each (b, it)
 		batch_add(&rest, it);

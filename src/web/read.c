@@ -479,6 +479,20 @@ void read_readyz(struct request *rq)
 	reply_end(rq);
 }
 
+/* What the processes of this host know together. */
+static void metrics_of_host(struct buf *b, const struct health *h)
+{
+	buf_printf(b, "# TYPE cttd_memcached_away counter\n"
+		   "cttd_memcached_away %lu\n", health_no_cache(h));
+	buf_str(b, "# TYPE cttd_partner_broken gauge\n"
+		   "# TYPE cttd_partner_waiting gauge\n");
+	for (int p = 0; p < PARTNER__MAX; p++)
+		buf_printf(b, "cttd_partner_broken{partner=\"%s\"} %d\n"
+			   "cttd_partner_waiting{partner=\"%s\"} %u\n",
+			   partners[p]->code, health_is_broken(h, p),
+			   partners[p]->code, health_waiting(h, p));
+}
+
 void read_metrics(struct request *rq)
 {
 	struct rows r;
@@ -493,4 +507,5 @@ void read_metrics(struct request *rq)
 	for (size_t i = 0; i < r.n; i++)
 		buf_printf(&rq->reply, "%s %s\n", rows_text(&r, i, 0),
 			   rows_text(&r, i, 1));
+	metrics_of_host(&rq->reply, rq->app->health);
 }
