@@ -9,6 +9,8 @@
  */
 #include <string.h>
 
+#include <json-c/json.h>
+
 #include "flow/common.h"
 #include "model/rules.h"
 
@@ -69,6 +71,8 @@ static void remember_move(struct item *it, struct arena *mem)
 	if (it->else_id)
 		it->intent = arena_printf(mem, "{\"elseNttId\":%llu}",
 					  (unsigned long long)it->else_id);
+	if (it->goes_on)
+		it->intent = "{\"goesOn\":true}";
 }
 
 static void recall_move(struct item *it, struct json_object *intent,
@@ -77,6 +81,8 @@ static void recall_move(struct item *it, struct json_object *intent,
 	(void)mem;
 	it->then_id = intent_id(intent, "thenNttId");
 	it->else_id = intent_id(intent, "elseNttId");
+	it->goes_on = json_object_get_boolean(
+		json_object_object_get(intent, "goesOn"));
 }
 
 static void link_here(struct item *it, struct change *ch)
@@ -190,13 +196,18 @@ static struct item *unlink_follow(struct item *it, struct arena *mem)
 	return next;
 }
 
-/* The link of a move that failed for good: back to where it came from. */
+/* The link of a move that failed for good: back to where it came from. Who
+ * asked was told so; if the partner does not answer, that goes on. */
 static struct item *link_follow(struct item *it, struct arena *mem)
 {
+	struct item *next;
+
 	if ((it->state != OP_ROLLED_BACK && it->state != OP_COMPENSATED) ||
 	    !it->else_ntt)
 		return NULL;
-	return item_follow(mem, it, OP_LINK, it->else_ntt);
+	next = item_follow(mem, it, OP_LINK, it->else_ntt);
+	next->goes_on = true;
+	return next;
 }
 
 const struct flow flow_link = {

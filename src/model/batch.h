@@ -87,6 +87,7 @@ struct item {
 	struct ntt *then_ntt; /* unlinked: link it to this one          */
 	struct ntt *else_ntt; /* not linked: link it back to this one   */
 	struct item *next;    /* the operation that followed            */
+	bool goes_on; /* in doubt it is driven on, and not taken back  */
 
 	struct item *after; /* who had the same CTT just before, if any */
 

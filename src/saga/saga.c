@@ -392,6 +392,12 @@ static void saga_sync(struct app *app, struct batch *b)
 
 /* ---- the second transaction: settle the yes, undo the no ---- */
 
+/* In doubt it is driven on; all others are taken back. */
+static bool goes_on(const struct item *it)
+{
+	return it->goes_on || !flows[it->kind]->unask;
+}
+
 static enum outcome outcome_of(enum rc verdict)
 {
 	return verdict == RC_OK ? STEP_OK :
@@ -424,12 +430,21 @@ static void note_sync(struct arena *mem, struct item *it, bool recovered)
 				 e->detail ? e->detail : "no answer", what);
 }
 
+/* Is the local change to be taken back in this step? It is there while the
+ * operation is RUNNING, and as long as one that goes on is open. */
+static bool is_taken_back(const struct item *it)
+{
+	if (!flows[it->kind]->undo || it->state == OP_SUCCEEDED)
+		return false;
+	return goes_on(it) ? !op_is_open(it->state) : it->was == OP_RUNNING;
+}
+
 static void note_rollback(struct arena *mem, struct item *it)
 {
 	const struct flow *flow = flows[it->kind];
 	const char *name = partners[it->call->partner]->name;
 
-	if (it->was == OP_RUNNING && flow->undo)
+	if (is_taken_back(it))
 		trace_note(&it->trace, STEP_rollback, STEP_OK, clock_wall_ms(),
 			   arena_printf(mem, "the %s was taken back here",
 					flow->noun));
@@ -449,8 +464,8 @@ static void tell(struct arena *mem, struct item *it)
 		arena_printf(mem, "The %s was rolled back here", flow->noun) :
 		"Nothing was changed here";
 
-	if (it->state == OP_SETTLING && !flow->unask)
-		return; /* it goes on: nothing has failed yet */
+	if (it->state == OP_SETTLING && goes_on(it))
+		return; /* nothing has failed yet */
 	if (it->save_failed)
 		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
 			"%s accepted the %s, but the database refused to "
@@ -473,8 +488,7 @@ static enum op_state state_after(const struct item *it, bool recovered)
 		return OP_SETTLING;
 	if (it->undoing)
 		return it->undone ? OP_COMPENSATED : it->was;
-	return rules_next(it->was, it->call->verdict, recovered,
-			  !flows[it->kind]->unask);
+	return rules_next(it->was, it->call->verdict, recovered, goes_on(it));
 }
 
 /* It is closed for good: the audit, and what follows by itself. */
@@ -529,8 +543,7 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 	else
 		conclude(it, ch, db_owner(app->db));
 	/* what follows has made the CTT's link its own already */
-	if (it->state != OP_SUCCEEDED && it->was == OP_RUNNING && flow->undo &&
-	    !it->next)
+	if (is_taken_back(it) && !it->next)
 		flow->undo(it, ch);
 	change_op(ch, it, next_ms);
 }
@@ -770,8 +783,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 static bool is_to_be_undone(const struct item *it)
 {
 	return it->undoing || (it->was == OP_SETTLING &&
-			       it->call->verdict == RC_OK &&
-			       flows[it->kind]->unask);
+			       it->call->verdict == RC_OK && !goes_on(it));
 }
 
 /* An undo that the partner refuses so has nothing to undo: section 9. */

@@ -676,8 +676,8 @@ SQL_TEXT(METRICS,
 
 /*
  * The promises of contract section 10 -> what is wrong, one line a breach.
- * A link whose operation is still running is saved and not yet counted, an
- * unlink the other way round.
+ * A link whose operation is open is counted only when it is closed, although
+ * it may be saved already; an unlink the other way round.
  */
 SQL_TEXT(CHECK_COUNT,
 	"SELECT CONCAT('ntt ',n.id,': ctt_count is ',n.ctt_count,', linked"
@@ -686,8 +686,9 @@ SQL_TEXT(CHECK_COUNT,
 	"SELECT c.ntt_id,COUNT(*) d FROM ctt c WHERE c.ntt_id IS NOT NULL"
 	" GROUP BY c.ntt_id UNION ALL "
 	"SELECT o.ntt_id,IF(o.kind='LINK',-1,1) FROM operation o"
-	" WHERE o.open_ctt_id IS NOT NULL AND o.state='RUNNING'"
-	" AND o.kind IN('LINK','UNLINK')) u GROUP BY ntt_id) k"
+	" JOIN ctt c ON c.id=o.ctt_id WHERE o.open_ctt_id IS NOT NULL"
+	" AND (o.kind='LINK' AND c.ntt_id=o.ntt_id OR"
+	" o.kind='UNLINK' AND c.ntt_id IS NULL)) u GROUP BY ntt_id) k"
 	" ON k.ntt_id=n.id WHERE n.ctt_count<>COALESCE(k.linked,0)"),
 
 SQL_TEXT(CHECK_LINK,

@@ -106,8 +106,10 @@ static bool is_sync_failure(const struct item *it)
 	       it->code == CODE_EXTERNAL_UNLINK_FAILED;
 }
 
-/* What an error needs beside its code and detail. */
-static void error_members(struct buf *b, const struct item *it)
+/* What an error needs beside its code and detail; `more_to_come`: what follows
+ * it is open yet. */
+static void error_members(struct buf *b, const struct item *it,
+			  bool more_to_come)
 {
 	const struct call *c = it->call;
 
@@ -139,7 +141,7 @@ static void error_members(struct buf *b, const struct item *it)
 	if (c && op_is_open(it->was) == op_is_open(it->state) &&
 	    (is_sync_failure(it) || it->code == CODE_DB_SAVE_FAILED)) {
 		put_bool(b, "rolledBack", true);
-		put_bool(b, "settled", !op_is_open(it->state));
+		put_bool(b, "settled", !op_is_open(it->state) && !more_to_come);
 	}
 	if (it->retry_after_s)
 		put_int(b, "retryAfter", it->retry_after_s);
@@ -150,7 +152,7 @@ static void item_error(struct buf *b, const struct item *it)
 	put_open(b, "error", '{');
 	put_str(b, "code", code_info[it->code].name);
 	put_str(b, "detail", it->detail);
-	error_members(b, it);
+	error_members(b, it, false);
 	put_close(b, '}');
 }
 
@@ -160,7 +162,7 @@ static void reply_item_problem(struct request *rq, const struct item *it)
 	rq->retry_after_s = it->retry_after_s;
 	reply_problem_begin(rq, it->code, it->detail);
 	put_str(&rq->reply, "operationId", it->op_id);
-	error_members(&rq->reply, it);
+	error_members(&rq->reply, it, false);
 	reply_problem_end(rq);
 }
 
@@ -383,7 +385,7 @@ void reply_unlink(struct request *rq, const struct batch *b)
 		reply_problem_begin(rq, bad->code, bad->detail);
 		if (b->n == 1)
 			put_str(&rq->reply, "operationId", bad->op_id);
-		error_members(&rq->reply, bad);
+		error_members(&rq->reply, bad, false);
 	} else {
 		reply_begin(rq);
 		reply_ntt(&rq->reply, "ntt", b->it[0]->ntt);
@@ -424,7 +426,7 @@ static void move_error(struct buf *b, const struct item *it)
 	put_str(b, "code", code_info[bad->code].name);
 	put_str(b, "detail", link ? arena_printf(b->mem, "%s%s%s.",
 		bad->detail, left, it->ntt->ticket_no) : bad->detail);
-	error_members(b, bad);
+	error_members(b, bad, back && op_is_open(back->state));
 	if (bad->state != OP_REFUSED) /* by a gate: nothing had been done */
 		put_bool(b, "restored", link && !back ? false : restored);
 	put_close(b, '}');
