@@ -19,7 +19,7 @@ enum {
 	PLACES = 1024,        /* processes on one host                     */
 	FAILURES = 10,        /* in a row, until a partner is left alone   */
 	OPEN_MS = 1000,       /* so long, at first; it doubles             */
-	OPEN_CAP_MS = 8000,
+	OPEN_CAP_MS = 2000,
 	SLOW_MS = 500,        /* a call that takes longer shows it is slow */
 	SPARE = 16,           /* of so many processes one is kept free     */
 };

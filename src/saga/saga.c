@@ -222,6 +222,7 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 {
 	enum rc rc = load(app, flow, b);
 	struct change ch;
+	size_t rows = 0;
 
 	if (rc == RC_OK && !b->dry_run && settle_abandoned(app, b)) {
 		batch_each (b, it)
@@ -254,12 +255,21 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 		return RC_OK;
 	}
 	batch_each (b, it) {
+		if (it->code == CODE_PARTNER_BUSY) {
+			it->op_id = NULL; /* shedding load must cost little */
+			continue;
+		}
+		rows++;
 		if (it->code || it->nothing_to_do) {
 			it->state = OP_REFUSED;
 			change_op_new(&ch, it, NULL);
 		} else {
 			begin(it, &ch, db_owner(app->db));
 		}
+	}
+	if (!rows) {
+		store_cancel(app->db);
+		return RC_OK;
 	}
 	if (fault(FAULT_BEFORE_INTENT)) {
 		store_cancel(app->db);
