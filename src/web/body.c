@@ -454,19 +454,24 @@ bool body_resolve_tickets(struct request *rq, struct batch *b_r)
 	return faults_reply(rq, &f);
 }
 
+static bool is_unicast_4(unsigned char first)
+{
+	return first > 0 && first < 224;
+}
+
 /* An address that one customer's equipment can have. */
 static bool is_unicast(const char *address)
 {
 	struct in6_addr six;
 	struct in_addr four;
 
-	if (inet_pton(AF_INET, address, &four) == 1) {
-		uint32_t first = ntohl(four.s_addr) >> 24;
-
-		return first > 0 && first < 224;
-	}
-	return inet_pton(AF_INET6, address, &six) == 1 &&
-	       !IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_MULTICAST(&six);
+	if (inet_pton(AF_INET, address, &four) == 1)
+		return is_unicast_4(*(unsigned char *)&four);
+	if (inet_pton(AF_INET6, address, &six) != 1)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&six))
+		return is_unicast_4(six.s6_addr[12]);
+	return !IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_MULTICAST(&six);
 }
 
 enum { CPE_TEXT_MAX = 64, ADDRESS_MAX = 45, PORT_MAX = 32,

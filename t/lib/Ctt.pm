@@ -261,6 +261,33 @@ sub bulk ($self, @items) {
 			{ cttId => $ctt, nttId => $ntt, %more } } @items ] });
 }
 
+sub unlink_from ($self, $ntt, $ctts, %more) {
+	return $self->post('/ticket/ctt/unlink',
+	    { nttId => $ntt, cttIds => $ctts, %more });
+}
+
+sub move_to ($self, $ntt, $ctts, %more) {
+	return $self->post('/ticket/ctt/unlink-then-link',
+	    { ticketNo => $ntt, cttIds => $ctts, %more });
+}
+
+# What a resolve needs, by default.
+sub codes ($self) {
+	return (causeCode => 'FIBER_CUT', disposition => 'REPAIRED',
+		resolutionCode => 'FIXED');
+}
+
+sub resolve ($self, $activity, $ctt, %more) {
+	return $self->put("/ticket/ctt/activity-status/update/$activity",
+	    { cttId => $ctt, status => 'Resolved', $self->codes, %more });
+}
+
+sub update_cpe ($self, $ctt, $new, %more) {
+	return $self->post("/ticket/ctt/cpe/update/$ctt",
+	    { new => $new, %more },
+	    Authorization => 'Bearer ' . $self->token(roles => ['ctt-cpe']));
+}
+
 # What $sub->(0), ... $sub->($n - 1) return, each called in a process of its
 # own, all let go at the same moment.
 sub parallel ($self, $n, $sub) {
@@ -351,7 +378,7 @@ sub given ($self, @pairs) {
 		$self->do("INSERT INTO $table (" . join(', ', @names)
 		    . ') VALUES (' . join(', ', ('?') x @names) . ')',
 		    @row{@names});
-		push @ids, $id;
+		push @ids, $id // $self->dbh->{mariadb_insertid};
 	}
 	$self->dbh->commit;
 	return wantarray ? @ids : $ids[0];
@@ -372,6 +399,61 @@ sub given_link ($self, $ctt, $ntt) {
 # n fresh CTTs, and then an NTT.
 sub given_ctts ($self, $n, %ctt) {
 	return $self->given((map { (ctt => {%ctt}) } 1 .. $n), ntt => {});
+}
+
+# The latest activity of a CTT, from now on; its id.
+sub given_activity ($self, $ctt, %columns) {
+	return scalar $self->given(ctt_activity => { ctt_id => $ctt,
+		type => 'Created', status => 'Open', created_by => 'x',
+		%columns });
+}
+
+# A network element that can be updated, if its CTT can.
+sub given_element ($self, $ctt, %columns) {
+	return scalar $self->given(network_element => { ctt_id => $ctt,
+		name => "ONT-$ctt", access_type => 'FTTH',
+		manufacturer => 'Huawei', model => 'HG8245',
+		ip_address => '10.0.0.1', bandwidth_mbps => 300,
+		port => '1/1/1', %columns });
+}
+
+# An operation that a living session has in hand; taken away, with all that
+# a test has planted so, by unplant.
+sub plant_busy ($self, $ctt, %columns) {
+	$self->one("SELECT GET_LOCK('cttd:somebody', 0)");
+	$self->given(operation => { id => "busy-$ctt", kind => 'LINK',
+		state => 'RUNNING', ctt_id => $ctt, actor => 'x',
+		owner => 'somebody', %columns });
+}
+
+# An unlink of this pair that was done a moment ago.
+sub plant_unlinked ($self, $ctt, $ntt) {
+	$self->given(operation => { id => "0-unlinked-$ctt-$ntt",
+		kind => 'UNLINK', state => 'SUCCEEDED', ctt_id => $ctt,
+		ntt_id => $ntt, actor => 'x' });
+}
+
+sub unplant ($self) { $self->do("DELETE FROM operation WHERE actor = 'x'") }
+
+# All that a refusal leaves alone.
+sub tables ($self) {
+	return { map { $_ => [ $self->rows("SELECT * FROM $_ ORDER BY id") ] }
+	    qw(ctt ntt job audit_log activity_note ctt_activity
+	    network_element corp_data_temp cpe_history) };
+}
+
+# The audit rows of an operation: "CTT 7 LINK SUCCESS".
+sub audits ($self, $operation) {
+	return [ $self->column("SELECT CONCAT_WS(' ', entity_type, entity_id,"
+	    . ' action, outcome) FROM audit_log WHERE operation_id = ?'
+	    . ' ORDER BY entity_type, id', $operation) ];
+}
+
+# The jobs of an operation: type => payload.
+sub jobs ($self, $operation) {
+	return { map { ($_->{type} => $self->json($_->{payload})) }
+	    $self->rows('SELECT * FROM job WHERE dedupe_key LIKE ?',
+		"$operation:%") };
 }
 
 # ---- the partners ----
@@ -439,6 +521,47 @@ sub theirs ($self, $state, $ctt, $ntts) {
 	    @{ $links // [] };
 }
 
+# The status: resolved there if a resolve that was sent there succeeded.
+sub status_apart ($self, $state) {
+	my @apart;
+
+	for my $ctt ($self->rows("SELECT c.ticket_no, c.status,"
+	    . " COUNT(o.id) n, MAX(o.partner) partner FROM ctt c"
+	    . " LEFT JOIN operation o ON o.ctt_id = c.id AND o.kind = 'RESOLVE'"
+	    . " AND o.state = 'SUCCEEDED'"
+	    . " GROUP BY c.id, c.ticket_no, c.status")) {
+		my $theirs = join ' ', map { lc($_->{ $ctt->{ticket_no} }
+			{status} // '') || () } @$state{qw(taas tmf)};
+		push @apart, "$ctt->{ticket_no}: here resolved $ctt->{n} times,"
+		    . " there '$theirs'"
+		    if $theirs ne ($ctt->{partner} ? 'resolved' : '');
+		push @apart, "$ctt->{ticket_no}: is $ctt->{status}"
+		    if $ctt->{n} && $ctt->{status} ne 'Resolved';
+	}
+	return @apart;
+}
+
+# The CPE: NIG has what is here, where it was ever told.
+sub cpe_apart ($self, $state) {
+	my %nig = %{ $state->{nig} };
+	my @apart;
+
+	for my $e ($self->rows('SELECT e.*, c.ticket_no, (SELECT COUNT(*) FROM'
+	    . ' cpe_history h WHERE h.network_element_id = e.id) n'
+	    . ' FROM network_element e JOIN ctt c ON c.id = e.ctt_id')) {
+		my $name = "$e->{ticket_no}/$e->{name}";
+		my $theirs = delete $nig{$name};
+		my ($here, $there) = map { join '|', map { $_ // '' } @$_ }
+		    [ @$e{qw(manufacturer model ip_address bandwidth_mbps
+			port)} ],
+		    [ @{ $theirs // {} }{qw(manufacturer model ipAddress
+			bandwidthMbps port)} ];
+		push @apart, "$name: here $here, there $there"
+		    if ($theirs || $e->{n}) && $here ne $there;
+	}
+	return @apart, map { "$_: is only there" } sort keys %nig;
+}
+
 # Both sides agree, the counts hold, and no call took effect twice.
 sub agree ($self, $name = 'both sides') {
 	my $state = $self->sim_state;
@@ -456,6 +579,7 @@ sub agree ($self, $name = 'both sides') {
 	    . " LEFT JOIN ctt c ON c.ntt_id = n.id"
 	    . " GROUP BY n.id, n.ticket_no, n.ctt_count"
 	    . " HAVING n.ctt_count <> COUNT(c.id)");
+	push @apart, $self->status_apart($state), $self->cpe_apart($state);
 	push @apart, map { "$_ took effect more than once" }
 	    grep { $state->{effects}{$_} > 1 } sort keys %{ $state->{effects} };
 	local $Test::Builder::Level = $Test::Builder::Level + 1;

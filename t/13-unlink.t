@@ -1,0 +1,535 @@
+# POST /ticket/ctt/unlink and /unlink/bulk: CTTs are taken off their NTT, here
+# and at their partners, or nothing happens and the answer says why. The pair
+# is blocked for a moment afterwards.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use IO::Socket::INET;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $c = Ctt->start(set => { CTT_PARTNER_TIMEOUT_MS => 700 });
+my $BEFORE = 'load_ctt:ok check_linked:ok check_idle:ok check_unlink_block:ok'
+	. ' clear_local:ok';
+my $NOBODY = 9_007_199_254_740_991;
+
+# An NTT with CTTs of both partners, in turn.
+sub given_linked ($n, @columns) {
+	my $ntt = $c->given(ntt => {});
+	my @ctts = $c->given(map { (ctt => { linked => $ntt, source => $_ % 2
+		? 'TAAS' : 'TMF', %{ $columns[ $_ - 1 ] // {} } }) } 1 .. $n);
+	return ($ntt, @ctts);
+}
+
+# One line that memcached answers; a meta get gives the value or its ttl.
+sub memcached ($command) {
+	my $socket = IO::Socket::INET->new(PeerAddr => $c->env('CTT_MEMCACHED'))
+	    or die "memcached: $!";
+	print $socket "$command\r\n";
+	return scalar <$socket>;
+}
+
+sub remembered ($ctt, $ntt) {
+	return memcached("mg unlink-block:$ctt-$ntt t") =~ /^HD t(\d+)/ ? $1 : 0;
+}
+
+sub outcomes ($r) {
+	return [ map { $_->{error} ? $_->{error}{code} : $_->{outcome} }
+		@{ $r->{json}{results} } ];
+}
+
+# ---- it works ----
+
+sub payload ($r, $op, $ctt, $ntt) {
+	return { operationId => $op, actor => 'olga', cttId => $ctt,
+		requestId => $r->{headers}{'x-request-id'}, nttId => $ntt,
+		cttTicketNo => "C-$ctt", nttTicketNo => "N-$ntt" };
+}
+
+sub rows_are_right ($r, $op, $ctt, $ntt, $active, $remark) {
+	my $row = $c->row(operation => $op);
+
+	is_deeply [ @{ $c->row(ctt => $ctt) }{qw(ntt_id ntt_ticket_no)} ],
+	    [ undef, undef ], 'the row is not linked any more';
+	is_deeply [ @$row{qw(kind state ctt_id ntt_id partner error_code)} ],
+	    [ 'UNLINK', 'SUCCEEDED', $ctt, $ntt,
+		$c->row(ctt => $ctt)->{source}, undef ], 'the journal has it';
+	is $c->trace($op), "$BEFORE sync_partner:ok set_unlink_block:ok"
+	    . ' enqueue_jobs:ok follow_up:' . ($active ? 'ok' : 'skipped')
+	    . ' update_ctt_count:ok write_audit:ok', 'with each of its steps';
+	is_deeply $c->jobs($op), { 'update-unlinked-ctt' =>
+		payload($r, $op, $ctt, $ntt) }, 'one job';
+	is_deeply $c->audits($op), [ "CTT $ctt UNLINK SUCCESS",
+		"NTT $ntt UNLINK SUCCESS" ], 'an audit row on both sides';
+	is_deeply [ map { [ @$_{qw(type status created_by text author)} ] }
+		$c->rows('SELECT a.*, n.text, n.author FROM ctt_activity a'
+		. ' LEFT JOIN activity_note n ON n.activity_id = a.id'
+		. ' AND n.ctt_id = a.ctt_id WHERE a.ctt_id = ? AND'
+		. " a.type <> 'Created'", $ctt) ],
+	    $active ? [ [ 'Follow Up', 'Pending', 'olga', "Unlinked from NTT"
+		. " N-$ntt" . ($remark ? ": $remark" : ''), 'olga' ] ] : [],
+	    $active ? 'a follow-up with its note' : 'no follow-up';
+	like remembered($ctt, $ntt), qr/^(59|60)$/,
+	    'memcached blocks the pair for a minute';
+}
+
+sub taas_heard ($ctt, $r, $op, $ntt, $remark) {
+	my ($call, @more) = $c->heard('taas', ticket => "C-$ctt");
+
+	is_deeply [ @$call{qw(method path contentType requestId body)}, @more ],
+	    [ 'POST', "/taas/tickets/C-$ctt/unlink", 'application/json',
+		$r->{headers}{'x-request-id'}, { nttTicketNo => "N-$ntt",
+			remark => $remark, actor => 'olga' } ],
+	    'TaaS heard it once';
+	like $call->{key}, qr/\Q$op\E/, 'with a key of this operation';
+}
+
+sub tmf_heard ($ctt, $r, $op, $, $) {
+	my ($get, $patch, @more) = $c->heard('tmf', ticket => "C-$ctt");
+
+	is_deeply [ @$get{qw(method path)}, @$patch{qw(method path contentType
+		requestId body)}, @more ], [ 'GET', "/tmf/troubleTicket/C-$ctt"
+		. '?fields=troubleTicketRelationship', 'PATCH',
+		"/tmf/troubleTicket/C-$ctt", 'application/json;charset=utf-8',
+		$r->{headers}{'x-request-id'},
+		{ troubleTicketRelationship => [] } ],
+	    'TMF was read, then patched';
+	like $patch->{key}, qr/\Q$op\E/, 'with a key of this operation';
+}
+
+# Of one CTT and of many, by id and by number, with and without a remark; every
+# third CTT has an activity.
+for (
+	[ 'TaaS, by id', 1, 'id' ],
+	[ 'TMF, by number', 1, 'number', undef, { source => 'TMF' } ],
+	[ 'both partners, by id', 5, 'id', "cut,\tnear \"Köln\"\n" ],
+	[ 'both partners, by number', 4, 'number', 'fixed' ],
+) {
+	my ($name, $n, $by, $remark, @columns) = @$_;
+	my ($ntt, @ctts) = given_linked($n, map { { status => 'Pending',
+		%{ $columns[ $_ - 1 ] // {} } } } 1 .. $n);
+	my ($stays) = $c->given(ctt => { linked => $ntt });
+	$c->given_activity($ctts[$_]) for grep { $_ % 3 == 0 } 0 .. $#ctts;
+	note $name;
+
+	my $r = $c->unlink_from($by eq 'id' ? ($ntt, \@ctts)
+	    : ("N-$ntt", [ map { "C-$_" } @ctts ]),
+	    defined $remark ? (remark => $remark) : ());
+	is $r->{status}, 200, "$name: unlinked" or diag $r->{raw};
+	is_deeply $r->{json}{ntt}, { id => $ntt, ticketNo => "N-$ntt",
+		cttCount => 1 }, 'the NTT has one less for each';
+	is_deeply [ map { [ @$_{qw(cttId outcome)} ] }
+		@{ $r->{json}{results} } ], [ map { [ $_, 'unlinked' ] } @ctts ],
+	    'each CTT in its order';
+	is $c->row(ntt => $ntt)->{ctt_count}, 1, 'so has the row';
+	is $c->row(ctt => $stays)->{ntt_id}, $ntt, 'another CTT stays';
+
+	for my $i (0 .. $#ctts) {
+		my $op = $r->{json}{results}[$i]{operationId};
+		my $heard = $c->row(ctt => $ctts[$i])->{source} eq 'TAAS'
+		    ? \&taas_heard : \&tmf_heard;
+		rows_are_right($r, $op, $ctts[$i], $ntt, $i % 3 == 0, $remark);
+		$heard->($ctts[$i], $r, $op, $ntt, $remark);
+	}
+}
+
+{
+	my ($ntt, $ctt) = given_linked(1, { source => 'TMF' });
+	my @others = ({ id => 'N-1', relationshipType => 'dependent',
+		href => 'http://x/1', '@type' => 'Ref' },
+		{ id => 'OTHER', relationshipType => 'isChild' },
+		{ id => "N-$ntt", relationshipType => 'dependent' });
+
+	$c->sim(PUT => "/ticket/tmf/C-$ctt", { troubleTicketRelationship => [
+		$others[0], { id => "N-$ntt", relationshipType => 'isChild' },
+		@others[1, 2] ] });
+	is $c->unlink_from($ntt, [$ctt])->{status}, 200,
+	    'a ticket with relationships';
+	is_deeply $c->sim_state->{tmf}{"C-$ctt"}{troubleTicketRelationship},
+	    \@others, 'keeps those that are not ours, as they are';
+}
+
+{
+	my ($ntt, $ctt) = given_linked(1);
+
+	$c->do('UPDATE ntt SET ctt_count = 0 WHERE id = ?', $ntt);
+	is $c->unlink_from($ntt, [$ctt])->{json}{ntt}{cttCount}, 0,
+	    'a count that was wrong is never below 0';
+	is $c->row(ntt => $ntt)->{ctt_count}, 0, 'nor in the row';
+}
+
+# ---- all or none ----
+
+sub problem ($r, $status, $code, $name) {
+	is_deeply [ $r->{status}, @{ $r->{json} }{qw(status code requestId)},
+		$r->{headers}{'content-type'} ], [ $status, $status, $code,
+		$r->{headers}{'x-request-id'}, 'application/problem+json' ],
+	    "$name: $code" or diag $r->{raw};
+	like $r->{json}{detail}, qr/^[A-Z].{10,}\.$/s, 'and a sentence';
+}
+
+# What makes a linked CTT one that is refused: its name in the request, its
+# code, and the step that fails; the order is that of precedence.
+my $other = $c->given(ntt => {});
+my @BAD = (
+	[ missing => sub ($ctt, $ntt) { $NOBODY }, 404, 'CTT_NOT_FOUND',
+		'load_ctt:failed' ],
+	[ unlinked => sub ($ctt, $ntt) { scalar $c->given(ctt => {}) }, 409,
+		'CTT_NOT_LINKED_TO_NTT', 'load_ctt:ok check_linked:failed' ],
+	[ elsewhere => sub ($ctt, $ntt) {
+			scalar $c->given(ctt => { linked => $other }) }, 409,
+		'CTT_NOT_LINKED_TO_NTT', 'load_ctt:ok check_linked:failed' ],
+	[ blocked => sub ($ctt, $ntt) { $c->plant_unlinked($ctt, $ntt); $ctt },
+		409, 'UNLINK_BLOCKED', 'load_ctt:ok check_linked:ok'
+		. ' check_idle:ok check_unlink_block:failed' ],
+	[ busy => sub ($ctt, $ntt) {
+			$c->plant_busy($ctt, kind => 'RESOLVE'); $ctt }, 409,
+		'OPERATION_IN_PROGRESS',
+		'load_ctt:ok check_linked:ok check_idle:failed' ],
+);
+
+# These CTTs, good ones in front, between and behind.
+sub refused ($name, @bad) {
+	my ($ntt, @ctts) = given_linked(2 + @bad);
+	my @asked = @ctts;
+	my @want = ('NOT_ATTEMPTED') x @asked;
+
+	for my $i (0 .. $#bad) {
+		$asked[ 1 + $i ] = $bad[$i][1]->($ctts[ 1 + $i ], $ntt);
+		$want[ 1 + $i ] = $bad[$i][3];
+	}
+	my ($first) = sort { $a->[5] <=> $b->[5] }
+	    map { [ @{ $BAD[$_] }, $_ ] } grep { my $i = $_;
+		grep { $BAD[$i] == $_ } @bad } 0 .. $#BAD;
+	my ($before, $calls) = ($c->tables, scalar $c->heard('taas'));
+	my $r = $c->unlink_from($ntt, \@asked);
+
+	problem($r, @$first[2, 3], $name);
+	is_deeply outcomes($r), \@want, 'each CTT with its own';
+	is_deeply [ map { $_->{cttId} } @{ $r->{json}{results} } ], \@asked,
+	    'in the order of the request';
+	is_deeply $c->tables, $before, 'nothing was changed';
+	is scalar $c->heard('taas'), $calls, 'no partner was asked';
+	for my $i (0 .. $#bad) {
+		my $op = $r->{json}{results}[ 1 + $i ]{operationId};
+		is_deeply [ @{ $c->row(operation => $op) }{qw(state
+			error_code)}, $c->trace($op) ], [ 'REFUSED',
+			$bad[$i][3], $bad[$i][4] ], "$bad[$i][0] has its trace";
+	}
+	$c->unplant;
+	return $r;
+}
+
+ok $c->quiet, 'all jobs are delivered';
+for my $i (0 .. $#BAD) {
+	my $r = refused("one that is $BAD[$i][0]", $BAD[$i]);
+
+	like $r->{headers}{'retry-after'} // '', $BAD[$i][0] eq 'blocked'
+	    ? qr/^(59|60)$/ : $BAD[$i][0] eq 'busy' ? qr/^[1-9]$/ : qr/^$/,
+	    'Retry-After where there is a moment to wait for';
+	refused("$BAD[$i][0] before all that follows",
+	    reverse @BAD[ $i .. $#BAD ]) if $i < $#BAD;
+}
+
+for (
+	[ 'no such NTT', sub (@ctts) { @ctts } ],
+	[ 'neither such an NTT nor such a CTT', sub (@) { $NOBODY } ],
+) {
+	my ($name, $ctts) = @$_;
+	my ($ntt, @ctts) = given_linked(2);
+	my $before = $c->tables;
+
+	problem($c->unlink_from($NOBODY, [ $ctts->(@ctts) ]), 404,
+	    'NTT_NOT_FOUND', $name);
+	problem($c->unlink_from('N-none', [ $ctts->(@ctts) ]), 404,
+	    'NTT_NOT_FOUND', "$name by number");
+	is_deeply $c->tables, $before, 'nothing was changed';
+}
+
+{
+	my ($ntt, $ctt) = given_linked(1);
+	my $before = $c->tables;
+
+	isnt $c->unlink_from($ntt, [ $ctt, "C-$ctt" ])->{status}, 200,
+	    'one CTT by two names';
+	is_deeply $c->tables, $before, 'is no reason to change anything';
+}
+
+# ---- the database refuses ----
+
+$c->do(q{CREATE TRIGGER refuse BEFORE UPDATE ON ctt FOR EACH ROW
+	IF NEW.title = 'refuse' AND NEW.ntt_id IS NULL
+	THEN SIGNAL SQLSTATE '45000'; END IF});
+{
+	my ($ntt, @ctts) = given_linked(3, {}, { title => 'refuse' });
+	my $r = $c->unlink_from($ntt, \@ctts);
+
+	problem($r, 500, 'DB_SAVE_FAILED', 'a database that refuses');
+	is_deeply outcomes($r), [ 'unlinked', 'DB_SAVE_FAILED', 'unlinked' ],
+	    'the one is as it was, and the others say what they are';
+	is $c->trace($r->{json}{results}[1]{operationId}), $BEFORE =~
+	    s/ok$/failed/r, 'says its trace';
+	is $c->row(ctt => $ctts[1])->{ntt_id}, $ntt, 'it is linked';
+	is $c->row(ntt => $ntt)->{ctt_count}, 1, 'and counted';
+}
+
+# ---- the partner refuses, or nobody knows ----
+
+# What the partner does with the second of three, the outcome that the caller
+# is told, and how the operation ends once the partner is well again.
+for my $source (qw(TAAS TMF)) {
+	for (
+		[ 'refuses', { do => 'status', status => 400 },
+			'refused', 'ROLLED_BACK' ],
+		[ 'cuts', { do => 'cut' }, 'unknown', 'COMPENSATED' ],
+		[ 'cuts after the fact', { do => 'cut', applied => 1 },
+			'unknown', 'COMPENSATED' ],
+		[ 'has an accident after the fact', { do => 'status',
+			status => 500, applied => 1 }, 'unknown',
+			'COMPENSATED' ],
+	) {
+		my ($what, $rule, $outcome, $end) = @$_;
+		my $name = "$source $what";
+		my ($ntt, @ctts) = given_linked(3, {}, { source => $source });
+		my $bad = $ctts[1];
+
+		$c->given_activity($bad);
+		$c->rule(ticket => "C-$bad", %$rule, method => $source eq 'TAAS'
+			? 'POST' : 'PATCH');
+		my $r = $c->unlink_from($ntt, \@ctts);
+		problem($r, 502, 'EXTERNAL_UNLINK_FAILED', $name);
+		is_deeply [ @{ $r->{json} }{qw(partner partnerOutcome settled)} ],
+		    [ $source, $outcome, $outcome eq 'refused' ? 1 : 0 ],
+		    'says who, what, and whether it is over';
+		like $r->{json}{detail}, qr/(TaaS|TMF).* (rolled back|restored)/,
+		    'in words';
+		is_deeply [ map { $_->{outcome} } @{ $r->{json}{results} } ],
+		    [ 'unlinked', 'failed', 'unlinked' ], 'each with its own';
+		my $op = $r->{json}{results}[1]{operationId};
+		is $c->row(ctt => $bad)->{ntt_id}, $ntt,
+		    'the link is there again at once';
+		is $c->row(ntt => $ntt)->{ctt_count}, 1, 'and counted';
+
+		$c->no_rules;
+		ok $c->settle, 'it settles';
+		is $c->row(operation => $op)->{state}, $end, $end;
+		is_deeply [ $c->audits($op), $c->jobs($op) ], [ [
+			"CTT $bad UNLINK $end", "NTT $ntt UNLINK $end" ], {} ],
+		    'one set of audit rows, no job';
+		is $c->trace($op), "$BEFORE sync_partner:" . ($outcome eq
+			'refused' ? 'failed' : 'unknown') . ' rollback:ok'
+		    . ' write_audit:ok', 'the trace';
+		is remembered($bad, $ntt), 0, 'no block is left';
+		$c->agree($name);
+		is $c->unlink_from($ntt, [$bad])->{status}, 200,
+		    'it can be tried again at once';
+	}
+}
+
+# ---- the block ----
+
+{
+	my ($ntt, $ctt) = given_linked(1);
+	my $n2 = $c->given(ntt => {});
+
+	is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'a pair is unlinked';
+	for (
+		[ 'link', sub { $c->link($ctt, $ntt) } ],
+		[ 'link by number', sub { $c->link("C-$ctt", "N-$ntt") } ],
+		[ 'link in bulk', sub { +{ %{ $c->bulk([ $ctt, $ntt ]) },
+			status => 409 } } ],
+	) {
+		my ($name, $do) = @$_;
+		my $r = $do->();
+		my $error = $r->{json}{results} ? $r->{json}{results}[0]{error}
+		    : $r->{json};
+		is_deeply [ $r->{status}, $error->{code} ],
+		    [ 409, 'UNLINK_BLOCKED' ], "$name is blocked";
+		like $error->{retryAfter}, qr/^(5\d|60)$/, 'for so long';
+		is $r->{headers}{'retry-after'}, $error->{retryAfter},
+		    'says the header' unless $r->{json}{results};
+	}
+	is $c->link($ctt, $n2)->{status}, 200, 'another NTT is not blocked';
+
+	# Linked by other means meanwhile: the unlink of the pair is blocked too.
+	my ($n3, $c3) = given_linked(1);
+	memcached("set unlink-block:$c3-$n3 0 60 1\r\nx");
+	is_deeply [ @{ $c->unlink_from($n3, [$c3])->{json} }{qw(code
+		retryAfter)} ], [ 'UNLINK_BLOCKED', 60 ], 'so is unlink';
+	memcached("delete unlink-block:$c3-$n3");
+	is $c->unlink_from($n3, [$c3])->{status}, 200,
+	    'unless it has gone from memcached and the journal';
+	memcached("delete unlink-block:$c3-$n3");
+	is $c->link($c3, $n3)->{json}{code}, 'UNLINK_BLOCKED',
+	    'what memcached has lost, the journal knows';
+}
+
+# ---- in bulk ----
+
+{
+	my ($ntt, @ctts) = given_linked(4);
+	my ($n2, @more) = given_linked(1, { source => 'TMF' });
+	my $free = $c->given(ctt => {});
+
+	$c->given_activity($ctts[0]);
+	$c->rule(ticket => "C-$ctts[2]", do => 'status', status => 422);
+	my $r = $c->post('/ticket/ctt/unlink/bulk', { remark => 'all',
+		items => [ { cttId => $ctts[0], nttId => "N-$ntt" },
+			{ cttId => $free, nttId => $ntt },
+			{ cttId => $NOBODY, nttId => $ntt },
+			{ cttId => $ctts[1], nttId => 'N-none' },
+			{ cttId => $ctts[2], nttId => $ntt },
+			{ cttId => $more[0], nttId => $n2, remark => 'mine' },
+			{ cttId => "C-$ctts[3]", nttId => $ntt },
+			{ cttId => $ctts[0], nttId => $ntt } ] });
+	$c->no_rules;
+
+	is_deeply [ $r->{status}, @{ $r->{json} }{qw(total success failed)} ],
+	    [ 207, 8, 3, 5 ], 'bulk: some succeed';
+	is_deeply outcomes($r), [ 'unlinked', 'CTT_NOT_LINKED_TO_NTT',
+		'CTT_NOT_FOUND', 'NTT_NOT_FOUND', 'EXTERNAL_UNLINK_FAILED',
+		'unlinked', 'unlinked', 'CTT_NOT_LINKED_TO_NTT' ],
+	    'each item for itself';
+	is_deeply [ map { $_->{remark} } @{ $r->{json}{results} }[0, 5] ],
+	    [ 'all', 'mine' ], 'an item\'s remark wins';
+	is $c->one('SELECT text FROM activity_note WHERE ctt_id = ?', $ctts[0]),
+	    "Unlinked from NTT N-$ntt: all", 'and is in the note';
+	is $c->row(ntt => $ntt)->{ctt_count}, 2, 'counted';
+	like remembered($ctts[3], $ntt), qr/^(59|60)$/, 'and blocked';
+
+	$r = $c->post('/ticket/ctt/unlink/bulk', { items => [
+		{ cttId => $ctts[1], nttId => $ntt },
+		{ cttId => $ctts[2], nttId => $ntt } ] });
+	is_deeply [ $r->{status}, outcomes($r) ],
+	    [ 200, [ 'unlinked', 'unlinked' ] ], 'all succeed';
+	$r = $c->post('/ticket/ctt/unlink/bulk', { items => [
+		{ cttId => $free, nttId => $ntt } ] });
+	is_deeply [ $r->{status}, $r->{json}{code}, outcomes($r) ],
+	    [ 422, 'BULK_ALL_FAILED', ['CTT_NOT_LINKED_TO_NTT'] ], 'none does';
+}
+
+# ---- fields ----
+
+for (
+	[ 'nothing', {}, 'nttId', 'cttIds' ],
+	[ 'no array', { nttId => 1, cttIds => 1 }, 'cttIds' ],
+	[ 'none', { nttId => 1, cttIds => [] }, 'cttIds' ],
+	[ '501', { nttId => 1, cttIds => [ 1 .. 501 ] }, 'cttIds' ],
+	[ 'one twice', { nttId => 1, cttIds => [ 1, 2, 1 ] }, 'cttIds[2]' ],
+	[ 'one number twice', { nttId => 1, cttIds => [ 'a', 'a' ] },
+		'cttIds[1]' ],
+	[ 'all wrong', { nttId => 0, cttIds => [ 1, {}, '' ], remark => 1 },
+		'nttId', 'cttIds[1]', 'cttIds[2]', 'remark' ],
+) {
+	my ($name, $body, @fields) = @$_;
+	my $r = $c->post('/ticket/ctt/unlink', $body);
+
+	is_deeply [ $r->{status}, $r->{json}{code},
+		map { $_->{field} } @{ $r->{json}{errors} } ],
+	    [ 422, 'VALIDATION_FAILED', @fields ], "fields: $name";
+}
+
+{
+	my ($ntt, @ctts) = given_linked(500);
+	my $r = $c->unlink_from($ntt, \@ctts);
+
+	is_deeply [ $r->{status}, $r->{json}{ntt}{cttCount} ], [ 200, 0 ],
+	    '500 at once';
+}
+
+ok $c->quiet, 'all jobs are delivered';
+$c->agree;
+$c->stop;
+
+# ---- memcached is away: one process, that it be seen what it pays ----
+
+$c = Ctt->start(pool => 1, workers => 0);
+
+sub away_lines () {
+	return scalar grep { /event=memcached_away/ } $c->log_lines('pool');
+}
+
+# A run of requests: the longest, and the median, in ms.
+sub timed (@pairs) {
+	my @ms = sort { $a <=> $b } map {
+		my ($ctt, $ntt) = @$_;
+		my $began = time;
+		is $c->unlink_from($ntt, [$ctt])->{status}, 200,
+		    "CTT $ctt is unlinked";
+		1000 * (time - $began);
+	} @pairs;
+	return ($ms[-1], $ms[ @ms / 2 ]);
+}
+
+for (
+	[ 'is stopped', sub { $c->stack('stop', 'memcached') },
+		sub { $c->stack('start', 'memcached') } ],
+	[ 'does not answer', sub { kill 'STOP', memcached_pid() },
+		sub { kill 'CONT', memcached_pid() } ],
+) {
+	my ($name, $stop, $start) = @$_;
+	my ($ntt, @ctts) = given_linked(22);
+	my ($usual, $median) = timed(map { [ $_, $ntt ] } @ctts[0 .. 10]);
+	my $lines = away_lines();
+
+	$stop->();
+	my ($most, $then) = timed(map { [ $_, $ntt ] } @ctts[11 .. 21]);
+	cmp_ok $most, '<', $usual + 50 + 50, "memcached $name: it costs 50 ms";
+	cmp_ok $then, '<', $median + 25, 'and not on every request';
+	is away_lines() - $lines, 1, 'the log says so, once';
+	my $r = $c->link($ctts[21], $ntt);
+	is $r->{json}{code}, 'UNLINK_BLOCKED', 'the block is in the journal';
+	like $r->{headers}{'retry-after'}, qr/^(5\d|60)$/, 'with its seconds';
+	like $c->get('/metrics', Authorization => undef)->{raw},
+	    qr/^\w*memcached_away\w*(\{.*\})? [1-9]/m, 'the metrics say so';
+
+	$start->();
+	sleep 5.1;    # it is left alone for so long
+	my ($n2, $c2) = given_linked(1);
+	is $c->unlink_from($n2, [$c2])->{status}, 200, 'it is back';
+	like remembered($c2, $n2), qr/^(59|60)$/, 'and is used again';
+}
+
+sub memcached_pid () {
+	open my $fh, '<', $c->dir . '/run/memcached.pid' or die;
+	chomp(my $pid = <$fh>);
+	return $pid;
+}
+
+$c->stop;
+
+# ---- how long the block lasts is set ----
+
+for (
+	[ 0, sub ($c, $ctt, $ntt) {
+		is remembered($ctt, $ntt), 0, 'memcached is not told';
+		is $c->link($ctt, $ntt)->{status}, 200, '0 s: no block';
+		is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'either way';
+	} ],
+	[ 2, sub ($c, $ctt, $ntt) {
+		my $r = $c->link($ctt, $ntt);
+		is_deeply [ $r->{json}{code}, $r->{headers}{'retry-after'} =~
+			/^[12]$/ ], [ 'UNLINK_BLOCKED', 1 ], '2 s: a block';
+		sleep 2.1;
+		is $c->link($ctt, $ntt)->{status}, 200, 'that ends';
+	} ],
+) {
+	my ($ttl, $check) = @$_;
+	$c = Ctt->start(pool => 2, workers => 0,
+	    set => { CTT_UNLINK_BLOCK_TTL => $ttl });
+	my ($ntt, $ctt) = given_linked(1);
+	my $r = $c->unlink_from($ntt, [$ctt]);
+
+	is $r->{status}, 200, "CTT_UNLINK_BLOCK_TTL=$ttl";
+	like $c->trace($r->{json}{results}[0]{operationId}), $ttl
+	    ? qr/set_unlink_block:ok/ : qr/set_unlink_block:skipped/,
+	    'says the trace';
+	$check->($c, $ctt, $ntt);
+	$c->agree;
+	$c->stop;
+}
+
+done_testing;

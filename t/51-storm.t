@@ -1,0 +1,184 @@
+# Ten clients do all that can be done to fifty CTTs and five NTTs, while the
+# partners fail at random and processes are killed. Then it is quiet, and both
+# sides agree. And: two operations on one CTT never interleave.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use List::Util qw(shuffle);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $SEED = $ENV{CTT_TEST_SEED} // time ^ $$;
+my $SECONDS = $ENV{CTT_TEST_SECONDS} // 15;
+my $c = Ctt->start(pool => 10, workers => 2, set => {
+	CTT_PARTNER_TIMEOUT_MS => 300, CTT_UNLINK_BLOCK_TTL => 1 });
+
+# A CTT to which anything can be done.
+sub given_ctt ($no, %columns) {
+	my $ctt = $c->given(ctt => { ticket_no => $no,
+		segment_group => 'Managed Services', %columns });
+
+	$c->given_activity($ctt);
+	$c->given_element($ctt);
+	return $ctt;
+}
+
+sub latest ($ctt) {
+	return $c->get("/ticket/ctt/$ctt")->{json}{activity}{id};
+}
+
+# ---- two operations on one CTT ----
+
+# Each of these begins on CTTs that are linked to the first NTT, or, for the
+# link, to none.
+my %BEGIN = (
+	link    => sub ($ctt, $from, $to, $a) { $c->link($ctt, $to) },
+	unlink  => sub ($ctt, $from, $to, $a) { $c->unlink_from($from, [$ctt]) },
+	move    => sub ($ctt, $from, $to, $a) { $c->move_to($to, [$ctt]) },
+	resolve => sub ($ctt, $from, $to, $a) { $c->resolve($a, $ctt) },
+	cpe     => sub ($ctt, $from, $to, $a) { $c->update_cpe($ctt, {
+		manufacturer => 'ZTE', model => 'x', bandwidthMbps => 1,
+		ipAddress => '10.1.1.1', port => '1' }) },
+);
+
+my @kinds = sort keys %BEGIN;
+my ($from, $to) = $c->given(ntt => {}, ntt => {});
+$c->token(roles => ['ctt-cpe']);
+for my $first (@kinds) {
+	my @ctts = map { given_ctt("TaaS-$first-$_", $first eq 'link' ? ()
+		: (linked => $from)) } @kinds;
+	my @activities = map { latest($_) } @ctts;
+
+	# The partner holds the first one until the second has been answered.
+	$c->rule(ticket => "TaaS-$first-$_", times => 1, do => 'delay',
+	    ms => 250) for @kinds;
+	my @r = $c->parallel(2 * @kinds, sub ($i) {
+		my $n = $i % @kinds;
+		sleep 0.12 if $i >= @kinds;
+		return $BEGIN{ $i < @kinds ? $first : $kinds[$n] }->(
+		    $ctts[$n], $from, $to, $activities[$n]);
+	});
+	$c->no_rules;
+	for my $n (0 .. $#kinds) {
+		my ($one, $two) = @r[ $n, $n + @kinds ];
+		my $error = $two->{json}{results}
+		    ? $two->{json}{results}[0]{error} : $two->{json};
+		my @ops = $c->rows('SELECT * FROM operation WHERE ctt_id = ?'
+		    . " AND state <> 'REFUSED'", $ctts[$n]);
+
+		is $one->{status}, 200, "a $first";
+		is $error->{code}, 'OPERATION_IN_PROGRESS',
+		    "and a $kinds[$n] meanwhile";
+		ok scalar(grep { $_->{id} eq ($error->{openOperationId} // '') }
+			@ops), 'is told which one is under way';
+		like $error->{retryAfter}, qr/^[1-9]\d*$/, 'try again';
+		is @ops, $first eq 'move' ? 2 : 1, 'only the first was begun';
+	}
+}
+$c->agree('after the pairs, both sides');
+
+# ---- the storm ----
+
+my @ntts = $c->given((ntt => {}) x 5);
+my @ctts = map { given_ctt(($_ % 2 ? 'TaaS-' : 'X-') . $_,
+	source => $_ % 3 ? 'TMF' : 'TAAS',
+	$_ % 2 ? (linked => $ntts[ $_ % 5 ]) : ()) } 1 .. 50;
+
+sub any (@of) { return $of[ rand @of ] }
+
+# Some CTTs, and some NTT.
+sub some ($most = 6) { return (shuffle @ctts)[ 0 .. rand $most ] }
+
+sub items ($ntt) {
+	return { items => [ map { { cttId => $_, nttId => $ntt } } some() ] };
+}
+
+my @DO = (
+	sub { $c->link(any(@ctts), any(@ntts)) },
+	sub { $c->post('/ticket/ctt/link/bulk', items(any(@ntts))) },
+	sub { $c->unlink_from(any(@ntts), [ some(2) ]) },
+	sub { $c->post('/ticket/ctt/unlink/bulk', items(any(@ntts))) },
+	sub { my $ctt = any(@ctts);
+		my $ntt = $c->get("/ticket/ctt/$ctt")->{json}{ctt}{nttId};
+		$c->unlink_from($ntt // any(@ntts), [$ctt], remark => 'x') },
+	sub { $c->move_to(any(@ntts), [ some() ]) },
+	sub { $c->move_to(any(@ntts), [ some(2) ], remark => 'x') },
+	sub { my $ctt = any(@ctts);
+		$c->resolve(latest($ctt), $ctt, remark => 'x') },
+	sub { $c->post('/ticket/ctt/bulk-resolve-by-ticket-id',
+		{ ticketIds => [ some() ], $c->codes }) },
+	sub { $c->update_cpe(any(@ctts), { manufacturer => any(qw(a b c)),
+		model => any(qw(a b c)), ipAddress => '10.1.1.' . int rand 256,
+		bandwidthMbps => 1 + int rand 1000, port => any(qw(1 2 3)) }) },
+);
+
+# What the partners do to the calls that come next. A no is a no of the
+# partner's: it would repeat it; so only what is not sure yet is refused.
+my @TROUBLE = (
+	(map { { do => 'refuse', status => $_, key => '-sync$' } }
+		400, 403, 409, 422),
+	(map { { do => 'status', status => 500, applied => $_ } } 0, 1),
+	{ do => 'status', status => 429 },
+	(map { { do => 'cut', applied => $_ } } 0, 1),
+	{ do => 'cut', reset => 1, applied => 1 },
+	(map { { do => 'delay', ms => $_ } } 50, 250, 400),
+	{ do => 'hang', applied => 1 },
+	{ do => 'garbage', applied => 1 },
+);
+
+sub make_trouble ($end) {
+	my $kill = time + 1;
+
+	delete $c->{sim};    # a connection of its own
+	while (time < $end) {
+		$c->rule(partner => any(qw(taas tmf nig queue)),
+		    times => 1 + int rand 4, %{ any(@TROUBLE) });
+		sleep rand 0.04;
+		next if time < $kill;
+		kill 'KILL', any($c->pids(any(qw(pool pool worker)))) // next;
+		$kill = time + 1;
+	}
+	return {};
+}
+
+sub client ($end) {
+	my %n;
+
+	while (time < $end) {
+		my $r = any(@DO)->();
+		$n{ join ' ', $r->{status}, $r->{json}{code} // () }++;
+	}
+	return \%n;
+}
+
+diag "CTT_TEST_SEED=$SEED";
+my $end = time + $SECONDS;
+my %n;
+for my $n ($c->parallel(11, sub ($i) {
+	srand $SEED + $i;
+	return $i == 10 ? make_trouble($end) : client($end);
+})) {
+	$n{$_} += $n->{$_} for keys %$n;
+}
+note "$n{$_} times $_" for sort keys %n;
+is_deeply [ grep { !/^(2|404 CTT_ACTIVITY|409|422 BULK_ALL|502)/ } keys %n ],
+    [], 'every answer is one that there is';
+cmp_ok $n{200} // 0, '>', 100, 'many succeeded';
+
+$c->no_rules;
+ok $c->settle(30), 'it settles' or diag $c->cttctl('operations')->{out};
+ok $c->quiet(30), 'all jobs are delivered';
+$c->agree('after the storm, both sides');
+my %states = map { $_ => 1 } $c->column("SELECT DISTINCT CONCAT(kind, ' ',"
+    . ' state) FROM operation');
+is_deeply [ grep { !$states{$_} } map { my $kind = $_;
+	map { "$kind $_" } qw(SUCCEEDED ROLLED_BACK), $kind eq 'RESOLVE' ? ()
+	    : 'COMPENSATED' } qw(LINK UNLINK RESOLVE CPE_UPDATE) ], [],
+    'it saw every kind in every state';
+is $c->one("SELECT COUNT(*) FROM job WHERE state <> 'DONE'"), 0,
+    'every job is done';
+$c->stop;
+done_testing;
