@@ -20,7 +20,6 @@ enum {
 	FAILURES = 10,        /* in a row, until a partner is left alone   */
 	OPEN_MS = 1000,       /* so long, at first; it doubles             */
 	OPEN_CAP_MS = 2000,
-	SLOW_MS = 500,        /* a call that takes longer shows it is slow */
 	SPARE = 16,           /* of so many processes one is kept free     */
 };
 
@@ -173,17 +172,20 @@ static struct census take_census(const struct health *h, enum partner_id p)
 			continue;
 		c.pool++;
 		c.waiting += since != 0;
-		c.slow = c.slow || (since && now - since > SLOW_MS);
+		c.slow = c.slow || (since && now - since > HEALTH_SHORT_MS);
 	}
 	return c;
 }
 
-static bool is_within_share(struct census c)
+static enum health_say judge(struct census c)
 {
 	unsigned spare = (c.pool + SPARE - 1) / SPARE;
-	unsigned most = c.slow ? c.pool / 2 : c.pool - spare;
 
-	return c.waiting <= (most ? most : 1);
+	if (c.pool < 2)
+		return HEALTH_GO; /* there is nothing to keep free */
+	if (c.slow)
+		return c.waiting <= c.pool / 2 ? HEALTH_GO : HEALTH_BUSY;
+	return c.waiting + spare <= c.pool ? HEALTH_GO : HEALTH_GO_SHORT;
 }
 
 /* Places of the dead are freed, where they stand in somebody's way. */
@@ -218,6 +220,8 @@ bool health_is_broken(const struct health *h, enum partner_id p)
 
 enum health_say health_enter(struct health *h, enum partner_id p)
 {
+	enum health_say say;
+
 	if (health_is_broken(h, p)) {
 		/* one call is the probe, not one request's five hundred */
 		if (h->probing[p] || !take_probe(h, &h->shared->breaker[p]))
@@ -229,13 +233,14 @@ enum health_say health_enter(struct health *h, enum partner_id p)
 	/* counted first and looked at then: two who come at once cannot both
 	 * slip in */
 	atomic_store(&h->own->since[p], clock_mono_ms());
-	if (is_within_share(take_census(h, p)))
-		return HEALTH_GO;
-	bury_dead(h);
-	if (is_within_share(take_census(h, p)))
-		return HEALTH_GO;
-	atomic_store(&h->own->since[p], 0);
-	return HEALTH_BUSY;
+	say = judge(take_census(h, p));
+	if (say != HEALTH_GO) {
+		bury_dead(h);
+		say = judge(take_census(h, p));
+	}
+	if (say == HEALTH_BUSY)
+		atomic_store(&h->own->since[p], 0);
+	return say;
 }
 
 void health_leave(struct health *h)

@@ -12,8 +12,9 @@
  * - a breaker for each partner: one that has failed some times in a row is
  *   left alone but for one probe now and then, until it answers;
  * - how many processes of the pool wait for each partner: their share is
- *   bounded, so that a slow partner never takes all of the pool. Half of it
- *   where the partner is slow just now, otherwise all but a sixteenth.
+ *   bounded, so that a slow partner never takes all of the pool. Where it is
+ *   slow just now, that is half. Otherwise a last sixteenth of the pool may
+ *   wait for it as well, but not for long.
  *
  * A process that dies leaves its place; who comes next finds it dead.
  */
@@ -24,8 +25,11 @@ struct health;
 struct health *health_open(const struct conf *cf, bool in_pool);
 void health_close(struct health *h);
 
+enum { HEALTH_SHORT_MS = 1000 };
+
 enum health_say {
 	HEALTH_GO,
+	HEALTH_GO_SHORT, /* but wait for HEALTH_SHORT_MS at the most        */
 	HEALTH_BROKEN, /* it keeps failing, and it is not our turn to probe */
 	HEALTH_BUSY,   /* too much of the pool waits for it already          */
 };

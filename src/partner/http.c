@@ -267,7 +267,8 @@ static void call_start(struct slot *s, struct call *c, struct arena *mem)
 	s->mem = mem;
 	s->leg = 0;
 	s->doubt = false;
-	s->deadline = clock_mono_ms() + s->http->cf->partner_timeout_ms;
+	s->deadline = clock_mono_ms() + (c->budget_ms ? c->budget_ms :
+					 s->http->cf->partner_timeout_ms);
 	buf_init(&s->answer, mem);
 	c->status = 0;
 	c->attempts = 0;

@@ -124,12 +124,15 @@ static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
  * what it refuses has failed to sync. */
 static bool check_partner(struct app *app, struct batch *b, struct item *it)
 {
-	const struct call *c = it->call;
+	struct call *c = it->call;
 	const char *name = partners[c->partner]->name;
 	enum health_say say = c->local ? HEALTH_GO :
 			      health_enter(app->health, c->partner);
 
-	if (say == HEALTH_GO)
+	if (say == HEALTH_GO_SHORT &&
+	    app->conf->partner_timeout_ms > HEALTH_SHORT_MS)
+		c->budget_ms = HEALTH_SHORT_MS;
+	if (say == HEALTH_GO || say == HEALTH_GO_SHORT)
 		return true;
 	if (say == HEALTH_BUSY) {
 		item_refuse(it, CODE_PARTNER_BUSY, arena_printf(b->mem,
