@@ -151,8 +151,12 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 		return rc;
 	fault(FAULT_AFTER_LOAD);
 	change_init(&ch, b);
-	batch_each (b, it)
+	batch_each (b, it) {
+		/* named here, with its CTT locked: the ids of one CTT's
+		 * operations are in the order in which they happened */
+		item_name(b->mem, it);
 		flow->check(b, it);
+	}
 	if (b->all_or_none)
 		refuse_the_rest(b);
 	batch_each (b, it) {
