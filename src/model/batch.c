@@ -99,11 +99,18 @@ void item_reset(struct item *it)
 	*it = fresh;
 }
 
+void item_name(struct arena *mem, struct item *it)
+{
+	char *id = arena_alloc(mem, ID_LEN + 1);
+
+	id_make(id);
+	it->op_id = id;
+}
+
 struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
 			 struct ntt *ntt)
 {
 	struct item *next = arena_alloc(mem, sizeof *next);
-	char *op_id = arena_alloc(mem, ID_LEN + 1);
 
 	*next = (struct item){
 		.index = it->index,
@@ -113,12 +120,11 @@ struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
 		.remark = it->remark,
 		.actor = it->actor,
 		.request_id = it->request_id,
-		.op_id = op_id,
 		.idempotency_id = it->idempotency_id,
 		.ctt = it->ctt,
 		.ntt = ntt,
 	};
-	id_make(op_id);
+	item_name(mem, next);
 	it->next = next;
 	return next;
 }
@@ -126,7 +132,6 @@ struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
 struct batch batch_new(struct arena *mem, size_t n)
 {
 	struct item *items = arena_array(mem, n, sizeof *items);
-	char *ids = arena_array(mem, n, ID_LEN + 1);
 	struct batch b = {
 		.mem = mem,
 		.it = arena_array(mem, n, sizeof(struct item *)),
@@ -136,8 +141,7 @@ struct batch batch_new(struct arena *mem, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		b.it[i] = &items[i];
 		items[i].index = i;
-		id_make(ids + i * (ID_LEN + 1));
-		items[i].op_id = ids + i * (ID_LEN + 1);
+		item_name(mem, &items[i]);
 	}
 	return b;
 }

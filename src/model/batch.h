@@ -150,6 +150,9 @@ void batch_sort(struct batch *b);
 /* Refuse an item: `detail` must live as long as the batch. */
 void item_refuse(struct item *it, enum code code, const char *detail);
 
+/* Give the operation a new id. */
+void item_name(struct arena *mem, struct item *it);
+
 /* The operation that follows *it, on the same CTT and for the same caller. */
 struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
 			 struct ntt *ntt);
