@@ -8,6 +8,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 
+enum { CLOSE_TRIES = 5 }; /* of a transaction that met a deadlock */
+
 struct job {
 	const char *id, *type;
 	const char *dedupe_key;
@@ -185,5 +187,13 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 		put_result(app->conf, &doc, &jobs[i]);
 	put_close(&doc, ']');
 	put_close(&doc, '}');
-	return db_run(app->db, SQL_JOB_CLOSE, &doc, mem, NULL, 0);
+	for (unsigned tries = 0; tries < CLOSE_TRIES; tries++) {
+		rc = db_run(app->db, SQL_JOB_CLOSE, &doc, mem, NULL, 0);
+		if (rc != RC_AGAIN)
+			break;
+		clock_sleep_ms(clock_backoff_ms(tries, 10, 200));
+	}
+	if (rc != RC_OK)
+		db_drop(app->db); /* they are abandoned, and come again */
+	return rc;
 }
