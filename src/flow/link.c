@@ -44,7 +44,7 @@ static void move_check(struct batch *b, struct item *it)
 		link_check(b, it);
 		return;
 	}
-	if (it->ctt->ntt == target) {
+	if (it->ctt->ntt_id == target->id) {
 		(void)(check_ctt_found(b, it) && check_ntt_found(b, it) &&
 		       check_idle(b, it));
 		note_skipped(it, STEP_check_not_linked, "it is linked to this "

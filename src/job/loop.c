@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/select.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "job/outbox.h"
@@ -13,6 +14,7 @@
 enum {
 	POLL_MS = 100,  /* with nothing to do; a new job waits no longer */
 	AWAY_MS = 1000, /* with no database                              */
+	PURGE_MS = 60000, /* between forgettings of old idempotency keys */
 };
 
 static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
@@ -30,6 +32,7 @@ static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
+	int64_t purged = 0;
 	sigset_t waiting;
 
 	stop_setup(&waiting);
@@ -41,6 +44,10 @@ int job_loop(struct app *app)
 
 		if (rc != RC_FAULT)
 			rc = outbox_run(app, mem, &jobs);
+		if (rc == RC_OK && clock_mono_ms() > purged + PURGE_MS) {
+			rc = db_run(app->db, SQL_KEY_PURGE, NULL, mem, NULL, 0);
+			purged = clock_mono_ms();
+		}
 		arena_reset(mem);
 		if (rc == RC_FAULT)
 			wait.tv_sec = AWAY_MS / 1000;

@@ -247,6 +247,9 @@ void health_leave(struct health *h)
 {
 	if (h->own)
 		place_clear(h->own);
+	for (int i = 0; i < PARTNER__MAX; i++) /* not made: another's turn */
+		if (h->probing[i])
+			atomic_store(&h->shared->breaker[i].probe, 0);
 	memset(h->probing, 0, sizeof h->probing);
 }
 

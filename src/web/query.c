@@ -44,9 +44,12 @@ const char *query_get(const char *query, const char *name, struct arena *mem,
 	while (*query) {
 		size_t n = strcspn(query, "&");
 
-		if (n > len && query[len] == '=' &&
-		    !strncmp(query, name, len)) {
-			value = decode(query + len + 1, n - len - 1, mem);
+		/* a name alone has a value too: an empty one */
+		if (n >= len && !strncmp(query, name, len) &&
+		    (n == len || query[len] == '=')) {
+			size_t from = n == len ? len : len + 1;
+
+			value = decode(query + from, n - from, mem);
 			*ok_r = value != NULL;
 		}
 		query += n + (query[n] == '&');
