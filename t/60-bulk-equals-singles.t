@@ -101,8 +101,8 @@ sub rows_of ($first, $table, $columns, $where) {
 		for my $json (grep { defined $row->{$_} }
 			qw(payload detail steps)) {
 			$row->{$json} = $c->json($row->{$json});
-			delete @$_{qw(at ms)} for ref $row->{$json} eq 'ARRAY'
-			    ? @{ $row->{$json} } : ();
+			splice @$_, 2, 2 for ref $row->{$json} eq 'ARRAY'
+			    ? @{ $row->{$json} } : ();    # a step's times
 			delete $row->{$json}{requestId}
 			    if ref $row->{$json} eq 'HASH';
 		}

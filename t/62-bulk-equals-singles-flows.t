@@ -83,8 +83,8 @@ my %LEFT = (
 	    . " resolved_at IS NULL n FROM ctt WHERE id $ids ORDER BY id",
 	ntt => "SELECT id, ctt_count FROM ntt WHERE id $ids ORDER BY id",
 	operations => 'SELECT ctt_id, kind, state, ntt_id, partner, remark,'
-	    . ' error_code, JSON_EXTRACT(steps, "$[*].step") s,'
-	    . ' JSON_EXTRACT(steps, "$[*].outcome") o FROM operation'
+	    . ' error_code, JSON_EXTRACT(steps, "$[*][0]") s,'
+	    . ' JSON_EXTRACT(steps, "$[*][1]") o FROM operation'
 	    . " WHERE ctt_id $ids ORDER BY ctt_id, kind, ntt_id, state",
 	audit => 'SELECT entity_type, entity_id, action, outcome, detail FROM'
 	    . " audit_log WHERE entity_id $ids ORDER BY entity_type,"

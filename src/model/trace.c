@@ -1,8 +1,6 @@
 #include "model/trace.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <json-c/json.h>
 
@@ -45,6 +43,27 @@ void trace_note_once(struct trace *t, enum step step, enum outcome outcome,
 void trace_write(const struct trace *t, const enum step *order, struct buf *b,
 		 const char *key)
 {
+	put_open(b, key, '[');
+	for (; *order != STEP__MAX; order++) {
+		const struct trace_entry *e = &t->step[*order];
+
+		if (e->outcome == NOT_REACHED)
+			continue;
+		put_open(b, NULL, '[');
+		put_str(b, NULL, step_name[*order]);
+		put_str(b, NULL, outcome_name[e->outcome]);
+		put_int(b, NULL, e->at);
+		put_int(b, NULL, e->ms);
+		if (e->detail)
+			put_str(b, NULL, e->detail);
+		put_close(b, ']');
+	}
+	put_close(b, ']');
+}
+
+void trace_show(const struct trace *t, const enum step *order, struct buf *b,
+		const char *key)
+{
 	char at[CLOCK_TEXT];
 
 	put_open(b, key, '[');
@@ -73,23 +92,14 @@ static int word(const char *text, const char *const *names, int n)
 	return n;
 }
 
-static const char *member(struct json_object *o, const char *name)
+static const char *text_at(struct json_object *o, size_t i)
 {
-	return json_object_get_string(json_object_object_get(o, name));
+	return json_object_get_string(json_object_array_get_idx(o, i));
 }
 
-static int64_t wall_of(const char *text)
+static int64_t number_at(struct json_object *o, size_t i)
 {
-	struct tm tm = {0};
-	int ms = 0;
-
-	if (!text || sscanf(text, "%d-%d-%dT%d:%d:%d.%3dZ", &tm.tm_year,
-			    &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-			    &tm.tm_sec, &ms) != 7)
-		return 0;
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
-	return (int64_t)timegm(&tm) * 1000 + ms;
+	return json_object_get_int64(json_object_array_get_idx(o, i));
 }
 
 void trace_read(struct trace *t, const char *json, struct arena *mem)
@@ -100,18 +110,19 @@ void trace_read(struct trace *t, const char *json, struct arena *mem)
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(all, i);
-		int s = word(member(o, "step"), step_name, STEP__MAX);
-		int out = word(member(o, "outcome"), outcome_name,
-			       OUTCOME__MAX);
+		int s, out;
 
+		if (!json_object_is_type(o, json_type_array))
+			continue;
+		s = word(text_at(o, 0), step_name, STEP__MAX);
+		out = word(text_at(o, 1), outcome_name, OUTCOME__MAX);
 		if (s == STEP__MAX || out == OUTCOME__MAX)
 			continue;
 		t->step[s] = (struct trace_entry){
 			.outcome = (enum outcome)out,
-			.at = wall_of(member(o, "at")),
-			.ms = json_object_get_int64(
-				json_object_object_get(o, "ms")),
-			.detail = arena_strdup(mem, member(o, "detail")),
+			.at = number_at(o, 2),
+			.ms = number_at(o, 3),
+			.detail = arena_strdup(mem, text_at(o, 4)),
 		};
 	}
 	json_object_put(all);

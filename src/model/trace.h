@@ -72,12 +72,16 @@ void trace_note(struct trace *t, enum step step, enum outcome outcome,
 void trace_note_once(struct trace *t, enum step step, enum outcome outcome,
 		     int64_t began, const char *detail);
 
-/* The steps that were reached, in the order of `order` (ends in STEP__MAX),
- * as a JSON array: the form in which the journal keeps them. */
+/*
+ * The steps that were reached, in the order of `order` (ends in STEP__MAX), as
+ * a JSON array. The journal keeps them short, [step, outcome, at, ms, detail],
+ * for a bulk writes thousands; trace_read takes that form back, and leaves out
+ * what it cannot read. trace_show writes the form of the API.
+ */
 void trace_write(const struct trace *t, const enum step *order, struct buf *b,
 		 const char *key);
-
-/* Back from that form; what cannot be read is left out. */
 void trace_read(struct trace *t, const char *json, struct arena *mem);
+void trace_show(const struct trace *t, const enum step *order, struct buf *b,
+		const char *key);
 
 #endif

@@ -110,12 +110,17 @@ static void operation_head(struct buf *b, const struct rows *r, size_t row)
 
 void read_operation(struct request *rq)
 {
-	static const char *const names[] = {
-		"partner", "actor", "requestId", "{steps", "errorCode",
-		"lastError", "createdAt", "updatedAt", "nextTryAt", NULL,
+	static const char *const before[] = {
+		"partner", "actor", "requestId", NULL,
 	};
+	static const char *const behind[] = {
+		"errorCode", "lastError", "createdAt", "updatedAt",
+		"nextTryAt", NULL,
+	};
+	struct trace trace = {0};
 	struct rows r;
 	struct buf doc;
+	enum kind kind;
 
 	buf_init(&doc, rq->mem);
 	put_open(&doc, NULL, '{');
@@ -130,7 +135,12 @@ void read_operation(struct request *rq)
 	}
 	reply_begin(rq);
 	operation_head(&rq->reply, &r, 0);
-	row_members(&rq->reply, &r, 0, 7, names);
+	row_members(&rq->reply, &r, 0, 7, before);
+	kind = kind_of(rows_text(&r, 0, 1));
+	trace_read(&trace, rows_text(&r, 0, 10), rq->mem);
+	if (kind != KIND__MAX)
+		trace_show(&trace, kind_steps[kind], &rq->reply, "steps");
+	row_members(&rq->reply, &r, 0, 11, behind);
 	reply_end(rq);
 }
 
