@@ -187,7 +187,7 @@ CREATE TABLE IF NOT EXISTS operation (
 -- not been answered yet; then owner is the database session that serves it.
 CREATE TABLE IF NOT EXISTS idempotency (
 	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
-	actor VARCHAR(128) NOT NULL,
+	actor VARCHAR(128) COLLATE utf8mb4_nopad_bin NOT NULL,
 	path VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	idem_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	body_hash CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
