@@ -80,6 +80,25 @@ for my $first (@kinds) {
 }
 $c->agree('after the pairs, both sides');
 
+# ---- deadlocks of the workers ----
+
+{
+	$c->do('CREATE TABLE trouble (is_on INT)');
+	$c->do('INSERT INTO trouble VALUES (1)');
+	$c->do(q{CREATE TRIGGER trouble BEFORE UPDATE ON job FOR EACH ROW
+		IF OLD.state = 'RUNNING' AND (SELECT is_on FROM trouble)
+		THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213; END IF});
+	$c->expect(qr/JOB_CLOSE/);
+	is $c->link(given_ctt('D-1'), $to)->{status}, 200, 'jobs';
+	ok $c->wait_for(5, sub { grep { /JOB_CLOSE: 1213/ }
+		$c->log_lines('worker') }), 'that meet deadlocks';
+	sleep 0.5;
+	$c->do('UPDATE trouble SET is_on = 0');
+	ok $c->quiet(5), 'are done once there are none';
+	$c->do('DROP TRIGGER trouble');
+	$c->do('DROP TABLE trouble');
+}
+
 # ---- the storm ----
 
 my @ntts = $c->given((ntt => {}) x 5);
