@@ -33,7 +33,8 @@ sub given_move ($source, %columns) {
 # Its operations, in their order: "UNLINK 7 SUCCEEDED".
 sub operations ($ctt) {
 	return [ $c->column("SELECT CONCAT_WS(' ', kind, ntt_id, state) FROM"
-	    . " operation WHERE ctt_id = ? AND actor <> 'x' ORDER BY id", $ctt) ];
+	    . " operation WHERE ctt_id = ? AND actor <> 'x' ORDER BY seq",
+	    $ctt) ];
 }
 
 sub remembered ($ctt, $ntt) {
@@ -158,7 +159,8 @@ for (
 			: 'nothing');
 		ok $r->{json}{results}[$i]{operationId}, 'has an operation';
 		next if @calls;
-		is_deeply scalar $c->row(ctt => $ctts[$i]), $rows[$i], 'as it was';
+		is_deeply scalar $c->row(ctt => $ctts[$i]), $rows[$i],
+		    'as it was';
 		is $c->one('SELECT COUNT(*) FROM audit_log WHERE entity_id = ?',
 		    $ctts[$i]), 0, 'nothing is written of it';
 	}
@@ -340,7 +342,8 @@ my %SCENE = (
 sub killed ($source, $scene, $point, $skip, $again) {
 	my ($halves, $more) = @{ $SCENE{$scene} };
 	my ($ctt, $from, $to) = given_move($source);
-	my $name = "$source $scene: killed $point" . ($skip ? ", $skip later" : '')
+	my $name = "$source $scene: killed $point"
+	    . ($skip ? ", $skip later" : '')
 	    . ($again ? ', and the worker too' : '');
 
 	rules($source, $ctt, $from, $to, $halves);

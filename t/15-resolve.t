@@ -168,7 +168,7 @@ for my $route (qw(TAAS TMF LOCAL)) {
 	my $theirs = $c->sim_state->{tmf}{$no};
 	is_deeply [ @{ $theirs->{note} }[0, 1], map { $_->{text} }
 		@{ $theirs->{note} }[ 2 .. $#{ $theirs->{note} } ] ],
-	    [ @notes, 'ours' ], 'keeps those that are not ours; ours is there once';
+	    [ @notes, 'ours' ], 'keeps those that are not ours; ours is once';
 	is_deeply $theirs->{troubleTicketRelationship}, \@rels,
 	    'so are its relationships';
 }

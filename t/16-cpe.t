@@ -15,7 +15,8 @@ my @COLUMNS = qw(manufacturer model ip_address bandwidth_mbps port);
 my %OLD = (manufacturer => 'Huawei', model => 'HG8245',
 	ipAddress => '10.0.0.1', bandwidthMbps => 300, port => '1/1/1');
 my %NEW = (manufacturer => 'ZTE', model => 'F660 "v2"',
-	ipAddress => '2001:db8::1', bandwidthMbps => 1000, port => 'ge-0/0:1.2_x');
+	ipAddress => '2001:db8::1', bandwidthMbps => 1000,
+	port => 'ge-0/0:1.2_x');
 my $BEFORE = 'load_ctt:ok load_network_elements:ok check_eligible:ok'
 	. ' check_current:ok check_idle:ok';
 

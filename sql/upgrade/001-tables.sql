@@ -152,7 +152,8 @@ CREATE TABLE IF NOT EXISTS job (
 -- The journal. An open operation (RUNNING, SETTLING) holds its CTT: there is
 -- one per CTT at most, and the database itself sees to it (open_ctt_id).
 -- owner: the database session of the process that has it in hand. intent:
--- what recovery has to know of the request.
+-- what recovery has to know of the request. seq: one CTT's operations in their
+-- order (their ids are made by many clocks).
 CREATE TABLE IF NOT EXISTS operation (
 	id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
 	kind VARCHAR(16) NOT NULL,
@@ -175,12 +176,14 @@ CREATE TABLE IF NOT EXISTS operation (
 	owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
 	idempotency_id BIGINT UNSIGNED NULL,
 	item_index INT UNSIGNED NOT NULL DEFAULT 0,
+	seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
 	open_ctt_id BIGINT UNSIGNED GENERATED ALWAYS AS
 		(IF(state IN ('RUNNING', 'SETTLING'), ctt_id, NULL)) STORED,
 	UNIQUE KEY operation_open (open_ctt_id),
+	UNIQUE KEY operation_seq (seq),
 	KEY operation_ctt (ctt_id),
 	KEY operation_request (request_id),
-	KEY operation_idempotency (idempotency_id, item_index, id)
+	KEY operation_idempotency (idempotency_id, item_index, seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- Requests that came with an Idempotency-Key, for 24 h. status NULL: it has

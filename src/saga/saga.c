@@ -242,9 +242,6 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 	fault(FAULT_AFTER_LOAD);
 	change_init(&ch, b);
 	batch_each (b, it) {
-		/* named here, with its CTT locked: the ids of one CTT's
-		 * operations are in the order in which they happened */
-		item_name(b->mem, it);
 		if (b->dry_run)
 			assume(it);
 		flow->check(b, it);

@@ -216,7 +216,7 @@
 	/* a move that was put back has left no block */                     \
 	" AND NOT EXISTS(SELECT 1 FROM operation p WHERE p.ctt_id=x.c"       \
 	" AND p.ntt_id=x.n AND p.kind='LINK' AND p.state='SUCCEEDED'"        \
-	" AND p.id>o.id) GROUP BY x.c,x.n;"
+	" AND p.seq>o.seq) GROUP BY x.c,x.n;"
 
 #define LOAD_TICKETS \
 	LOCK_CTTS SELECT_OPEN SELECT_NTTS("j", "$.ntt[*]") SELECT_BLOCKS
@@ -402,7 +402,7 @@ SQL_TEXT(KEY_OPERATIONS,
 	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id"
 	" LEFT JOIN cpe_history h ON h.ctt_id=o.ctt_id AND h.operation_id=o.id"
 	" WHERE o.idempotency_id=JSON_VALUE(j,'$.id')"
-	" ORDER BY o.item_index,o.created_at,o.id;"
+	" ORDER BY o.item_index,o.seq;"
 	"END"),
 
 /* what is older than 24 h is forgotten, some at a time */
@@ -705,8 +705,8 @@ SQL_TEXT(CHECK_LINK_OPERATION,
 	"SELECT CONCAT('ctt ',c.id,': is linked to ',COALESCE(c.ntt_id,"
 	"'none'),', but its last settled operation ',o.id,' (',o.kind,"
 	"') says ',IF(o.kind='LINK',o.ntt_id,'none')) FROM ctt c"
-	" JOIN operation o ON o.ctt_id=c.id AND o.id=("
-	"SELECT MAX(p.id) FROM operation p WHERE p.ctt_id=c.id"
+	" JOIN operation o ON o.ctt_id=c.id AND o.seq=("
+	"SELECT MAX(p.seq) FROM operation p WHERE p.ctt_id=c.id"
 	" AND p.kind IN('LINK','UNLINK') AND p.state='SUCCEEDED')"
 	" LEFT JOIN operation q ON q.open_ctt_id=c.id WHERE q.id IS NULL"
 	" AND NOT (c.ntt_id<=>IF(o.kind='LINK',o.ntt_id,NULL))"),
