@@ -161,7 +161,9 @@ struct census {
 static struct census take_census(const struct health *h, enum partner_id p)
 {
 	int64_t now = clock_mono_ms();
-	struct census c = {0};
+	struct census c = {
+		.slow = atomic_load(&h->shared->breaker[p].failures) > 0,
+	};
 
 	for (int i = 0; i < PLACES; i++) {
 		struct place *place = &h->shared->place[i];

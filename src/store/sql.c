@@ -374,18 +374,20 @@ SQL_TEXT(KEY_CLAIM,
 	" FROM idempotency i WHERE i.actor=a AND i.path=p AND i.idem_key=k;"
 	"END"),
 
-/* {"id","status","headers"}, reply: the answer, to be given again; without a
- * status: it is still to be found out, by whoever asks next */
+/* {"id","owner","status","headers"}, reply: the answer, to be given again;
+ * without a status: it is still to be found out, by whoever asks next */
 SQL_TEXT(KEY_CLOSE,
 	"BEGIN NOT ATOMIC " TAKES("j") TAKES("r")
 	"UPDATE idempotency SET owner=NULL,status=JSON_VALUE(j,'$.status'),"
 	"headers=JSON_QUERY(j,'$.headers'),reply=NULLIF(r,'')"
-	" WHERE id=JSON_VALUE(j,'$.id'); END"),
+	" WHERE id=JSON_VALUE(j,'$.id')"
+	" AND owner=JSON_VALUE(j,'$.owner'); END"),
 
-/* {"id"}: nothing was begun; the key is free again */
+/* {"id","owner"}: nothing was begun; the key is free again */
 SQL_TEXT(KEY_FORGET,
 	BEGIN_WITH_J
-	"DELETE FROM idempotency WHERE id=JSON_VALUE(j,'$.id'); END"),
+	"DELETE FROM idempotency WHERE id=JSON_VALUE(j,'$.id')"
+	" AND owner=JSON_VALUE(j,'$.owner'); END"),
 
 /*
  * {"id"} -> the operations of a key's request, by item and age: id, item,

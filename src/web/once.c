@@ -21,7 +21,7 @@ static void hash_of(const struct request *rq, char hex_r[65])
 		snprintf(hex_r + 2 * i, 3, "%02x", sum[i]);
 }
 
-static enum rc claim(struct request *rq, struct rows *r)
+static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 {
 	enum rc rc = RC_DOUBT;
 	char hash[65];
@@ -42,19 +42,23 @@ static enum rc claim(struct request *rq, struct rows *r)
 		put_str(&doc, "hash", hash);
 		put_str(&doc, "owner", owner);
 		put_close(&doc, '}');
+		*owner_r = arena_strdup(rq->mem, owner);
 		rc = db_run(rq->app->db, SQL_KEY_CLAIM, &doc, rq->mem, r, 1);
 	}
 	return rc == RC_OK && !r->n ? RC_AGAIN : rc;
 }
 
-static enum rc close_key(struct request *rq, uint64_t id, enum sql sql,
-			 int status)
+/* Only by who has the key in hand: if its session had gone, another may have
+ * taken the key over, and answered. */
+static void close_key(struct request *rq, uint64_t id, const char *owner,
+		      enum sql sql, int status)
 {
 	struct buf docs[2];
 
 	buf_init(&docs[0], rq->mem);
 	put_open(&docs[0], NULL, '{');
 	put_id(&docs[0], "id", id);
+	put_str(&docs[0], "owner", owner);
 	put_id(&docs[0], "status", (uint64_t)status);
 	put_open(&docs[0], "headers", '{');
 	put_str(&docs[0], "type", rq->reply_type);
@@ -64,7 +68,9 @@ static enum rc close_key(struct request *rq, uint64_t id, enum sql sql,
 	put_close(&docs[0], '}');
 	buf_init(&docs[1], rq->mem);
 	buf_str(&docs[1], status ? rq->reply.s : "");
-	return db_run(rq->app->db, sql, docs, rq->mem, NULL, 0);
+	/* what cannot be closed is let go of: who asks next finds it out */
+	if (db_run(rq->app->db, sql, docs, rq->mem, NULL, 0) != RC_OK)
+		db_drop(rq->app->db);
 }
 
 /* What was decided before any work began is not remembered; nor is that the
@@ -75,13 +81,14 @@ void once_end(struct request *rq, const struct batch *b)
 		return;
 	switch (rq->status) {
 	case 400: case 401: case 403: case 413: case 415: case 429: case 503:
-		close_key(rq, b->idempotency_id, SQL_KEY_FORGET, 0);
+		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_FORGET, 0);
 		break;
 	case 504:
-		close_key(rq, b->idempotency_id, SQL_KEY_CLOSE, 0);
+		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE, 0);
 		break;
 	default:
-		close_key(rq, b->idempotency_id, SQL_KEY_CLOSE, rq->status);
+		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE,
+			  rq->status);
 	}
 }
 
@@ -226,7 +233,7 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 		if (op_is_open(op_state_of(rows_text(&r, i, 3))) &&
 		    !(kind == OP_RESOLVE &&
 		      op_state_of(rows_text(&r, i, 3)) == OP_SETTLING)) {
-			close_key(rq, id, SQL_KEY_CLOSE, 0);
+			close_key(rq, id, b->owner, SQL_KEY_CLOSE, 0);
 			in_progress(rq);
 			return true;
 		}
@@ -250,13 +257,14 @@ bool once_begin(struct request *rq, const struct flow *flow,
 		void (*reply)(struct request *, const struct batch *),
 		struct batch *b)
 {
+	const char *owner;
 	struct rows r;
 	uint64_t id;
 	enum rc rc;
 
 	if (!rq->idempotency_key || rq->dry_run)
 		return true;
-	rc = claim(rq, &r);
+	rc = claim(rq, &r, &owner);
 	if (rc != RC_OK) {
 		reply_db_failed(rq, rc);
 		return false;
@@ -275,10 +283,10 @@ bool once_begin(struct request *rq, const struct flow *flow,
 		in_progress(rq);
 		return false;
 	}
+	b->owner = owner;
 	if (rows_int(&r, 0, 1) && answer_from_journal(rq, flow, reply, b, id))
 		return false;
 	b->idempotency_id = id;
-	b->owner = arena_strdup(rq->mem, db_owner(rq->app->db));
 	batch_each (b, it)
 		it->idempotency_id = id;
 	return true;

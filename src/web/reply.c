@@ -460,7 +460,9 @@ void reply_move(struct request *rq, const struct batch *b)
 		const struct ntt *n = it->kind == OP_LINK ? it->ntt :
 				      it->next ? it->next->ntt : it->then_ntt;
 
-		target = n ? n : target;
+		/* a dry run's later waves know nothing of the earlier ones */
+		if (n && (!target || n->ctt_count > target->ctt_count))
+			target = n;
 	}
 	rq->reply_ntt = target;
 	reply_aggregate(rq, b, &shape);
