@@ -9,7 +9,8 @@ use Ctt;
 use Test::More;
 
 my $c = Ctt->start(pool => 16, set => { CTT_PARTNER_TIMEOUT_MS => 700,
-	CTT_PARTNER_CONNECT_TIMEOUT_MS => 300 });
+	CTT_PARTNER_CONNECT_TIMEOUT_MS => 300, CTT_PARTNER_SHARE => 100,
+	CTT_BREAKER_FAILURES => 1000 });    # each trouble by itself
 my $BEFORE = 'load_ctt:ok load_ntt:ok check_idle:ok check_not_linked:ok'
 	. ' check_unlink_block:ok save_local:ok';
 my %WRITES = (TAAS => 'POST', TMF => 'PATCH');

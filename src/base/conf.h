@@ -40,6 +40,7 @@ struct conf {
 	const char *roles[MAY__MAX];
 	int64_t retry_base_ms, retry_cap_ms;
 	int64_t job_attempts, job_patience_s;
+	int64_t partner_share, breaker_failures;
 	const char *shared_file;
 	int64_t log_level;
 };

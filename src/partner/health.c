@@ -17,7 +17,6 @@
 
 enum {
 	PLACES = 1024,        /* processes on one host                     */
-	FAILURES = 10,        /* in a row, until a partner is left alone   */
 	OPEN_MS = 1000,       /* so long, at first; it doubles             */
 	OPEN_CAP_MS = 2000,
 	SPARE = 16,           /* of so many processes one is kept free     */
@@ -52,6 +51,7 @@ static const char *const partner_name[PARTNER__MAX] = {
 struct health {
 	struct shared *shared;
 	struct place *own;
+	const struct conf *cf;
 	int64_t probe_lease_ms;
 	bool probing[PARTNER__MAX]; /* this process has the probe to make */
 };
@@ -133,6 +133,7 @@ struct health *health_open(const struct conf *cf, bool in_pool)
 
 	if (!h)
 		arena_exhausted();
+	h->cf = cf;
 	h->shared = share(cf);
 	h->own = place_take(h->shared, in_pool);
 	h->probe_lease_ms = cf->partner_timeout_ms + 1000;
@@ -179,14 +180,14 @@ static struct census take_census(const struct health *h, enum partner_id p)
 	return c;
 }
 
-static enum health_say judge(struct census c)
+static enum health_say judge(const struct conf *cf, struct census c)
 {
 	unsigned spare = (c.pool + SPARE - 1) / SPARE;
 
-	if (c.pool < 2)
+	if (c.pool < 2 || cf->partner_share == 100)
 		return HEALTH_GO; /* there is nothing to keep free */
 	if (c.slow)
-		return c.waiting <= c.pool / 2 ? HEALTH_GO : HEALTH_BUSY;
+		return c.waiting * 100 <= c.pool * cf->partner_share ? HEALTH_GO : HEALTH_BUSY;
 	return c.waiting + spare <= c.pool ? HEALTH_GO : HEALTH_GO_SHORT;
 }
 
@@ -217,7 +218,8 @@ static bool take_probe(struct health *h, struct breaker *b)
 
 bool health_is_broken(const struct health *h, enum partner_id p)
 {
-	return atomic_load(&h->shared->breaker[p].failures) >= FAILURES;
+	return atomic_load(&h->shared->breaker[p].failures) >=
+	       h->cf->breaker_failures;
 }
 
 enum health_say health_enter(struct health *h, enum partner_id p)
@@ -235,10 +237,10 @@ enum health_say health_enter(struct health *h, enum partner_id p)
 	/* counted first and looked at then: two who come at once cannot both
 	 * slip in */
 	atomic_store(&h->own->since[p], clock_mono_ms());
-	say = judge(take_census(h, p));
+	say = judge(h->cf, take_census(h, p));
 	if (say != HEALTH_GO) {
 		bury_dead(h);
-		say = judge(take_census(h, p));
+		say = judge(h->cf, take_census(h, p));
 	}
 	if (say == HEALTH_BUSY)
 		atomic_store(&h->own->since[p], 0);
@@ -268,11 +270,11 @@ bool health_admits(struct health *h, enum partner_id p)
 void health_report(struct health *h, enum partner_id p, bool answered)
 {
 	struct breaker *b = &h->shared->breaker[p];
-	unsigned failures;
+	unsigned failures, limit = (unsigned)h->cf->breaker_failures;
 	int64_t open_ms = OPEN_MS;
 
 	if (answered) {
-		if (atomic_load(&b->failures) >= FAILURES)
+		if (health_is_broken(h, p))
 			log_line(LOG_INFO, "partner_back", "partner=%s",
 				 partner_name[p]);
 		if (atomic_load(&b->failures))
@@ -280,13 +282,13 @@ void health_report(struct health *h, enum partner_id p, bool answered)
 		return;
 	}
 	failures = atomic_fetch_add(&b->failures, 1) + 1;
-	if (failures < FAILURES)
+	if (failures < limit)
 		return;
-	for (unsigned n = FAILURES; n < failures && open_ms < OPEN_CAP_MS; n++)
+	for (unsigned n = limit; n < failures && open_ms < OPEN_CAP_MS; n++)
 		open_ms *= 2;
 	atomic_store(&b->until, clock_mono_ms() + open_ms);
 	atomic_store(&b->probe, 0);
-	if (failures == FAILURES)
+	if (failures == limit)
 		log_line(LOG_WARN, "partner_broken", "partner=%s",
 			 partner_name[p]);
 }

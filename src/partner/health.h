@@ -9,11 +9,11 @@
  * What all processes of a host know together of their partners (contract
  * section 10.6), in a file that they share as memory:
  *
- * - a breaker for each partner: one that has failed some times in a row is
+ * - a breaker for each partner: one that failed CTT_BREAKER_FAILURES times is
  *   left alone but for one probe now and then, until it answers;
  * - how many processes of the pool wait for each partner: their share is
  *   bounded, so that a slow partner never takes all of the pool. Where it is
- *   slow just now, that is half. Otherwise a last sixteenth of the pool may
+ *   slow just now, that is CTT_PARTNER_SHARE. Otherwise a last sixteenth of the pool may
  *   wait for it as well, but not for long.
  *
  * A process that dies leaves its place; who comes next finds it dead.
