@@ -19,7 +19,7 @@ enum {
 	PLACES = 1024,        /* processes on one host                     */
 	OPEN_MS = 1000,       /* so long, at first; it doubles             */
 	OPEN_CAP_MS = 2000,
-	SPARE = 16,           /* of so many processes one is kept free     */
+	SLOW_FAILURES = 3,    /* in a row show that a partner is slow      */
 };
 
 /* All zero is the state of a host on which nothing has happened yet. */
@@ -163,7 +163,8 @@ static struct census take_census(const struct health *h, enum partner_id p)
 {
 	int64_t now = clock_mono_ms();
 	struct census c = {
-		.slow = atomic_load(&h->shared->breaker[p].failures) > 0,
+		.slow = atomic_load(&h->shared->breaker[p].failures) >=
+			SLOW_FAILURES,
 	};
 
 	for (int i = 0; i < PLACES; i++) {
@@ -182,13 +183,9 @@ static struct census take_census(const struct health *h, enum partner_id p)
 
 static enum health_say judge(const struct conf *cf, struct census c)
 {
-	unsigned spare = (c.pool + SPARE - 1) / SPARE;
-
-	if (c.pool < 2 || cf->partner_share == 100)
-		return HEALTH_GO; /* there is nothing to keep free */
-	if (c.slow)
-		return c.waiting * 100 <= c.pool * cf->partner_share ? HEALTH_GO : HEALTH_BUSY;
-	return c.waiting + spare <= c.pool ? HEALTH_GO : HEALTH_GO_SHORT;
+	if (c.pool < 2 || c.waiting * 100 <= c.pool * cf->partner_share)
+		return HEALTH_GO;
+	return c.slow ? HEALTH_BUSY : HEALTH_GO_SHORT;
 }
 
 /* Places of the dead are freed, where they stand in somebody's way. */

@@ -12,9 +12,9 @@
  * - a breaker for each partner: one that failed CTT_BREAKER_FAILURES times is
  *   left alone but for one probe now and then, until it answers;
  * - how many processes of the pool wait for each partner: their share is
- *   bounded, so that a slow partner never takes all of the pool. Where it is
- *   slow just now, that is CTT_PARTNER_SHARE. Otherwise a last sixteenth of the pool may
- *   wait for it as well, but not for long.
+ *   bounded, so that a slow partner never takes all of the pool. Beyond
+ *   CTT_PARTNER_SHARE, who comes to one that is slow just now is sent away;
+ *   who comes to any other may wait for it for a second, no longer.
  *
  * A process that dies leaves its place; who comes next finds it dead.
  */

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "partner/health.h"
 #include "partner/partner.h"
 
@@ -295,6 +296,10 @@ static const char *excerpt(struct slot *s)
 	while (n && n < s->answer.len && (s->answer.s[n] & 0xc0) == 0x80)
 		n--; /* not in the middle of a character */
 	text = arena_strndup(s->mem, s->answer.s, n);
+	if (!text_utf8(text, n)) /* it goes into the journal, which is */
+		for (char *p = text; *p; p++)
+			if (*p & 0x80)
+				*p = '?';
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == '"' || *p == 0x7f)
 			*p = '\'';

@@ -529,6 +529,7 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 	const struct conf *cf = app->conf;
 	int64_t next_ms = 0;
 
+	it->next = NULL; /* of a close that was tried before */
 	it->state = state_after(it, recovered);
 	if (it->state == it->was) { /* still not known */
 		if (!it->judged++)
@@ -561,6 +562,20 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 	change_op(ch, it, next_ms);
 }
 
+/* What the caller can be told of an operation that was closed elsewhere: of a
+ * link its success, but not of what was stored along with others. */
+static void adopt(struct item *it)
+{
+	if (it->state == OP_SUCCEEDED && (it->then_id || it->resolve || it->cpe))
+		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
+			"database was lost on the way, and the operation was "
+			"finished by the recovery: look it up.");
+	else if (it->state == OP_SUCCEEDED && it->ntt)
+		it->ntt->ctt_count += it->kind == OP_LINK ? 1 : -1;
+	else if (it->code)
+		it->detail = "It was settled by the recovery.";
+}
+
 /* Some operation was closed by somebody else, or by our own COMMIT whose
  * answer was lost: what the journal says now holds. */
 static enum rc adopt_closed(struct app *app, struct batch *b)
@@ -585,8 +600,7 @@ static enum rc adopt_closed(struct app *app, struct batch *b)
 		}
 		it->state = it->was;
 		it->next = NULL; /* whoever closed it has that in hand */
-		if (!op_is_open(it->state) && it->code)
-			it->detail = "It was settled by the recovery.";
+		adopt(it);
 		log_line(LOG_INFO, "operation_adopted", "op=%s state=%s",
 			 it->op_id, op_state_name[it->state]);
 	}
@@ -604,11 +618,13 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 		b->it[0]->note = "the database refuses to close it";
 		store_defer(app->db, b, app->conf->retry_cap_ms);
 	} else {
-		batch_each (b, it)
+		batch_each (b, it) {
+			it->next = NULL;
 			item_refuse(it, CODE_NO_ANSWER, "The partner was "
 				"asked, but the database did not take the "
 				"outcome. The operation is finished later; "
 				"look it up before trying again.");
+		}
 	}
 	db_drop(app->db);
 }

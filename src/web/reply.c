@@ -91,7 +91,7 @@ void reply_ntt(struct buf *b, const char *key, const struct ntt *n)
 
 static bool succeeded(const struct item *it)
 {
-	return it->state == OP_SUCCEEDED || it->nothing_to_do;
+	return (it->state == OP_SUCCEEDED && !it->code) || it->nothing_to_do;
 }
 
 /* Accepted, and not done yet: a resolve that is being driven on. */
