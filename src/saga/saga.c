@@ -103,6 +103,7 @@ static void begin(struct item *it, struct change *ch, const char *owner)
 	const struct flow *flow = flows[it->kind];
 
 	it->state = OP_RUNNING;
+	it->owner = arena_strdup(ch->mem, owner);
 	if (flow->intend)
 		flow->intend(it, ch);
 	if (flow->save_step != STEP__MAX)
@@ -530,6 +531,11 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 	int64_t next_ms = 0;
 
 	it->next = NULL; /* of a close that was tried before */
+	/* "not sent" is only this process's word: since its connection was
+	 * lost, recovery may have sent it */
+	if (!recovered && it->call->verdict == RC_AGAIN &&
+	    !db_is_owner(app->db, it->owner))
+		it->call->verdict = RC_DOUBT;
 	it->state = state_after(it, recovered);
 	if (it->state == it->was) { /* still not known */
 		if (!it->judged++)

@@ -168,6 +168,11 @@ const char *db_owner(struct db *db)
 	return db->owner;
 }
 
+bool db_is_owner(const struct db *db, const char *name)
+{
+	return db->my && !strcmp(db->owner, name);
+}
+
 static enum rc prepare(struct db *db, enum sql sql)
 {
 	const char *text = sql_text[sql].text;

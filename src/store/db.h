@@ -1,6 +1,8 @@
 #ifndef STORE_DB_H
 #define STORE_DB_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/conf.h"
@@ -53,6 +55,9 @@ enum rc db_text(struct db *db, const char *text);
 
 /* The name of this connection, connecting if need be; NULL if that fails. */
 const char *db_owner(struct db *db);
+
+/* Is the connection up, and still the one of this name? */
+bool db_is_owner(const struct db *db, const char *name);
 
 /* Give the connection up, and with it all that it owns. */
 void db_drop(struct db *db);

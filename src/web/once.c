@@ -167,6 +167,7 @@ static void restore(struct batch *b, const struct rows *r, size_t i)
 	it->state = it->was = op_state_of(rows_text(r, i, 3));
 	it->ntt = ntt->id ? ntt : NULL;
 	it->code = code_of(rows_text(r, i, 8));
+	it->nothing_to_do = it->state == OP_REFUSED && !it->code;
 	it->partner = rows_text(r, i, 13);
 	if (it->code)
 		it->detail = "The process died before it answered; this is "

@@ -117,11 +117,11 @@ static void error_members(struct buf *b, const struct item *it,
 		put_id(b, "nttId", it->ctt->ntt_id);
 		put_str(b, "nttTicketNo", it->ctt->ntt_ticket_no);
 	}
-	if (it->code == CODE_OPERATION_IN_PROGRESS)
+	if (it->code == CODE_OPERATION_IN_PROGRESS && it->ctt->open)
 		put_str(b, "openOperationId", it->ctt->open->id);
 	if (it->code == CODE_RESOLUTION_CODE_INVALID)
 		put_raw(b, "errors", it->resolve->errors);
-	if (it->code == CODE_CPE_STALE)
+	if (it->code == CODE_CPE_STALE && it->cpe->element)
 		put_cpe(b, "stored", &it->cpe->element->cpe);
 	if (it->errors_field) {
 		put_open(b, "errors", '[');
