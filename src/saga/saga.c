@@ -325,22 +325,25 @@ static void open_halves(struct app *app, const struct flow *flow,
 	saga_open(app, flow, &half);
 }
 
-/* The database refused to save this one item. Its trace is kept if it can. */
+/* The database refused to save this; the traces are kept if they can be. */
 static void save_refused(struct app *app, struct batch *b)
 {
-	struct item *it = b->it[0];
-	enum step step = flows[it->kind]->save_step;
 	struct change ch;
 
-	item_refuse(it, CODE_DB_SAVE_FAILED, "The database refused to save the "
-		    "change; nothing was changed, and no partner was asked.");
-	it->state = OP_REFUSED;
-	it->was = OP_NONE;
-	if (step != STEP__MAX)
-		trace_note(&it->trace, step, STEP_FAILED, clock_wall_ms(),
-			   "the database refused it");
 	change_init(&ch, b);
-	change_op_new(&ch, it, NULL);
+	batch_each (b, it) {
+		enum step step = flows[it->kind]->save_step;
+
+		item_refuse(it, CODE_DB_SAVE_FAILED, "The database refused to "
+			    "save the change; nothing was changed, and no "
+			    "partner was asked.");
+		it->state = OP_REFUSED;
+		it->was = OP_NONE;
+		if (step != STEP__MAX)
+			trace_note(&it->trace, step, STEP_FAILED,
+				   clock_wall_ms(), "the database refused it");
+		change_op_new(&ch, it, NULL);
+	}
 	store_save(app->db, &ch);
 }
 
@@ -356,7 +359,8 @@ static void saga_open(struct app *app, const struct flow *flow,
 		case RC_OK:
 			return;
 		case RC_NO:
-			if (b->n > 1) {
+			/* who is to blame, where each is on its own */
+			if (b->n > 1 && !b->all_or_none) {
 				batch_each (b, it)
 					item_reset(it);
 				open_halves(app, flow, b);
@@ -482,8 +486,8 @@ static void tell(struct arena *mem, struct item *it)
 		return; /* nothing has failed yet */
 	if (it->save_failed)
 		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
-			"%s accepted the %s, but the database refused to "
-			"finish it. %s, and it is being undone at %s.", name,
+			"The database refused to finish the %s. %s, and %s is "
+			"asked again, and has it undone there if need be.",
 			flow->noun, here, name));
 	else if (it->state == OP_SETTLING)
 		item_refuse(it, flow->sync_failed, arena_printf(mem,
@@ -502,6 +506,8 @@ static enum op_state state_after(const struct item *it, bool recovered)
 		return OP_SETTLING;
 	if (it->undoing)
 		return it->undone ? OP_COMPENSATED : it->was;
+	if (it->goes_on && it->call->verdict == RC_AGAIN)
+		return OP_SETTLING; /* a way back is tried until it is clear */
 	return rules_next(it->was, it->call->verdict, recovered, goes_on(it));
 }
 

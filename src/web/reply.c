@@ -344,7 +344,8 @@ void reply_pairs(struct request *rq, const struct batch *b)
 static const struct item *worst(const struct batch *b)
 {
 	static const enum code order[] = {
-		CODE_DB_UNAVAILABLE, CODE_VALIDATION_FAILED,
+		CODE_DB_UNAVAILABLE, CODE_PARTNER_BUSY,
+		CODE_VALIDATION_FAILED,
 		CODE_NTT_NOT_FOUND, CODE_CTT_NOT_FOUND,
 		CODE_CTT_NOT_LINKED_TO_NTT, CODE_UNLINK_BLOCKED,
 		CODE_OPERATION_IN_PROGRESS, CODE_EXTERNAL_UNLINK_FAILED,
