@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+static const int ends[] = {SIGTERM, SIGINT, SIGQUIT};
 static volatile sig_atomic_t asked;
 
 static void on_stop(int sig)
@@ -12,7 +13,6 @@ static void on_stop(int sig)
 
 void stop_setup(sigset_t *waiting_r)
 {
-	static const int ends[] = {SIGTERM, SIGINT, SIGQUIT};
 	struct sigaction stop = {.sa_handler = on_stop};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t blocked;
@@ -29,7 +29,15 @@ void stop_setup(sigset_t *waiting_r)
 		sigdelset(waiting_r, ends[i]);
 }
 
+/* A wait that finds work at once lets no signal in: under load none of them
+ * would ever be seen. */
 bool stop_asked(void)
 {
+	sigset_t pending;
+
+	if (!sigpending(&pending))
+		for (int i = 0; i < 3; i++)
+			if (sigismember(&pending, ends[i]))
+				asked = 1;
 	return asked;
 }
