@@ -33,13 +33,6 @@ void trace_note(struct trace *t, enum step step, enum outcome outcome,
 	};
 }
 
-void trace_note_once(struct trace *t, enum step step, enum outcome outcome,
-		     int64_t began, const char *detail)
-{
-	if (t->step[step].outcome == NOT_REACHED)
-		trace_note(t, step, outcome, began, detail);
-}
-
 void trace_write(const struct trace *t, const enum step *order, struct buf *b,
 		 const char *key)
 {

@@ -68,10 +68,6 @@ extern const char *const step_name[STEP__MAX];
 void trace_note(struct trace *t, enum step step, enum outcome outcome,
 		int64_t began, const char *detail);
 
-/* Note a step only if it was not reached before. */
-void trace_note_once(struct trace *t, enum step step, enum outcome outcome,
-		     int64_t began, const char *detail);
-
 /*
  * The steps that were reached, in the order of `order` (ends in STEP__MAX), as
  * a JSON array. The journal keeps them short, [step, outcome, at, ms, detail],

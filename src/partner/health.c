@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ enum {
 	SLOW_FAILURES = 3,    /* in a row show that a partner is slow      */
 };
 
-/* All zero is the state of a host on which nothing has happened yet. */
+/* All zero is the state of a host on which nothing has happened yet; a file of
+ * another boot, or of another version, is made so. */
 struct breaker {
 	atomic_uint failures;       /* in a row                              */
 	atomic_int_least64_t until; /* clock_mono_ms; left alone before that */
@@ -36,6 +38,7 @@ struct place {
 };
 
 struct shared {
+	uint64_t stamp;
 	struct breaker breaker[PARTNER__MAX];
 	atomic_ulong no_cache;
 	struct place place[PLACES];
@@ -56,10 +59,32 @@ struct health {
 	bool probing[PARTNER__MAX]; /* this process has the probe to make */
 };
 
+static uint64_t hash_of(const char *text)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+	return hash;
+}
+
+/* What the clock that never is set counts from, and the layout. */
+static uint64_t stamp_now(void)
+{
+	char boot[64] = "";
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
+
+	if (f) {
+		if (!fgets(boot, sizeof boot, f))
+			boot[0] = '\0';
+		fclose(f);
+	}
+	return hash_of(boot) + sizeof(struct shared);
+}
+
 /* The file is one for all that use the same database. */
 static void file_name(const struct conf *cf, char *to, size_t n)
 {
-	uint64_t hash = 14695981039346656037u;
 	char text[512];
 
 	if (*cf->shared_file) {
@@ -68,10 +93,8 @@ static void file_name(const struct conf *cf, char *to, size_t n)
 	}
 	snprintf(text, sizeof text, "%s|%s|%lld|%s", cf->db_socket, cf->db_host,
 		 (long long)cf->db_port, cf->db_name);
-	for (const char *p = text; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 1099511628211u;
 	snprintf(to, n, "/dev/shm/cttd-%u-%016llx", (unsigned)geteuid(),
-		 (unsigned long long)hash);
+		 (unsigned long long)hash_of(text));
 }
 
 static struct shared *share(const struct conf *cf)
@@ -82,9 +105,16 @@ static struct shared *share(const struct conf *cf)
 
 	file_name(cf, path, sizeof path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && !ftruncate(fd, sizeof(struct shared)))
+	if (fd >= 0 && !flock(fd, LOCK_EX) &&
+	    !ftruncate(fd, sizeof(struct shared)))
 		at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
 			  MAP_SHARED, fd, 0);
+	if (at != MAP_FAILED && ((struct shared *)at)->stamp != stamp_now()) {
+		memset(at, 0, sizeof(struct shared));
+		((struct shared *)at)->stamp = stamp_now();
+	}
+	if (fd >= 0) /* the mapping would keep it, beyond close() */
+		flock(fd, LOCK_UN);
 	if (at == MAP_FAILED) {
 		log_line(LOG_WARN, "not_shared", "file=%s error=\"%s\" "
 			 "setting=CTT_SHARED_FILE", path, strerror(errno));

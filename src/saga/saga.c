@@ -325,20 +325,42 @@ static void open_halves(struct app *app, const struct flow *flow,
 	saga_open(app, flow, &half);
 }
 
+/* Is it there all the same, by a COMMIT whose answer was lost? */
+static bool is_saved(struct app *app, struct batch *b)
+{
+	bool saved = false;
+
+	if (store_peek(app->db, b) != RC_OK)
+		return false;
+	batch_each (b, it) {
+		if (it->was != OP_NONE)
+			it->state = it->was;
+		saved = saved || it->was != OP_NONE;
+	}
+	return saved;
+}
+
 /* The database refused to save this; the traces are kept if they can be. */
 static void save_refused(struct app *app, struct batch *b)
 {
 	struct change ch;
 
+	if (is_saved(app, b))
+		return;
 	change_init(&ch, b);
 	batch_each (b, it) {
 		enum step step = flows[it->kind]->save_step;
 
+		it->state = OP_REFUSED;
+		if (!it->op_id)
+			continue;
+		if (it->code) { /* by a gate, before */
+			change_op_new(&ch, it, NULL);
+			continue;
+		}
 		item_refuse(it, CODE_DB_SAVE_FAILED, "The database refused to "
 			    "save the change; nothing was changed, and no "
 			    "partner was asked.");
-		it->state = OP_REFUSED;
-		it->was = OP_NONE;
 		if (step != STEP__MAX)
 			trace_note(&it->trace, step, STEP_FAILED,
 				   clock_wall_ms(), "the database refused it");
@@ -578,7 +600,10 @@ static void judge(struct app *app, struct item *it, struct change *ch,
  * link its success, but not of what was stored along with others. */
 static void adopt(struct item *it)
 {
-	if (it->state == OP_SUCCEEDED && (it->then_id || it->resolve || it->cpe))
+	bool stored = it->then_id || it->resolve || it->cpe;
+
+	if ((it->state == OP_SUCCEEDED && stored) ||
+	    (op_is_open(it->state) && !it->code && !goes_on(it)))
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
 			"database was lost on the way, and the operation was "
 			"finished by the recovery: look it up.");
@@ -901,7 +926,9 @@ static size_t recover(struct app *app, struct batch *all)
 		batch_add(is_whole(it) ? &b : &lost, it);
 	if (lost.n) {
 		lost.it[0]->note = "its CTT or NTT does not exist any more";
-		store_defer(app->db, &lost, app->conf->retry_cap_ms);
+		if (store_defer(app->db, &lost, app->conf->retry_cap_ms) !=
+		    RC_OK)
+			db_drop(app->db); /* then they are abandoned */
 	}
 	batch_each (&b, it)
 		ask(b.mem, it);

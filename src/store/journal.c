@@ -30,8 +30,7 @@ static const char *ntt_no_to_find(const struct item *it)
 	return it->ntt_ref.id ? NULL : it->ntt_ref.no;
 }
 
-/* The id that `rows` (id, number) have for a number. MariaDB compares numbers
- * by its collation, so the text that was asked for comes back with the id. */
+/* The id that `rows` (id, number) have for exactly this number. */
 static uint64_t id_of(const struct rows *rows, const char *no)
 {
 	for (size_t i = 0; i < rows->n; i++)

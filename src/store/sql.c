@@ -33,7 +33,7 @@
 #define UTC(column) \
 	"CONCAT(LEFT(DATE_FORMAT(" column ",'%Y-%m-%dT%H:%i:%s.%f'),23),'Z')"
 
-/* what model/ticket.h knows of a ticket; store/load.c reads them so */
+/* what model/ticket.h knows of a ticket; store/journal.c reads them so */
 #define CTT_COLUMNS \
 	"c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
 #define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
@@ -255,13 +255,14 @@
 
 const struct sql_statement sql_text[SQL__MAX] = {
 
-/* {"ctt":[number...],"ntt":[number...]} -> id, number of each; twice */
+/* {"ctt":[number...],"ntt":[number...]} -> id, number of each; twice. The
+ * collation finds more than was asked for: compare the numbers. */
 SQL_TEXT(TICKET_IDS,
 	BEGIN_WITH_J
-	"SELECT c.id,x.no FROM" JSON_ROWS("$.ctt[*]",
+	"SELECT c.id,c.ticket_no FROM" JSON_ROWS("$.ctt[*]",
 		"no VARCHAR(64) PATH '$'")
 	"STRAIGHT_JOIN ctt c ON c.ticket_no=x.no;"
-	"SELECT n.id,x.no FROM" JSON_ROWS("$.ntt[*]",
+	"SELECT n.id,n.ticket_no FROM" JSON_ROWS("$.ntt[*]",
 		"no VARCHAR(64) PATH '$'")
 	"STRAIGHT_JOIN ntt n ON n.ticket_no=x.no;"
 	"END"),

@@ -88,10 +88,14 @@ static struct json_object *body_read(struct request *rq)
 
 static bool has_control(const char *s, const char *allowed)
 {
-	for (; *s; s++)
-		if (((unsigned char)*s < 0x20 && !strchr(allowed, *s)) ||
-		    *s == 0x7f)
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)s[0];
+
+		if ((c < 0x20 && !strchr(allowed, c)) || c == 0x7f)
 			return true;
+		if (c == 0xc2 && (unsigned char)s[1] < 0xa0) /* C1 */
+			return true;
+	}
 	return false;
 }
 

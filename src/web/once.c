@@ -73,6 +73,14 @@ static void close_key(struct request *rq, uint64_t id, const char *owner,
 		db_drop(rq->app->db);
 }
 
+static bool is_begun(const struct batch *b)
+{
+	batch_each (b, it)
+		if (it->was != OP_NONE && it->was != OP_REFUSED)
+			return true;
+	return false;
+}
+
 /* What was decided before any work began is not remembered; nor is that the
  * outcome is unknown, for it will be known. */
 void once_end(struct request *rq, const struct batch *b)
@@ -81,12 +89,15 @@ void once_end(struct request *rq, const struct batch *b)
 		return;
 	switch (rq->status) {
 	case 400: case 401: case 403: case 413: case 415: case 429: case 503:
+		if (is_begun(b))
+			goto remember; /* in part, then: of many */
 		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_FORGET, 0);
 		break;
 	case 504:
 		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE, 0);
 		break;
 	default:
+	remember:
 		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE,
 			  rq->status);
 	}
@@ -173,6 +184,13 @@ static void restore(struct batch *b, const struct rows *r, size_t i)
 		it->detail = "The process died before it answered; this is "
 			     "what became of the operation: see its trace.";
 	if (it->resolve) {
+		struct json_object *o =
+			json_tokener_parse(rows_text(r, i, 9) ?
+					   rows_text(r, i, 9) : "null");
+
+		if (o) /* what was stored, whatever is the latest now */
+			flows[OP_RESOLVE]->recall(it, o, b->mem);
+		json_object_put(o);
 		it->resolve->stored.id = rows_id(r, i, 10);
 		it->resolve->note_id = rows_id(r, i, 11);
 	}
