@@ -437,6 +437,7 @@ sub unplant ($self) { $self->do("DELETE FROM operation WHERE actor = 'x'") }
 
 # All that a refusal leaves alone.
 sub tables ($self) {
+	$self->quiet;    # or the worker is at the jobs while we look
 	return { map { $_ => [ $self->rows("SELECT * FROM $_ ORDER BY id") ] }
 	    qw(ctt ntt job audit_log activity_note ctt_activity
 	    network_element corp_data_temp cpe_history) };
