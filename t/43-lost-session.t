@@ -80,7 +80,6 @@ sub cut_off ($ask, $meanwhile) {
 		my $ch = Changes::given($c, $route, 1);
 		my $r = cut_off(sub { Changes::ask($c, $ch) },
 		    sub { $c->settle });
-		my $told = $r->{json}{code} // outcomes($r)->[0] // '';
 		if ($route =~ m{link$} && $route !~ /then/) {
 			is $r->{status}, 200, "$route: done" or diag $r->{raw};
 		} else {
