@@ -1,0 +1,202 @@
+/*
+ * fuzz/query.c - a path and a query string, on every route
+ *
+ * All is real up to the database, which has no rows. What a statement is asked
+ * for is looked at, and has to be the same when it is asked for again with
+ * every byte of every value percent-encoded.
+ */
+#include "fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "base/text.h"
+#include "saga/saga.h"
+
+/* The last document that a statement was given; NULL: there was none. */
+static const char *asked;
+
+enum rc __wrap_db_run(struct db *, enum sql, const struct buf *,
+		      struct arena *, struct rows *, size_t);
+void __wrap_saga_run(struct app *, const struct flow *, struct batch *);
+
+static int64_t number(struct json_object *doc, const char *name, int64_t least,
+		      int64_t most)
+{
+	struct json_object *v;
+	int64_t n;
+
+	assert(json_object_object_get_ex(doc, name, &v));
+	assert(json_object_is_type(v, json_type_int));
+	n = json_object_get_int64(v);
+	assert(n >= least && n <= most);
+	return n;
+}
+
+/* Text of so many bytes, or NULL: JSON's null. */
+static const char *text(struct json_object *doc, const char *name, size_t least,
+			size_t most)
+{
+	struct json_object *v;
+	size_t n;
+
+	assert(json_object_object_get_ex(doc, name, &v));
+	if (!v)
+		return NULL;
+	assert(json_object_is_type(v, json_type_string));
+	n = (size_t)json_object_get_string_len(v);
+	assert(strlen(json_object_get_string(v)) == n);
+	assert(text_utf8(json_object_get_string(v), n));
+	n = text_chars(json_object_get_string(v), n);
+	assert(n >= least && n <= most);
+	return json_object_get_string(v);
+}
+
+static void add_encoded(struct buf *b, const char *name, const char *value)
+{
+	buf_printf(b, "&%s=", name);
+	for (; *value; value++)
+		buf_printf(b, "%%%02x", (unsigned char)*value);
+}
+
+/* The prefix that a pattern of LIKE stands for: nothing in it is wild but the
+ * sign at its end. */
+static const char *prefix_of(const char *pattern, struct arena *mem)
+{
+	char *to = arena_alloc(mem, strlen(pattern) + 1), *at = to;
+
+	for (; *pattern && strcmp(pattern, "%"); pattern++) {
+		assert(*pattern != '%' && *pattern != '_');
+		if (*pattern == '\\')
+			pattern++;
+		assert(*pattern);
+		*at++ = *pattern;
+	}
+	assert(*pattern == '%');
+	return to;
+}
+
+/* What a list is asked for, as the query that asks for it. */
+static void list_query(struct json_object *doc, struct arena *mem,
+		       struct buf *query)
+{
+	const char *q = text(doc, "q", 1, 2 * TICKET_NO_MAX + 1);
+	const char *status = text(doc, "status", 0, 32);
+	struct json_object *linked = NULL;
+	char n[24];
+
+	snprintf(n, sizeof n, "%lld", (long long)number(doc, "limit", 1, 200));
+	add_encoded(query, "limit", n);
+	snprintf(n, sizeof n, "%lld", (long long)number(doc, "after", 0,
+						TICKET_ID_MAX - 1));
+	add_encoded(query, "after", n);
+	if (q) {
+		q = prefix_of(q, mem);
+		assert(text_chars(q, strlen(q)) <= TICKET_NO_MAX);
+		add_encoded(query, "q", q);
+	}
+	if (status)
+		add_encoded(query, "status", status);
+	json_object_object_get_ex(doc, "linked", &linked);
+	if (linked)
+		add_encoded(query, "linked", number(doc, "linked", 0, 1) ?
+						     "true" : "false");
+}
+
+static const char *query_of(enum sql sql, const char *asked_for,
+			    struct arena *mem)
+{
+	struct json_object *doc;
+	const char *fault, *id;
+	struct buf query;
+
+	doc = json_read(asked_for, strlen(asked_for), &fault);
+	assert(!fault && json_object_is_type(doc, json_type_object));
+	buf_init(&query, mem);
+	buf_str(&query, "");
+	switch (sql) {
+	case SQL_READ_NTT_CTTS:
+		number(doc, "id", 1, TICKET_ID_MAX - 1);
+		list_query(doc, mem, &query);
+		break;
+	case SQL_LIST_CTT:
+	case SQL_LIST_NTT:
+		list_query(doc, mem, &query);
+		break;
+	case SQL_READ_REQUEST:
+		id = text(doc, "requestId", 1, 64);
+		assert(id);
+		add_encoded(&query, "requestId", id);
+		break;
+	case SQL_READ_OPERATION:
+		id = text(doc, "id", 1, 64);
+		assert(id && !id[strspn(id, "0123456789-_abcdefghijklmnopqrst"
+				"uvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")]);
+		break;
+	case SQL_READ_CTT:
+	case SQL_READ_NTT:
+		number(doc, "id", 1, TICKET_ID_MAX - 1);
+		break;
+	default:
+		assert(false); /* a statement that has no checks here */
+	}
+	json_object_put(doc);
+	return query.s;
+}
+
+static enum sql asked_sql;
+
+enum rc __wrap_db_run(struct db *db, enum sql sql, const struct buf *param,
+		      struct arena *mem, struct rows *sets, size_t most)
+{
+	(void)db;
+	(void)mem;
+	for (size_t i = 0; i < most; i++)
+		sets[i] = (struct rows){0};
+	if (param) {
+		asked = param->s;
+		asked_sql = sql;
+	}
+	return RC_OK;
+}
+
+/* A change has only ?dryRun: its items know whether it is one. */
+void __wrap_saga_run(struct app *app, const struct flow *flow, struct batch *b)
+{
+	(void)app;
+	(void)flow;
+	batch_each (b, it)
+		item_refuse(it, b->dry_run ? CODE_CTT_NOT_FOUND :
+					     CODE_NTT_NOT_FOUND, "Looked at.");
+}
+
+static void check_round_trip(struct request rq)
+{
+	const char *first = asked;
+
+	rq.query = query_of(asked_sql, first, rq.mem);
+	rq.reply = (struct buf){0};
+	asked = NULL;
+	request_serve(&rq);
+	assert(asked && !strcmp(asked, first));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct arena *mem = arena_open();
+	struct request rq;
+
+	asked = NULL;
+	if (fuzz_request(data, size, mem, &rq)) {
+		struct request as_it_came = rq;
+
+		request_serve(&rq);
+		check_answer(&rq);
+		if (asked)
+			check_round_trip(as_it_came);
+	}
+	arena_close(mem);
+	return 0;
+}

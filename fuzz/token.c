@@ -1,0 +1,284 @@
+/*
+ * fuzz/token.c - a bearer token
+ *
+ * The first letter is the algorithm that is set: h, r or e (HS256, RS256,
+ * ES256), in upper case where an issuer and an audience are set too. If '='
+ * follows, the rest is an Authorization header. Else it is a token's head and,
+ * in the next line, its claims, and the target signs them: so they are looked
+ * at whatever they are.
+ */
+#include "fuzz/fuzz.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include "base/text.h"
+
+enum { NOW = 1700000000, ROOM = 16 * 1024 };
+
+static const char secret[] = "a secret of 32 bytes, only of fuzz";
+
+static struct setting {
+	char letter;
+	const char *alg;
+	EVP_PKEY *key; /* NULL: it is the secret */
+	struct auth_keys *plain, *strict;
+} settings[] = {
+	{.letter = 'h', .alg = "HS256"},
+	{.letter = 'r', .alg = "RS256"},
+	{.letter = 'e', .alg = "ES256"},
+};
+
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static void key_make(struct setting *s)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	const char *key = secret;
+	char *pem;
+	size_t n = strlen(secret);
+
+	if (s->letter != 'h') {
+		s->key = s->letter == 'r' ? EVP_RSA_gen(2048) :
+					    EVP_EC_gen("P-256");
+		if (!s->key || !PEM_write_bio_PUBKEY(bio, s->key))
+			abort();
+		n = (size_t)BIO_get_mem_data(bio, &pem);
+		key = pem;
+	}
+	s->plain = fuzz_keys(s->alg, key, n, "", "");
+	s->strict = fuzz_keys(s->alg, key, n, "idp", "ctt");
+	BIO_free(bio);
+}
+
+static struct setting *setting_of(char letter)
+{
+	for (int i = 0; i < SETTINGS; i++) {
+		if (settings[i].letter != tolower((unsigned char)letter))
+			continue;
+		if (!settings[i].plain)
+			key_make(&settings[i]);
+		return &settings[i];
+	}
+	return NULL;
+}
+
+static void add_base64url(struct buf *to, const void *s, size_t n)
+{
+	unsigned char *text = arena_alloc(to->mem, n / 3 * 4 + 5);
+	int len = EVP_EncodeBlock(text, s, (int)n);
+
+	while (len > 0 && text[len - 1] == '=')
+		len--;
+	for (int i = 0; i < len; i++)
+		text[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
+	buf_add(to, text, (size_t)len);
+}
+
+static size_t sign_hmac(const char *s, size_t n, unsigned char *to)
+{
+	unsigned len = 0;
+
+	if (!HMAC(EVP_sha256(), secret, (int)strlen(secret),
+		  (const unsigned char *)s, n, to, &len))
+		abort();
+	return len;
+}
+
+static size_t sign_pkey(EVP_PKEY *key, const char *s, size_t n,
+			unsigned char *to, size_t room)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	const unsigned char *at = to;
+	ECDSA_SIG *pair;
+
+	if (!EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) ||
+	    !EVP_DigestSign(md, to, &room, (const unsigned char *)s, n))
+		abort();
+	EVP_MD_CTX_free(md);
+	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC)
+		return room;
+	pair = d2i_ECDSA_SIG(NULL, &at, (long)room);
+	BN_bn2binpad(ECDSA_SIG_get0_r(pair), to, 32);
+	BN_bn2binpad(ECDSA_SIG_get0_s(pair), to + 32, 32);
+	ECDSA_SIG_free(pair);
+	return 64;
+}
+
+/* The header with a token of this head and these claims, well signed. */
+static const char *header_sign(const struct setting *s, struct arena *mem,
+			       const char *head, size_t headlen,
+			       const char *claims, size_t claimslen)
+{
+	unsigned char sign[512];
+	struct buf b;
+	size_t n;
+
+	buf_init(&b, mem);
+	buf_str(&b, "Bearer ");
+	add_base64url(&b, head, headlen);
+	buf_str(&b, ".");
+	add_base64url(&b, claims, claimslen);
+	n = s->key ? sign_pkey(s->key, b.s + 7, b.len - 7, sign, sizeof sign) :
+		     sign_hmac(b.s + 7, b.len - 7, sign);
+	buf_str(&b, ".");
+	add_base64url(&b, sign, n);
+	return b.s;
+}
+
+/* Is the header's token one that the secret has signed? Found out by signing
+ * it again. */
+static bool is_of_secret(const char *header, struct arena *mem)
+{
+	const char *token = strrchr(header, ' ') + 1;
+	const char *dot = strrchr(token, '.');
+	unsigned char sign[64];
+	struct buf b;
+
+	buf_init(&b, mem);
+	add_base64url(&b, sign,
+		      sign_hmac(token, (size_t)(dot - token), sign));
+	/* the last letter has idle bits */
+	return strlen(dot + 1) == b.len && !strncmp(dot + 1, b.s, b.len - 1);
+}
+
+static struct json_object *part_of(const char *header, int part,
+				   struct arena *mem)
+{
+	const char *from = strrchr(header, ' ') + 1, *fault;
+	struct json_object *o;
+	unsigned char *text;
+	struct buf b;
+	size_t n;
+
+	for (; part; part--)
+		from = strchr(from, '.') + 1;
+	buf_init(&b, mem);
+	for (; *from != '.'; from++)
+		buf_str(&b, *from == '-' ? "+" : *from == '_' ? "/" :
+			arena_strndup(mem, from, 1));
+	n = b.len * 3 / 4;
+	while (b.len % 4)
+		buf_str(&b, "A");
+	text = arena_alloc(mem, b.len);
+	assert(EVP_DecodeBlock(text, (unsigned char *)b.s, (int)b.len) > 0);
+	o = json_read((char *)text, n, &fault);
+	assert(!fault && json_object_is_type(o, json_type_object));
+	return o;
+}
+
+static bool is_text(struct json_object *o, const char *name, const char *text)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, name, &v) &&
+	       json_object_is_type(v, json_type_string) &&
+	       (size_t)json_object_get_string_len(v) == strlen(text) &&
+	       !strcmp(json_object_get_string(v), text);
+}
+
+static double number(struct json_object *o, const char *name)
+{
+	struct json_object *v;
+
+	assert(json_object_object_get_ex(o, name, &v));
+	assert(json_object_is_type(v, json_type_int) ||
+	       json_object_is_type(v, json_type_double));
+	return json_object_get_double(v);
+}
+
+static void check_claims(struct json_object *o, const struct claims *c,
+			 bool strict)
+{
+	struct json_object *v = NULL;
+
+	assert(number(o, "exp") > NOW);
+	assert(!json_object_object_get_ex(o, "nbf", NULL) ||
+	       number(o, "nbf") <= NOW);
+	check_text(c->sub, 1, 128, "");
+	assert(is_text(o, "sub", c->sub));
+	assert(!strict || is_text(o, "iss", "idp"));
+	assert(strict == json_object_object_get_ex(o, "aud", &v));
+	if (strict && !is_text(o, "aud", "ctt")) {
+		size_t n = json_object_array_length(v);
+
+		while (n && strcmp(json_object_get_string(
+				json_object_array_get_idx(v, n - 1)), "ctt"))
+			n--;
+		assert(n);
+	}
+	v = NULL;
+	json_object_object_get_ex(o, "roles", &v);
+	assert(c->nroles == (v ? json_object_array_length(v) : 0));
+	assert(c->nroles <= 32);
+	for (size_t i = 0; i < c->nroles; i++) {
+		check_text(c->roles[i], 1, 64, "");
+		assert(!strcmp(c->roles[i], json_object_get_string(
+					json_object_array_get_idx(v, i))));
+	}
+}
+
+/* What is taken is signed, is of our algorithm, and says what is reported. */
+static void check_taken(const struct setting *s, const char *header,
+			const struct claims *c, bool strict, bool we_signed,
+			struct arena *mem)
+{
+	struct json_object *head, *claims;
+
+	assert(we_signed || (!s->key && is_of_secret(header, mem)));
+	assert(strlen(strrchr(header, ' ') + 1) <= 4096);
+	head = part_of(header, 0, mem);
+	assert(is_text(head, "alg", s->alg));
+	assert(!json_object_object_get_ex(head, "crit", NULL));
+	claims = part_of(header, 1, mem);
+	check_claims(claims, c, strict);
+	json_object_put(head);
+	json_object_put(claims);
+}
+
+static void run(struct setting *s, bool strict, const char *text, size_t n,
+		struct arena *mem)
+{
+	struct auth_keys *keys = strict ? s->strict : s->plain;
+	const char *why = NULL, *why2 = NULL, *header, *eol;
+	bool we_sign = !n || *text != '=';
+	struct claims c, c2;
+	bool good;
+
+	if (we_sign) {
+		eol = n ? memchr(text, '\n', n) : NULL;
+		if (!eol || n > ROOM)
+			return;
+		header = header_sign(s, mem, text, (size_t)(eol - text),
+				     eol + 1, n - (size_t)(eol + 1 - text));
+	} else {
+		header = arena_strndup(mem, text + 1, n - 1);
+	}
+	good = auth_check(keys, header, NOW, &c, &why);
+	assert(good == !why);
+	assert(auth_check(keys, header, NOW, &c2, &why2) == good);
+	assert(why == why2);
+	if (good) {
+		assert(!memcmp(&c, &c2, sizeof c));
+		check_taken(s, header, &c, strict, we_sign, mem);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct setting *s = size ? setting_of((char)data[0]) : NULL;
+	struct arena *mem = arena_open();
+
+	if (s)
+		run(s, isupper(data[0]), (const char *)data + 1, size - 1, mem);
+	arena_close(mem);
+	return 0;
+}
