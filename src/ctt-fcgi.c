@@ -7,6 +7,7 @@
 
 #include "app.h"
 #include "base/log.h"
+#include "partner/tls.h"
 #include "web/auth.h"
 #include "web/fcgi.h"
 
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
 		return usage();
 	if (!conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS | CONF_NEED_JWT,
 		       err, sizeof err) ||
+	    !tls_check(&cf, err, sizeof err) ||
 	    auth_open(cf.jwt_alg, cf.jwt_key_file, cf.jwt_issuer,
 		      cf.jwt_audience, &keys, err, sizeof err) != RC_OK) {
 		fprintf(stderr, "ctt.fcgi: %s\n", err);

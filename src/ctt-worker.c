@@ -7,6 +7,7 @@
 #include "app.h"
 #include "base/log.h"
 #include "job/loop.h"
+#include "partner/tls.h"
 
 int main(int argc, char **argv)
 {
@@ -21,7 +22,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (!conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS, err,
-		       sizeof err)) {
+		       sizeof err) ||
+	    !tls_check(&cf, err, sizeof err)) {
 		fprintf(stderr, "ctt-worker: %s\n", err);
 		conf_close(&cf);
 		return EXIT_FAILURE;

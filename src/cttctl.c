@@ -3,14 +3,18 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "store/audit.h"
+#include "store/check.h"
 #include "store/db.h"
 #include "store/schema.h"
 #include "web/auth.h"
@@ -39,6 +43,7 @@ static int failed(struct console *con)
 
 static int run_migrate(struct console *con, int argc, char **argv);
 static int run_check(struct console *con, int argc, char **argv);
+static int run_audit(struct console *con, int argc, char **argv);
 static int run_operations(struct console *con, int argc, char **argv);
 static int run_jobs(struct console *con, int argc, char **argv);
 static int run_token(struct console *con, int argc, char **argv);
@@ -49,9 +54,11 @@ static int run_faults(struct console *con, int argc, char **argv);
 
 static const struct command commands[] = {
 {"migrate", "", "create the schema, or bring it up to this version",
- CONF_NEED_DB, run_migrate},
-{"check", "", "hold the database against every promise; exit 1 and a line "
- "for each breach", CONF_NEED_DB, run_check},
+ CONF_NEED_DB | CONF_OWNER, run_migrate},
+{"check", "", "hold the database against every promise; exit 1, a line for "
+ "each breach, and the SQL that would mend it", CONF_NEED_DB, run_check},
+{"audit", "verify [--heads FILE]", "was any row of the audit trail changed, "
+ "removed, swapped or cut off?", CONF_NEED_DB, run_audit},
 {"operations", "[retry ID... | retry --all]", "what is not settled, why, and "
  "when it is tried next; or try now", CONF_NEED_DB, run_operations},
 {"jobs", "[retry ID... | retry --all]", "the jobs that are DEAD; or make "
@@ -123,40 +130,110 @@ static void say_step(const struct schema_step *step)
 	printf("migrated to %d: %s\n", step->version, step->name);
 }
 
+/* cttd's own user, who does not own the schema, gets what it needs. */
+static int grant_app(struct console *con)
+{
+	struct conf app = con->conf;
+	const char *user;
+	struct db *db;
+	enum rc rc;
+
+	app.db_name = ""; /* on which it may have no right yet */
+	db = db_open(&app);
+	rc = schema_grant(con->db, db, con->mem, &user);
+	if (rc == RC_OK)
+		printf("%s has the rights that cttd needs\n", user);
+	else
+		fprintf(stderr, "cttctl: the rights of %s: %s\n", app.db_user,
+			*db_error(db) ? db_error(db) : db_error(con->db));
+	db_close(db);
+	return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int run_migrate(struct console *con, int argc, char **argv)
 {
 	int64_t until = clock_mono_ms() + MIGRATE_WAIT_S * 1000;
+	bool owned = *con->conf.migrate_user;
+	struct conf owner = con->conf;
 	enum rc rc;
+	int status;
 
 	(void)argc;
 	(void)argv;
+	if (owned) {
+		owner.db_user = owner.migrate_user;
+		owner.db_password = owner.migrate_password;
+		db_close(con->db);
+		con->db = db_open(&owner);
+		db_patience(con->db, PATIENCE_S);
+	}
 	while ((rc = schema_migrate(con->db, con->mem, say_step)) == RC_AGAIN &&
 	       clock_mono_ms() < until)
 		fputs("cttctl: another migration is running; waiting\n",
 		      stderr);
-	if (rc != RC_OK)
-		return failed(con);
-	printf("the schema is at version %d\n",
-	       schema_steps[schema_nsteps - 1].version);
-	return EXIT_SUCCESS;
+	status = rc != RC_OK ? failed(con) :
+		 owned ? grant_app(con) : EXIT_SUCCESS;
+	if (status == EXIT_SUCCESS)
+		printf("the schema is at version %d\n",
+		       schema_steps[schema_nsteps - 1].version);
+	db_close(con->db); /* before its settings go */
+	con->db = NULL;
+	return status;
+}
+
+static void say_breach(const char *breach, const char *mend)
+{
+	printf("%s\n\t%s\n", breach, mend ? mend : "-- no SQL mends this: what "
+	       "the audit trail has, it keeps");
 }
 
 static int run_check(struct console *con, int argc, char **argv)
 {
-	size_t breaches = 0;
+	size_t breaches;
 
 	(void)argc;
 	(void)argv;
-	for (int sql = SQL_CHECK_COUNT; sql <= SQL_CHECK_OPEN; sql++) {
-		struct rows r;
+	if (store_check(con->db, con->mem, say_breach, &breaches) != RC_OK)
+		return failed(con);
+	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
+}
 
-		if (db_run(con->db, (enum sql)sql, NULL, con->mem, &r, 1) !=
-		    RC_OK)
-			return failed(con);
-		for (size_t i = 0; i < r.n; i++)
-			puts(rows_text(&r, i, 0));
-		breaches += r.n;
+static void say_audit(const char *breach)
+{
+	puts(breach);
+}
+
+static int run_audit(struct console *con, int argc, char **argv)
+{
+	const char *heads = con->conf.audit_heads_file;
+	bool given = argc == 3 && !strcmp(argv[1], "--heads");
+	size_t rows, breaches;
+	enum rc rc;
+
+	if ((argc != 1 && !given) || strcmp(argv[0], "verify"))
+		return usage(stderr);
+	if (given)
+		heads = argv[2];
+	if (!*con->conf.audit_key) {
+		fputs("cttctl: CTT_AUDIT_KEY_FILE: is not set, and without the "
+		      "key nothing can be verified\n", stderr);
+		return EXIT_FAILURE;
 	}
+	if (!given && (!*heads || access(heads, F_OK))) {
+		fprintf(stderr, "cttctl: CTT_AUDIT_HEADS_FILE: %s: without it "
+			"rows that were cut from the end of a trail, and from "
+			"the journal of operations, are not seen\n",
+			*heads ? "is not there" : "is not set");
+		heads = NULL;
+	}
+	rc = audit_verify(con->db, heads, say_audit, &rows, &breaches);
+	if (rc == RC_NO) {
+		fprintf(stderr, "cttctl: %s: %s\n", heads, strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (rc != RC_OK)
+		return failed(con);
+	printf("%zu rows, %zu breaches\n", rows, breaches);
 	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -164,7 +241,7 @@ static int run_check(struct console *con, int argc, char **argv)
 static int run_retry(struct console *con, int argc, char **argv, enum sql sql,
 		     bool numbers)
 {
-	struct rows r;
+	struct rows r[2]; /* what cannot be tried; how many can */
 	struct buf doc;
 
 	if (argc < 2 || strcmp(argv[0], "retry"))
@@ -186,11 +263,18 @@ static int run_retry(struct console *con, int argc, char **argv, enum sql sql,
 		put_close(&doc, ']');
 	}
 	put_close(&doc, '}');
-	if (db_run(con->db, sql, &doc, con->mem, &r, 1) != RC_OK)
+	if (db_run(con->db, sql, &doc, con->mem, r, 2) != RC_OK)
 		return failed(con);
-	printf("%s to be tried again\n", rows_text(&r, 0, 0));
-	return rows_int(&r, 0, 0) || !strcmp(argv[1], "--all") ?
-		       EXIT_SUCCESS : EXIT_FAILURE;
+	for (size_t i = 0; i < r[0].n; i++) {
+		const char *state = rows_text(&r[0], i, 1);
+
+		fprintf(stderr, state ? "cttctl: %s is %s: there is nothing "
+			"to try again\n" : "cttctl: there is no %s\n",
+			argv[rows_int(&r[0], i, 0)], state);
+	}
+	printf("%s to be tried again, by ctt-worker, now\n",
+	       rows_text(&r[1], 0, 0));
+	return r[0].n ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static const char *or_dash(const struct rows *r, size_t row, unsigned col)
@@ -198,6 +282,64 @@ static const char *or_dash(const struct rows *r, size_t row, unsigned col)
 	const char *text = rows_text(r, row, col);
 
 	return text ? text : "-";
+}
+
+/* "90 s", "25 min", "40 h", "9 days" */
+static const char *span(struct arena *mem, int64_t s)
+{
+	static const struct {
+		int64_t s;
+		const char *name;
+	} unit[] = {{86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	int i = 0;
+
+	while (s < 2 * unit[i].s && unit[i].s > 1)
+		i++;
+	return arena_printf(mem, "%lld %s", (long long)(s / unit[i].s),
+			    unit[i].name);
+}
+
+/* The columns of SQL_OPEN_OPERATIONS. */
+enum {
+	O_ID, O_KIND, O_STATE, O_CTT, O_NTT, O_PARTNER, O_TRIES, O_WHY, O_AGE,
+	O_NEXT, O_BUSY, O_UNDOING, O_GOES_ON
+};
+
+/* What whoever asked for it knows, and what it waits for. */
+static const char *waits_for(struct arena *mem, const struct rows *r, size_t i)
+{
+	const char *partner = or_dash(r, i, O_PARTNER);
+	bool settling = !strcmp(rows_text(r, i, O_STATE), "SETTLING");
+
+	if (!settling && rows_int(r, i, O_BUSY))
+		return arena_printf(mem, "it is under way at %s", partner);
+	if (!settling)
+		return arena_printf(mem, "its process died, and the caller "
+			"was told nothing; it is done if %s says yes, and "
+			"taken back if %s says no", partner, partner);
+	if (rows_int(r, i, O_GOES_ON))
+		return arena_printf(mem, "the caller was told that it goes "
+			"on; it is done once %s says yes, and dropped if %s "
+			"says no", partner, partner);
+	if (rows_int(r, i, O_UNDOING))
+		return arena_printf(mem, "the caller was told that it failed; "
+			"%s had taken it, and has yet to undo it", partner);
+	return arena_printf(mem, "the caller was told that it failed; whether "
+		"%s took it is not known, and if it did it has to undo it",
+		partner);
+}
+
+static const char *next_try(struct arena *mem, const struct rows *r, size_t i)
+{
+	enum { LATE_S = 10 };
+	int64_t s = rows_int(r, i, O_NEXT);
+
+	if (rows_int(r, i, O_BUSY))
+		return "being tried now";
+	if (s < -LATE_S)
+		return arena_printf(mem, "was to be tried %s ago: does "
+			"ctt-worker run?", span(mem, -s));
+	return arena_printf(mem, "tried next in %s", span(mem, s > 0 ? s : 0));
 }
 
 static int run_operations(struct console *con, int argc, char **argv)
@@ -210,35 +352,23 @@ static int run_operations(struct console *con, int argc, char **argv)
 	    RC_OK)
 		return failed(con);
 	for (size_t i = 0; i < r.n; i++) {
-		bool settling = !strcmp(rows_text(&r, i, 2), "SETTLING");
-		bool resolve = !strcmp(rows_text(&r, i, 1), "RESOLVE");
+		const char *ntt = rows_text(&r, i, O_NTT);
+		const char *why = rows_text(&r, i, O_WHY);
+		int64_t tries = rows_int(&r, i, O_TRIES);
 
-		printf("%s %s of CTT %s", rows_text(&r, i, 0),
-		       rows_text(&r, i, 1), or_dash(&r, i, 3));
-		if (rows_text(&r, i, 4))
-			printf(" and NTT %s", rows_text(&r, i, 4));
-		printf(", open for %s s: ", rows_text(&r, i, 9));
-		if (settling && resolve)
-			printf("the caller was told that it goes on; %s is "
-			       "asked until it says yes or no",
-			       or_dash(&r, i, 5));
-		else if (rows_int(&r, i, 12))
-			printf("the caller was told that it failed; %s had "
-			       "taken it, and has yet to undo it",
-			       or_dash(&r, i, 5));
-		else if (settling)
-			printf("the caller was told that it failed; what %s "
-			       "did is not known yet", or_dash(&r, i, 5));
-		else
-			printf("nobody was told anything yet; it goes the way "
-			       "%s says", or_dash(&r, i, 5));
-		if (rows_text(&r, i, 8))
-			printf(" (%s)", rows_text(&r, i, 8));
-		if (rows_int(&r, i, 11))
-			printf("; in hand now\n");
-		else
-			printf("; tried %s times, next in %s s\n",
-			       rows_text(&r, i, 7), rows_text(&r, i, 10));
+		printf("%s %s of CTT %s", rows_text(&r, i, O_ID),
+		       rows_text(&r, i, O_KIND), or_dash(&r, i, O_CTT));
+		if (ntt)
+			printf(" and NTT %s", ntt);
+		printf(", open for %s: %s",
+		       span(con->mem, rows_int(&r, i, O_AGE)),
+		       waits_for(con->mem, &r, i));
+		if (why)
+			printf(" (%s)", why);
+		if (tries)
+			printf("; tried again %lld time%s", (long long)tries,
+			       tries == 1 ? "" : "s");
+		printf("; %s\n", next_try(con->mem, &r, i));
 	}
 	return EXIT_SUCCESS;
 }

@@ -77,6 +77,7 @@ sub tmf_heard ($no, $r, $) {
 	is_deeply [ $get->{method}, $get->{path}, scalar @more ], [ 'GET',
 		"/tmf/troubleTicket/$no?fields=troubleTicketRelationship", 0 ],
 	    'the ticket was read first';
+	isnt $get->{key}, $patch->{key}, 'under another key than the write';
 	is_deeply [ @$patch{qw(method path contentType requestId body)} ],
 	    [ 'PATCH', "/tmf/troubleTicket/$no",
 		'application/json;charset=utf-8',
@@ -169,6 +170,13 @@ sub busy ($ctt, $ntt) {
 		actor => 'x', owner => 'somebody' });
 }
 
+# The database takes the link, but not the row of its operation.
+sub unjournalled (@pair) {
+	$c->do(q{CREATE TRIGGER no_row BEFORE INSERT ON operation FOR EACH ROW
+		IF NEW.state = 'RUNNING' THEN SIGNAL SQLSTATE '45000'; END IF});
+	return @pair;
+}
+
 sub memcached_says ($key, $value) {
 	my $socket = IO::Socket::INET->new(PeerAddr => $c->env('CTT_MEMCACHED'))
 	    or die "memcached: $!";
@@ -190,6 +198,10 @@ my @GATES = (
 		404, 'CTT_NOT_FOUND', 'load_ctt' ],
 	[ 'no such CTT number', {}, sub ($, $n) { ('C-none', $n) },
 		404, 'CTT_NOT_FOUND', 'load_ctt' ],
+	[ 'a CTT number in other letters', {}, sub ($ctt, $n) { ("c-$ctt", $n) },
+		404, 'CTT_NOT_FOUND', 'load_ctt' ],
+	[ 'an NTT number with a blank', {}, sub ($ctt, $n) { ($ctt, "N-$n ") },
+		404, 'NTT_NOT_FOUND', 'load_ntt' ],
 	[ 'no such NTT', {}, sub ($ctt, $) { ($ctt, $odd) },
 		404, 'NTT_NOT_FOUND', 'load_ntt' ],
 	[ 'no such NTT, and all that follows',
@@ -222,6 +234,9 @@ my @GATES = (
 		409, 'UNLINK_BLOCKED', 'check_unlink_block',
 		sub ($) { retryAfter => qr/^(29|30)$/ } ],
 	[ 'a database that refuses', { title => 'refuse' }, undef,
+		500, 'DB_SAVE_FAILED', 'save_local',
+		sub ($) { rolledBack => 1, settled => 1 } ],
+	[ 'a database that refuses the journal', {}, \&unjournalled,
 		500, 'DB_SAVE_FAILED', 'save_local',
 		sub ($) { rolledBack => 1, settled => 1 } ],
 );
@@ -282,6 +297,7 @@ for my $gate (@GATES) {
 	    [ 'REFUSED', $code ], 'the journal has it as refused';
 	is $c->trace($op), refused_steps($step), "at $step";
 	$c->do("DELETE FROM operation WHERE actor = 'x'");
+	$c->do('DROP TRIGGER IF EXISTS no_row');
 }
 
 # ---- fields ----

@@ -202,6 +202,7 @@ for (
 	[ 'q=M%5C', 'M\\5' ],
 	[ 'q=%C3%85', "\x{c5}6" ],
 	[ 'q=none', '' ],
+	[ 'q=' . '%C3%85' x 64, '' ],    # characters, not bytes
 	[ 'q=', "L-1 L-2 L%3 L_4 M\\5 \x{c5}6" ],
 	[ 'status=Closed', 'L%3' ],
 	[ 'status=In+Progress', 'L_4' ],
@@ -245,6 +246,7 @@ for (
 is_deeply [ @{ $c->get("/ticket/$_->[0]")->{json} }{qw(code)},
 	$c->get("/ticket/$_->[0]")->{json}{errors}[0]{field} ],
     [ 'VALIDATION_FAILED', $_->[1] ], "wrong: $_->[0]" for (
+	[ 'ctt?q=' . '%C3%85' x 65, 'q' ],
 	[ 'ctt?limit=0', 'limit' ], [ 'ctt?limit=201', 'limit' ],
 	[ 'ctt?limit=x', 'limit' ], [ 'ctt?limit=', 'limit' ],
 	[ 'ctt?after=-1', 'after' ], [ 'ctt?after=9007199254740992', 'after' ],
@@ -252,7 +254,13 @@ is_deeply [ @{ $c->get("/ticket/$_->[0]")->{json} }{qw(code)},
 	[ 'ctt?q=%00', 'q' ], [ 'ctt?q=%', 'q' ],
 	[ 'ntt?limit=1e1', 'limit' ], [ "ntt/$ntt/ctts?after=x", 'after' ],
 	[ 'operation', 'requestId' ], [ 'operation?requestId=', 'requestId' ],
+	[ 'operation?requestId=' . '%C3%85' x 65, 'requestId' ],
 );
+is_deeply [ sort map { $_->{field} } @{ $c->get('/ticket/ctt?limit=0&after=x'
+	. '&q=%FF&status=%FF&linked=2')->{json}{errors} } ],
+    [qw(after limit linked q status)], 'all wrong parameters at once';
+is $c->get('/ticket/operation?requestId=' . '%C3%85' x 64)->{status}, 200,
+    'a request id is measured in characters';
 
 # ---- lists of values ----
 

@@ -163,14 +163,6 @@ for (
 
 # ---- all or none ----
 
-sub problem ($r, $status, $code, $name) {
-	is_deeply [ $r->{status}, @{ $r->{json} }{qw(status code requestId)},
-		$r->{headers}{'content-type'} ], [ $status, $status, $code,
-		$r->{headers}{'x-request-id'}, 'application/problem+json' ],
-	    "$name: $code" or diag $r->{raw};
-	like $r->{json}{detail}, qr/^[A-Z].{10,}\.$/s, 'and a sentence';
-}
-
 # What makes a linked CTT one that is refused: its name in the request, its
 # code, and the step that fails; the order is that of precedence.
 my $other = $c->given(ntt => {});
@@ -207,7 +199,7 @@ sub refused ($name, @bad) {
 	my ($before, $calls) = ($c->tables, scalar $c->heard('taas'));
 	my $r = $c->unlink_from($ntt, \@asked);
 
-	problem($r, @$first[2, 3], $name);
+	$c->is_problem($r, @$first[2, 3], $name);
 	is_deeply outcomes($r), \@want, 'each CTT with its own';
 	is_deeply [ map { $_->{cttId} } @{ $r->{json}{results} } ], \@asked,
 	    'in the order of the request';
@@ -242,9 +234,9 @@ for (
 	my ($ntt, @ctts) = given_linked(2);
 	my $before = $c->tables;
 
-	problem($c->unlink_from($NOBODY, [ $ctts->(@ctts) ]), 404,
+	$c->is_problem($c->unlink_from($NOBODY, [ $ctts->(@ctts) ]), 404,
 	    'NTT_NOT_FOUND', $name);
-	problem($c->unlink_from('N-none', [ $ctts->(@ctts) ]), 404,
+	$c->is_problem($c->unlink_from('N-none', [ $ctts->(@ctts) ]), 404,
 	    'NTT_NOT_FOUND', "$name by number");
 	is_deeply $c->tables, $before, 'nothing was changed';
 }
@@ -267,7 +259,7 @@ $c->do(q{CREATE TRIGGER refuse BEFORE UPDATE ON ctt FOR EACH ROW
 	my ($ntt, @ctts) = given_linked(3, {}, { title => 'refuse' });
 	my $r = $c->unlink_from($ntt, \@ctts);
 
-	problem($r, 500, 'DB_SAVE_FAILED', 'a database that refuses');
+	$c->is_problem($r, 500, 'DB_SAVE_FAILED', 'a database that refuses');
 	is_deeply outcomes($r), [ ('DB_SAVE_FAILED') x 3 ],
 	    'for one of them: all are as they were';
 	is $c->trace($r->{json}{results}[1]{operationId}), $BEFORE =~
@@ -300,7 +292,7 @@ for my $source (qw(TAAS TMF)) {
 		$c->rule(ticket => "C-$bad", %$rule, method => $source eq 'TAAS'
 			? 'POST' : 'PATCH');
 		my $r = $c->unlink_from($ntt, \@ctts);
-		problem($r, 502, 'EXTERNAL_UNLINK_FAILED', $name);
+		$c->is_problem($r, 502, 'EXTERNAL_UNLINK_FAILED', $name);
 		is_deeply [ @{ $r->{json} }{qw(partner partnerOutcome settled)} ],
 		    [ $source, $outcome, $outcome eq 'refused' ? 1 : 0 ],
 		    'says who, what, and whether it is over';

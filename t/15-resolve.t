@@ -34,14 +34,6 @@ sub activities ($ctt) {
 	    . ' ORDER BY a.id', $ctt);
 }
 
-sub problem ($r, $status, $code, $name) {
-	is_deeply [ $r->{status}, @{ $r->{json} }{qw(status code requestId)},
-		$r->{headers}{'content-type'} ], [ $status, $status, $code,
-		$r->{headers}{'x-request-id'}, 'application/problem+json' ],
-	    "$name: $code" or diag $r->{raw};
-	like $r->{json}{detail}, qr/^[A-Z].{10,}\.$/s, 'and a sentence';
-}
-
 # ---- it works ----
 
 my %TYPE = (TAAS => 'UCC Verification', TMF => 'Field Visit',
@@ -226,7 +218,7 @@ for (@REFUSED) {
 	my ($before, $calls) = ($c->tables, scalar $c->heard('tmf'));
 	my $r = $c->resolve(@ask);
 
-	problem($r, $status, $code, $name);
+	$c->is_problem($r, $status, $code, $name);
 	is_deeply $c->tables, $before, 'nothing was written';
 	is scalar $c->heard('tmf'), $calls, 'no partner was asked';
 	my $op = $r->{json}{operationId};
@@ -260,7 +252,7 @@ for (
 	my $r = $c->put("/ticket/ctt/activity-status/update/$activity",
 	    { cttId => $ctt, status => 'Resolved', %all });
 
-	problem($r, 422, 'RESOLUTION_CODE_INVALID', "codes: $name");
+	$c->is_problem($r, 422, 'RESOLUTION_CODE_INVALID', "codes: $name");
 	is_deeply [ map { $_->{field} } @{ $r->{json}{errors} } ], \@fields,
 	    'each is named';
 	ok !grep({ !$_->{message} } @{ $r->{json}{errors} }), 'each says why';
@@ -299,7 +291,7 @@ for (
 	$c->rule(ticket => $no, do => 'status', status => $status,
 	    method => $route eq 'TAAS' ? 'PUT' : 'PATCH');
 	my $r = $c->resolve($activity, $ctt, remark => 'gone');
-	problem($r, 502, 'EXTERNAL_SYNC_FAILED', "$route refuses ($status)");
+	$c->is_problem($r, 502, 'EXTERNAL_SYNC_FAILED', "$route refuses ($status)");
 	is_deeply [ @{ $r->{json} }{qw(partner partnerOutcome partnerStatus
 		settled)} ], [ $route, 'refused', $status, 1 ], 'says who';
 	is_deeply $c->row(ctt => $ctt), $row, 'the CTT is as it was';
@@ -398,7 +390,7 @@ SKIP: {
 
 	$c->fault('before-intent', 'fail');
 	my $r = $c->resolve($activity, $ctt);
-	problem($r, 500, 'DB_SAVE_FAILED', 'a journal that cannot be written');
+	$c->is_problem($r, 500, 'DB_SAVE_FAILED', 'a journal that cannot be written');
 	is_deeply $c->tables, $before, 'nothing was done';
 	nobody_heard($no);
 }

@@ -37,14 +37,6 @@ sub facts ($row) {
 	return \%facts;
 }
 
-sub problem ($r, $status, $code, $name) {
-	is_deeply [ $r->{status}, @{ $r->{json} }{qw(status code requestId)},
-		$r->{headers}{'content-type'} ], [ $status, $status, $code,
-		$r->{headers}{'x-request-id'}, 'application/problem+json' ],
-	    "$name: $code" or diag $r->{raw};
-	like $r->{json}{detail}, qr/^[A-Z].{10,}\.$/s, 'and a sentence';
-}
-
 # ---- it works ----
 
 sub rows_are_right ($r, $ctt, $element, $old, $new, @before) {
@@ -304,7 +296,7 @@ for (
 	my ($before, $calls) = ($c->tables, scalar $c->heard('nig'));
 	my $r = $c->update_cpe($id, \%NEW, @ask);
 
-	problem($r, $status, $code, $name);
+	$c->is_problem($r, $status, $code, $name);
 	$more->($r->{json}, $id) if $more;
 	is_deeply $c->tables, $before, 'nothing was written';
 	is scalar $c->heard('nig'), $calls, 'NIG was not asked';
@@ -345,7 +337,7 @@ for (
 
 	$c->rule(ticket => "C-$id", %$rule);
 	my $r = $c->update_cpe($id, \%NEW, current => \%OLD);
-	problem($r, 502, 'EXTERNAL_SYNC_FAILED', "NIG $what");
+	$c->is_problem($r, 502, 'EXTERNAL_SYNC_FAILED', "NIG $what");
 	is_deeply [ @{ $r->{json} }{qw(partner partnerOutcome partnerStatus
 		settled)} ], [ 'NIG', $outcome, $rule->{status},
 		$outcome eq 'refused' ? 1 : 0 ], 'says what is known';
@@ -379,7 +371,7 @@ for (
 	$c->do(q{CREATE TRIGGER refuse BEFORE INSERT ON cpe_history FOR EACH ROW
 		SIGNAL SQLSTATE '45000'});
 	my $r = $c->update_cpe($id, \%NEW);
-	problem($r, 500, 'DB_SAVE_FAILED', 'a history that cannot be written');
+	$c->is_problem($r, 500, 'DB_SAVE_FAILED', 'a history that cannot be written');
 	$c->do('DROP TRIGGER refuse');
 	ok $c->settle, 'it settles';
 	is $c->row(operation => $r->{json}{operationId})->{state},

@@ -21,6 +21,8 @@ sub dry_then_real ($ch, $name, %headers) {
 	my $dry = Changes::ask($c, $ch, '?dryRun=true', %headers);
 	is_deeply Changes::world($c), $before,
 	    "$name: a dry run leaves no trace" or diag $dry->{raw};
+	ok eval { $c->do('SELECT id FROM ctt FOR UPDATE NOWAIT'); 1 },
+	    'nor a lock';
 
 	my $real = Changes::ask($c, $ch, '', %headers);
 	is $dry->{status}, $real->{status} == 207 ? 200 : $real->{status},

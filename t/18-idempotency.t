@@ -146,7 +146,9 @@ for my $key ("\x{c3}\x{bc}", "a\x7f", "a\tb") {
 	print $socket "POST /ticket/ctt/link HTTP/1.0\r\nContent-Length: 2\r\n"
 	    . "Authorization: Bearer $token\r\nIdempotency-Key: $key\r\n"
 	    . "Content-Type: application/json\r\n\r\n{}";
-	like join('', <$socket>), qr/^HTTP\S+ 422\b.*"Idempotency-Key"/s,
+	my $r = $c->hold({ method => 'POST', path => '/ticket/ctt/link',
+		body => '{}' }, $c->parse(join '', <$socket>));
+	like "$r->{status} $r->{raw}", qr/^422 .*"Idempotency-Key"/s,
 	    'no key: ' . unpack 'H*', $key;
 }
 
@@ -283,6 +285,46 @@ is_deeply [ grep { !$fired{$_} } @points ], [], 'every point was met'
     if @points;
 $c->agree('after all of them, both sides');
 
+# What was refused is told so still, with all that such a problem has to say.
+for (!@points ? () : (
+	[ 'blocked', 409, 'UNLINK_BLOCKED', sub ($ctt, $ntt, @key) {
+		$c->plant_unlinked($ctt, $ntt);
+		return $c->post('/ticket/ctt/link',
+		    { cttId => $ctt, nttId => $ntt }, @key) } ],
+	[ 'of a wrong code', 422, 'RESOLUTION_CODE_INVALID',
+		sub ($ctt, $, @key) {
+		return $c->put('/ticket/ctt/activity-status/update/'
+			. $c->given_activity($ctt, id => $ctt),
+		    { cttId => $ctt, status => 'Resolved' }, @key) } ],
+	[ 'of two elements', 422, 'VALIDATION_FAILED', sub ($ctt, $, @key) {
+		$c->given_element($ctt) for 1, 2;
+		return $c->post("/ticket/ctt/cpe/update/$ctt", { new => {
+			manufacturer => 'x', model => 'x', ipAddress => '::1',
+			bandwidthMbps => 1, port => '1' } }, @key,
+		    Authorization => 'Bearer '
+			. $c->token(roles => ['ctt-admin'])) } ],
+	[ 'refused by the partner', 502, 'EXTERNAL_SYNC_FAILED',
+		sub ($ctt, $ntt, @key) {
+		$c->rule(ticket => "C-$ctt", do => 'status', status => 409);
+		return $c->post('/ticket/ctt/link',
+		    { cttId => $ctt, nttId => $ntt }, @key) }, 'after-close' ],
+)) {
+	my ($name, $status, $code, $ask, $point) = @$_;
+	my ($ctt, $ntt) = $c->given_ctts(1);
+	my @key = a_key();
+
+	$c->fault($point // 'after-intent', 'kill');
+	is_deeply problem($ask->($ctt, $ntt, @key)), [ 502, 'NO_ANSWER' ],
+	    "one that was $name is killed";
+	$c->unplant;
+	$c->no_rules;
+	$c->do('DELETE FROM ctt_activity WHERE id = ?', $ctt);
+	$c->do('DELETE FROM network_element WHERE ctt_id = ?', $ctt);
+	my $r = $ask->($ctt, $ntt, @key);
+	is_deeply problem($r), [ $status, $code ], 'it is told so'
+	    or diag $r->{raw};
+}
+
 # ---- MariaDB goes away in between ----
 
 for my $route (@points ? @DIE : ()) {
@@ -312,10 +354,7 @@ for my $route (@points ? @DIE : ()) {
 	my ($slow, $quick) = $c->parallel(2, sub ($i) {
 		return Changes::ask($c, $ch, '', @key) unless $i;
 		sleep 0.35;
-		$c->do("KILL $_") for $c->column('SELECT id FROM'
-		    . ' information_schema.processlist'
-		    . " WHERE command = 'Sleep' AND id <> CONNECTION_ID()"
-		    . " AND db = 'ctt'");
+		$c->cut_sessions or die "no session was cut\n";
 		return ask_until($ch, @key);
 	});
 	my $r = Changes::ask($c, $ch, '', @key);

@@ -6,10 +6,9 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
-use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my $c = Ctt->start(pool => 2);
 my $NOBODY = 9_007_199_254_740_991;
@@ -172,21 +171,6 @@ isnt $c->get('/healthz')->{headers}{'x-request-id'},
 
 # ---- nginx's own answers ----
 
-# The answer to bytes of our own making.
-sub raw_http ($bytes) {
-	my $socket = IO::Socket::INET->new(PeerAddr =>
-	    $c->env('CTT_HTTP_URL') =~ s{^http://}{}r) or die "nginx: $!";
-	print $socket $bytes;
-	my ($head, $body) = ('', '');
-	until ($head =~ /\r\n\r\n\z/) { $head .= readline $socket }
-	read $socket, $body, $1 if $head =~ /^Content-Length: (\d+)/m;
-	my ($status) = $head =~ m{^HTTP/1\.1 (\d+)};
-	return { status => $status, raw => $body,
-		headers => { map { /^([^:]+): (.*)$/ ? (lc $1, $2) : () }
-			split /\r\n/, $head },
-		json => eval { $c->json($body) } };
-}
-
 my $end = "Host: x\r\nConnection: close\r\n";
 for (
 	[ 'a body over its limit', "POST $LINK HTTP/1.1\r\n${end}"
@@ -201,8 +185,52 @@ for (
 		404, 'NOT_FOUND' ],
 ) {
 	my ($name, $bytes, @want) = @$_;
-	is_problem(raw_http($bytes), @want, "nginx: $name");
+	is_problem($c->raw($bytes), @want, "nginx: $name");
 }
+
+# Whoever sends half a body, or keeps a connection open, holds no process.
+{
+	my $head = "Host: x\r\nContent-Type: application/json\r\n"
+		. 'Authorization: Bearer ' . $c->token . "\r\n";
+	my @idle = map { IO::Socket::INET->new(PeerAddr =>
+		$c->env('CTT_HTTP_URL') =~ s{^http://}{}r) } 1 .. 8;
+
+	my $began = time;
+
+	for my $i (0 .. $#idle) {
+		print { $idle[$i] } "POST $LINK HTTP/1.1\r\n$head"
+		    . ($i % 2 ? "Content-Length: 100\r\n\r\n{"
+			: "Content-Length: 2\r\n\r\n{}");
+		readline $idle[$i] unless $i % 2;
+	}
+	is $c->get('/ticket/lov')->{status}, 200, 'eight who idle' for 1 .. 4;
+	cmp_ok time - $began, '<', 5, 'hold up nobody';
+}
+
+# One client that asks too often is told so; in the conf of tests, that is more
+# often than it can.
+{
+	my $conf = $c->dir . '/etc/ctt.conf';
+	open my $in, '<', $conf or die "$conf: $!\n";
+	my $text = join '', <$in>;
+	$text =~ s/rate=\d+r/rate=1r/;
+	$text =~ s/burst=\d+ nodelay/nodelay/;
+	open my $out, '>', $conf or die "$conf: $!\n";
+	print $out $text;
+	close $out;
+	open my $pid, '<', $c->dir . '/run/nginx.pid' or die "nginx: $!\n";
+	kill 'HUP', readline $pid;
+
+	my $r;
+	ok $c->wait_for(10, sub {
+		($r = $c->get('/ticket/lov'))->{status} == 429;
+	}), 'more than one request a second';
+	is_problem($r, 429, 'RATE_LIMITED', 'nginx: a client that hurries');
+	is $r->{headers}{'retry-after'}, 1, 'come again';
+	is $c->get('/healthz')->{status}, 200, 'monitoring is not limited'
+	    for 1 .. 3;
+}
+ok $c->stack('restart', 'nginx'), 'nginx is as it was';
 
 ok $c->stack('stop', 'pool'), 'the pool goes';
 {
@@ -220,8 +248,9 @@ sub record ($type, $content) {
 	return pack('CCnnCC', 1, $type, 1, length $content, 0, 0) . $content;
 }
 
-# A POST as nginx would pass it on, received so many seconds ago.
-sub fastcgi_post ($path, $body, $waited) {
+# A POST as nginx would pass it on, received so many seconds ago; what is done
+# before its body comes.
+sub fastcgi_post ($path, $body, $waited, $meanwhile = sub { }) {
 	my %param = (REQUEST_METHOD => 'POST', REQUEST_URI => $path,
 		CONTENT_TYPE => 'application/json',
 		CONTENT_LENGTH => length $body, CTT_REQUEST_ID => 'late',
@@ -233,15 +262,18 @@ sub fastcgi_post ($path, $body, $waited) {
 	print $socket record(1, pack 'nCx5', 1, 0),
 	    record(4, join '', map { pack('NN', length($_) | 1 << 31,
 		length($param{$_}) | 1 << 31) . $_ . $param{$_} } keys %param),
-	    record(4, ''), record(5, $body), record(5, '');
+	    record(4, '');
+	$meanwhile->();
+	print $socket record(5, $body), record(5, '');
 	my $out = '';
 	while (read $socket, my $head, 8) {
 		my (undef, $type, undef, $length, $pad) = unpack 'CCnnC', $head;
 		read $socket, my $content, $length + $pad;
 		$out .= substr $content, 0, $length if $type == 6;
 	}
-	my ($head, $text) = split /\r\n\r\n/, $out, 2;
-	return { head => $head, json => $c->json($text) };
+	my $r = $c->parse($out);
+	$r->{headers}{'x-request-id'} = 'late';    # nginx would
+	return $c->hold({ method => 'POST', path => $path, body => $body }, $r);
 }
 
 {
@@ -250,16 +282,42 @@ sub fastcgi_post ($path, $body, $waited) {
 
 	my $r = fastcgi_post($LINK, $body, 25.5);
 	is $r->{json}{code}, 'DEADLINE_PASSED', 'after 25 s in the queue';
-	like $r->{head}, qr/^Status: 503\r\n.*^Retry-After: \d+\r?$/ms,
-	    'try again';
+	is $r->{status}, 503, 'is refused';
+	like $r->{headers}{'retry-after'}, qr/^\d+$/, 'try again';
 	is $c->one('SELECT COUNT(*) FROM operation WHERE ctt_id = ?', $ctt), 0,
 	    'nothing was begun';
 	$r = fastcgi_post($LINK, $body, 24);
 	is $r->{json}{ctt}{linkState}, 'linked', 'after 24 s it is done';
 	$r = fastcgi_post($LINK, $body, -60);
 	is $r->{json}{code}, 'CTT_ALREADY_LINKED', 'by a clock that is ahead';
+
+	my @pids = $c->pids('pool');
+	$r = fastcgi_post($LINK, $body, 0, sub {
+		sleep 0.3;    # now one of them reads
+		kill 'TERM', @pids;
+	});
+	is $r->{json}{code}, 'CTT_ALREADY_LINKED', 'who is to stop first'
+	    . ' finishes what it reads';
+	ok $c->wait_for(10, sub { my %now = map { $_ => 1 } $c->pids('pool');
+		keys %now == @pids && !grep { $now{$_} } @pids }),
+	    'and stops then';
 }
 
 ok $c->quiet, 'all jobs are delivered';
+$c->stop;
+
+# A partner is not asked when there is no time left for its answer.
+$c = Ctt->start(pool => 1, workers => 0,
+    set => { CTT_PARTNER_TIMEOUT_MS => 28_000 });
+{
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+	my $r = fastcgi_post($LINK, qq({"cttId":$ctt,"nttId":$ntt}), 24);
+
+	is_deeply [ @{ $r->{json} }{qw(code partnerOutcome settled)} ],
+	    [ 'EXTERNAL_SYNC_FAILED', 'refused', 1 ],
+	    'a request of which the time is over';
+	is scalar $c->heard('taas'), 0, 'asks no partner any more';
+	$c->agree;
+}
 $c->stop;
 done_testing;

@@ -6,8 +6,10 @@ use Digest::SHA qw(hmac_sha256 hmac_sha384);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use File::Temp ();
 use MIME::Base64 qw(encode_base64url);
 use Test::More;
+use Tls;
 
 my $c = Ctt->start(pool => 2, set => { CTT_ROLES_LINK => 'linker, ctt-admin' });
 my $LINK = '/ticket/ctt/link';
@@ -164,6 +166,54 @@ for (
 	    $status, "issuer and audience: $name: $status";
 }
 is $c->get('/ticket/lov')->{status}, 200, 'cttctl token fills them in';
+
+$c->stop;
+
+# ---- public keys, and one that takes the place of another ----
+
+my $tls = Tls->new(File::Temp::tempdir(CLEANUP => 1) . '/keys');
+my (%pem, %signed);
+
+for my $name (qw(old new eve)) {
+	$tls->openssl("genrsa -out $name.key 2048");
+	$tls->openssl("pkey -in $name.key -pubout -out $name.pub");
+	open $fh, '<', $tls->file("$name.pub") or die;
+	$pem{$name} = do { local $/; <$fh> };
+	$signed{$name} = jwt({ alg => 'RS256' }, \%good, sub ($text) {
+		$tls->spew('text', $text);
+		$tls->openssl("dgst -sha256 -sign $name.key -out sign text");
+		open my $sign, '<:raw', $tls->file('sign') or die;
+		local $/;
+		<$sign>;
+	});
+}
+# The public key is known to all: it must not do as a secret.
+for my $secret ($pem{old}, $pem{old} =~ s/\n\z//r) {
+	$signed{"$_ by the public key, " . length $secret} = jwt({ alg => $_ },
+	    \%good, sub ($text) { hmac_sha256($text, $secret) })
+	    for qw(HS256 RS256);
+}
+$signed{none} = jwt({ alg => 'none' }, \%good, sub ($) { 'x' });
+
+# The tokens that are good while the file has these keys.
+sub good_by (@keys) {
+	$tls->spew('keys', join '', @pem{@keys});
+	if (!$c) {
+		$c = Ctt->start(pool => 1, workers => 0, set => {
+			CTT_JWT_ALG => 'RS256',
+			CTT_JWT_KEY_FILE => $tls->file('keys') });
+	} else {
+		ok $c->stack('restart', 'pool'), 'the pool is replaced';
+	}
+	return [ grep { $c->raw("GET /ticket/lov HTTP/1.1\r\nHost: x\r\n"
+		. "Connection: close\r\nAuthorization: Bearer $signed{$_}\r\n\r\n")
+		->{status} == 200 } sort keys %signed ];
+}
+
+undef $c;
+is_deeply good_by('old'), ['old'], 'one key';
+is_deeply good_by(qw(old new)), [ 'new', 'old' ], 'while it is replaced, two';
+is_deeply good_by('new'), ['new'], 'then the other one alone';
 
 $c->stop;
 done_testing;

@@ -6,6 +6,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use Sweep;
 use Test::More;
 
 my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 400 });
@@ -27,24 +28,17 @@ sub links ($n, $ctts, $ntt) {
 	    : $c->bulk(map { [ $_, $ntt ] } @$ctts);
 }
 
-# In the end: one operation of this CTT is closed, and what goes with its
-# state is there once. Returns the state.
-sub is_whole ($ctt, $name) {
-	my ($op, @more) = $c->rows('SELECT * FROM operation WHERE ctt_id = ?',
-	    $ctt);
-	my $linked = defined $c->row(ctt => $ctt)->{ntt_id};
+# How the operation of this CTT ended; nothing if there is none.
+sub state_of ($ctt) {
+	my ($state, @more) = $c->column('SELECT state FROM operation'
+	    . ' WHERE ctt_id = ?', $ctt);
 
-	is $linked, '', "$name: as if it had never come" and return ''
-	    unless $op;
-	my $success = $op->{state} eq 'SUCCEEDED';
-	is_deeply [ scalar @more, $linked, map { "$_->{entity_type} "
-		. $_->{outcome} } $c->rows('SELECT * FROM audit_log'
-		. ' WHERE operation_id = ? ORDER BY entity_type', $op->{id}) ],
-	    [ 0, $success, map { "$_ " . ($success ? 'SUCCESS'
-		: $op->{state}) } qw(CTT NTT) ], "$name: $op->{state}";
-	is $c->one('SELECT COUNT(*) FROM job WHERE dedupe_key LIKE ?',
-	    "$op->{id}:%"), $success ? 2 : 0, 'its jobs';
-	return $op->{state};
+	is_deeply [ @more, Sweep::not_whole($c, $ctt) ], [],
+	    'one at most, with what goes with it';
+	$state //= '';
+	is defined $c->row(ctt => $ctt)->{ntt_id}, $state eq 'SUCCEEDED',
+	    'it is linked if that says so';
+	return $state;
 }
 
 sub sweep ($point, $n, $scene) {
@@ -70,7 +64,7 @@ sub sweep ($point, $n, $scene) {
 	ok $c->settle, 'it settles by itself';
 	ok $c->quiet, 'and the jobs are delivered';
 	$fired{$point}++ if $c->fault_fired;
-	my %state = map { is_whole($_, $name) => 1 } @ctts;
+	my %state = map { state_of($_) => 1 } @ctts;
 	is keys %state, 1, 'all the same way';
 	ok $state{SUCCEEDED} || $state{''},
 	    'forward, where nobody was told that it failed'
@@ -111,6 +105,22 @@ is_deeply [ grep { !$fired{$_} } @points ], [], 'every point was met';
 	is $c->link($c2, $ntt)->{json}{code}, 'DB_SAVE_FAILED',
 	    'a save that fails';
 	ok $c->fault_fired, 'at its point';
+	$c->agree;
+}
+
+# What a crash left is not open for ever, if TMF has lost the ticket since.
+for my $status (404, 410) {
+	my ($ctt, $ntt) = $c->given(ctt => { source => 'TMF' }, ntt => {});
+
+	$c->rule(ticket => "C-$ctt", method => 'GET', do => 'status',
+		status => $status);
+	$c->fault('after-intent', 'kill');
+	is $c->link($ctt, $ntt)->{json}{code}, 'NO_ANSWER', 'no answer';
+	ok $c->settle, 'it settles by itself';
+	is_deeply [ $c->row(ctt => $ctt)->{ntt_id}, $c->column('SELECT state'
+		. ' FROM operation WHERE ctt_id = ?', $ctt) ],
+	    [ undef, 'ROLLED_BACK' ], "a ticket that TMF answers with $status";
+	$c->no_rules;
 	$c->agree;
 }
 

@@ -7,6 +7,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use Sweep;
 use Test::More;
 
 my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 300 });
@@ -58,39 +59,6 @@ my %SCENE = (
 	doubtful => { do => 'cut', applied => 1, times => 3 },
 );
 
-# What a success of each kind leaves: rows of the NTT's audit, activities, rows
-# of history, jobs.
-my %SET = (LINK => [ 1, 0, 0, 2 ], UNLINK => [ 1, 1, 0, 1 ],
-	RESOLVE => [ 1, 1, 0, 1 ], CPE_UPDATE => [ 0, 0, 1, 0 ]);
-
-# In the end each operation of this CTT is closed, with what goes with its
-# state, once. Returns how many there are.
-sub is_whole ($ctt, $name) {
-	my @ops = $c->rows('SELECT * FROM operation WHERE ctt_id = ?'
-	    . ' ORDER BY id', $ctt);
-	my $active = $c->one('SELECT COUNT(*) FROM ctt_activity WHERE type ='
-	    . " 'Created' AND ctt_id = ?", $ctt);
-
-	for my $op (@ops) {
-		my $success = $op->{state} eq 'SUCCEEDED';
-		my $outcome = $success ? 'SUCCESS' : $op->{state};
-		my ($ntts, $activities, $histories, $jobs) =
-		    $success ? @{ $SET{ $op->{kind} } }
-		    : ($op->{kind} =~ /LINK/ ? 1 : 0, 0, 0, 0);
-		my ($on_ctt, @on_ntt) = grep { / $op->{kind} $outcome$/ }
-		    @{ $c->audits($op->{id}) };
-		my @jobs = grep { !/note/ } keys %{ $c->jobs($op->{id}) };
-
-		is_deeply [ $on_ctt =~ /^CTT $ctt /, scalar @on_ntt,
-			(map { $c->one("SELECT COUNT(*) FROM $_ WHERE"
-			    . ' operation_id = ?', $op->{id}) }
-			    qw(ctt_activity cpe_history)), scalar @jobs ],
-		    [ 1, $ntts, $active ? $activities : 0, $histories, $jobs ],
-		    "$name: $op->{kind} $op->{state}";
-	}
-	return scalar @ops;
-}
-
 sub sweep ($flow, $point, $n, $scene) {
 	my (undef, $make, $ask) = @{ $FLOW{$flow} };
 	my $name = "$flow, $point, $scene, $n";
@@ -108,7 +76,10 @@ sub sweep ($flow, $point, $n, $scene) {
 	ok $c->settle, 'it settles by itself';
 	ok $c->quiet, 'and the jobs are delivered';
 	$fired{$point}++ if $c->fault_fired;
-	my %ops = map { is_whole($_, $name) => 1 } @ctts;
+	is_deeply [ map { Sweep::not_whole($c, $_) } @ctts ], [],
+	    "$name: each operation has what goes with it";
+	my %ops = map { $c->one('SELECT COUNT(*) FROM operation'
+	    . ' WHERE ctt_id = ?', $_) => 1 } @ctts;
 	ok keys %ops == 1 || $flow eq 'move', 'all of them began, or none';
 	$c->agree($name);
 	$c->no_rules if $SCENE{$scene};

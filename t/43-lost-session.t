@@ -34,24 +34,18 @@ sub operations ($ctt) {
 	    $ctt) ];
 }
 
-# All sessions but ours end.
-sub cut_sessions () {
-	$c->dbh;
-	eval { $c->do("KILL $_") } for $c->column('SELECT id FROM'
-	    . ' information_schema.processlist WHERE id <> CONNECTION_ID()'
-	    . " AND db = 'ctt'");
-}
-
 # What $ask is answered if its session is lost after the partner was asked,
 # and $meanwhile is done before it goes on.
 sub cut_off ($ask, $meanwhile) {
 	$c->fault('after-sync', 'delay', ms => 1500);
-	my ($r) = $c->parallel(2, sub ($i) {
+	my ($r, $cut) = $c->parallel(2, sub ($i) {
 		return $ask->() unless $i;
 		$c->wait_for(5, sub { !-e $c->dir . '/fault' });
-		cut_sessions();
+		my $n = $c->cut_sessions;
 		$meanwhile->();
+		return $n;
 	});
+	cmp_ok $cut, '>', 0, 'its session is lost';
 	return $r;
 }
 
@@ -69,6 +63,45 @@ sub cut_off ($ask, $meanwhile) {
 	$c->sim(PUT => '/latency', { taas => 0 });
 	isnt $r->{status}, 500, 'there is an answer';
 	$c->agree('not sent, and sent then: both sides');
+}
+
+# ---- what recovery cannot do it leaves alone, and goes on ----
+
+{
+	my ($ctt, $ntt) = $c->given_ctts(1);
+	my @worker = $c->pids('worker');
+	my %open = (state => 'RUNNING', ntt_id => $ntt, actor => 'x');
+
+	$c->given(operation => { id => 'later', kind => 'MERGE',
+		ctt_id => $ctt, %open }, operation => { id => 'gone',
+		kind => 'LINK', ctt_id => 4711, %open });
+	ok $c->wait_for(10, sub {
+		($c->row(operation => 'gone')->{last_error} // '')
+		    =~ /does not exist any more/;
+	}), 'an operation of a CTT that is gone says why it is open';
+	is_deeply problem($c->link($ctt, $ntt)),
+	    [ 409, 'OPERATION_IN_PROGRESS' ],
+	    'one of a kind that a later version knows holds its CTT';
+	is_deeply [ map { $c->row(operation => $_)->{state} } qw(later gone) ],
+	    [ 'RUNNING', 'RUNNING' ], 'both stay open';
+	is_deeply [ $c->pids('worker') ], \@worker, 'and the worker lives';
+	$c->unplant;
+}
+
+# ---- a yes that is known is not asked for again ----
+
+{
+	my ($ctt, $ntt) = $c->given_ctts(1);
+
+	$c->rule(ticket => "C-$ctt", do => 'cut', applied => 1, times => 3);
+	$c->fault('before-undo', 'kill');
+	is $c->link($ctt, $ntt)->{status}, 502, 'a link of which nobody knows';
+	ok $c->settle, 'settles, though who was about to undo it was killed';
+	ok $c->fault_fired, 'as it was';
+	is scalar $c->heard('taas', status => 200,
+	    path => "/taas/tickets/C-$ctt/link"), 1, 'one yes is enough';
+	$c->no_rules;
+	$c->agree;
 }
 
 # ---- the recovery finishes it, and the process finds it closed ----
@@ -104,6 +137,10 @@ for (
 	[ 'the unlink of a move', 'move', undef, q{BEFORE INSERT ON job
 			FOR EACH ROW IF NEW.type = 'update-unlinked-ctt'}, 0,
 		sub ($from, $) { "UNLINK $from COMPENSATED" } ],
+	[ 'the link of a move that cannot be begun', 'move', undef,
+		q{BEFORE INSERT ON operation FOR EACH ROW
+			IF NEW.kind = 'LINK' AND NEW.state = 'RUNNING'}, 0,
+		sub ($from, $) { "UNLINK $from COMPENSATED" } ],
 	[ 'the link of a move that is refused', 'move',
 		{ do => 'status', status => 409, path => '/link$' },
 		q{BEFORE UPDATE ON operation FOR EACH ROW
@@ -137,6 +174,10 @@ for (
 	$c->no_rules;
 	$c->agree($name);
 }
+
+is_deeply [ $c->column('SELECT b.type FROM operation o JOIN job b'
+	. " ON b.dedupe_key LIKE CONCAT(o.id, ':%')"
+	. " WHERE o.state <> 'SUCCEEDED'") ], [], 'no job of what failed';
 
 # ---- what is no UTF-8 ----
 

@@ -17,6 +17,89 @@ sub by_code (@results) {
 	return \%n;
 }
 
+# ---- what the database itself does not store twice ----
+
+{
+	my ($ctt) = $c->given(ctt => {});
+	my $element = $c->given_element($ctt);
+	my %job = (type => 'x', payload => '{}', state => 'DEAD',
+		dedupe_key => 'one');
+	my $n = 0;
+
+	for (
+		[ 'an open operation of a CTT', sub {
+			$c->plant_busy($ctt, id => 'busy-' . ++$n) } ],
+		[ 'a job', sub { $c->given(job => {%job}) } ],
+		[ 'the copy of an element', sub {
+			$c->given(corp_data_temp => { ctt_id => $ctt,
+				network_element_id => $element }) } ],
+	) {
+		my ($name, $store) = @$_;
+		is_deeply [ map { !!eval { $store->(); 1 } } 1, 2 ],
+		    [ !!1, !!0 ], "$name: once";
+		$c->dbh->rollback;
+	}
+	$c->unplant;
+	$c->do("DELETE FROM $_") for qw(job corp_data_temp);
+}
+
+# ---- a transaction that meets deadlocks is run again ----
+
+# One that is not rolled back counts how often it still happens.
+$c->do('CREATE TABLE trouble (times INT) ENGINE=MyISAM');
+$c->do('INSERT INTO trouble VALUES (0)');
+for (
+	[ 'a deadlock', 1213, 'as it begins', q{UPDATE ON ctt} ],
+	[ 'a deadlock', 1213, 'as it ends', q{INSERT ON audit_log} ],
+	[ 'a lock that is not had', 1205, 'as it begins', q{UPDATE ON ctt} ],
+	[ 'a lock that is not had', 1205, 'as it ends',
+		q{INSERT ON audit_log} ],
+) {
+	my ($name, $errno, $when, $on) = @$_;
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+
+	$c->do("CREATE TRIGGER trouble BEFORE $on FOR EACH ROW BEGIN"
+	    . ' UPDATE trouble SET times = times - 1;'
+	    . ' IF (SELECT times FROM trouble) >= 0 THEN'
+	    . " SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = $errno; END IF; END");
+	$c->do('UPDATE trouble SET times = 4');
+	is $c->link($ctt, $ntt)->{status}, 200, "four times $name $when";
+	cmp_ok $c->one('SELECT times FROM trouble'), '<', 0, 'were met';
+	$c->do('DROP TRIGGER trouble');
+	$c->agree;
+}
+$c->do('DROP TABLE trouble');
+
+# ---- of two NTTs the one with the lower id is locked first ----
+
+# Else two bulks could each hold what the other waits for.
+{
+	my ($c1, $c2, $low, $high) = $c->given(ctt => {}, ctt => {}, ntt => {},
+	    ntt => {});
+	my $holder = $c->connect_db('CTT_DB_MIGRATE');
+
+	$holder->begin_work;
+	$holder->do("SELECT id FROM ntt WHERE id = $low FOR UPDATE");
+	my ($r, $look) = $c->parallel(2, sub ($i) {
+		return $c->bulk([ $c1, $high ], [ $c2, $low ]) unless $i;
+		my $cttd = $c->connect_db('CTT_DB');
+		my $waits = $c->wait_for(20, sub {
+			return $cttd->selectrow_array('SELECT 1 FROM'
+			    . ' information_schema.processlist'
+			    . " WHERE command = 'Execute' AND time_ms > 200"
+			    . ' AND id <> CONNECTION_ID()');
+		});
+		my $free = eval { $c->do("SELECT id FROM ntt WHERE id = $high"
+		    . ' FOR UPDATE NOWAIT'); 1 };
+		$c->do('KILL ' . $holder->{mariadb_thread_id});
+		return { waits => $waits, free => $free };
+	});
+	is_deeply $look, { waits => 1, free => 1 },
+	    'who waits for the lower one does not hold the higher one';
+	is $r->{status}, 200, 'and goes on when it has it';
+	$c->agree;
+}
+
 # ---- fifty clients, one CTT ----
 
 for my $source (qw(TAAS TMF)) {

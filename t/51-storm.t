@@ -13,8 +13,8 @@ use Time::HiRes qw(sleep time);
 
 my $SEED = $ENV{CTT_TEST_SEED} // time ^ $$;
 my $SECONDS = $ENV{CTT_TEST_SECONDS} // 15;
-my $c = Ctt->start(pool => 10, workers => 2, set => {
-	CTT_PARTNER_TIMEOUT_MS => 300, CTT_UNLINK_BLOCK_TTL => 1 });
+my $c = Ctt->start(pool => 14, workers => 2, set => {
+	CTT_PARTNER_TIMEOUT_MS => 600, CTT_UNLINK_BLOCK_TTL => 1 });
 
 # A CTT to which anything can be done.
 sub given_ctt ($no, %columns) {
@@ -54,10 +54,10 @@ for my $first (@kinds) {
 
 	# The partner holds the first one until the second has been answered.
 	$c->rule(ticket => "TaaS-$first-$_", times => 1, do => 'delay',
-	    ms => 250) for @kinds;
+	    ms => 450) for @kinds;
 	my @r = $c->parallel(2 * @kinds, sub ($i) {
 		my $n = $i % @kinds;
-		sleep 0.12 if $i >= @kinds;
+		sleep 0.2 if $i >= @kinds;
 		return $BEGIN{ $i < @kinds ? $first : $kinds[$n] }->(
 		    $ctts[$n], $from, $to, $activities[$n]);
 	});
@@ -143,7 +143,7 @@ my @TROUBLE = (
 	{ do => 'status', status => 429 },
 	(map { { do => 'cut', applied => $_ } } 0, 1),
 	{ do => 'cut', reset => 1, applied => 1 },
-	(map { { do => 'delay', ms => $_ } } 50, 250, 400),
+	(map { { do => 'delay', ms => $_ } } 50, 250, 700),
 	{ do => 'hang', applied => 1 },
 	{ do => 'garbage', applied => 1 },
 );

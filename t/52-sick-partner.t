@@ -15,6 +15,9 @@ use constant {
 	PAUSE_S    => 0.02,     # of a client between two requests
 	TOLD_S     => 0.2,      # of one that was told to come again
 	KEPT       => 0.8,      # the promise is 0.9, of a machine that is ours
+	QUIET      => 0.75,     # less of the possible shows that it is not
+	TRIES      => 3,
+	AT_ONCE_MS => 50,
 };
 
 my $c = Ctt->start(pool => POOL, workers => 1, set => {
@@ -109,22 +112,24 @@ sub metric ($name) {
 
 my %CLIENTS = (read => 2, taas => 2, tmf => 2, nig => 2);
 
-# What is known of a partner that hangs: nothing, until the first have waited
-# for it in vain; then that it fails, and soon that it is broken.
+# What is known of a partner that hangs: at first that it is silent, after a
+# quarter of a second in which all may wait for it; then that it fails, and
+# soon that it is broken.
 my @WINDOWS = (
-	[ 'not known yet', 0, TIMEOUT_MS / 1000, 0.01 ],
+	[ 'at first', 0, TIMEOUT_MS / 1000, 0.6 ],
 	[ 'it fails', TIMEOUT_MS / 1000, 2 * TIMEOUT_MS / 1000, KEPT ],
 	[ 'it is broken', 3.4, 5.4, KEPT ],
+	[ 'in all', 0, 5.4, KEPT ],
 );
 my (undef, @BROKEN) = @{ $WINDOWS[2] };
 
 $c->sim(PUT => '/latency', { map { $_ => 15 } qw(taas tmf nig) });
 load(0.5, %CLIENTS);    # all processes have met all partners
-my $before = load(2, %CLIENTS);
-is_deeply [ map { $_->{status} } grep { $_->{status} != 200 }
-	map { @{ $before->{$_} } } keys %DOES ], [], 'before: all is well';
 
-sub others_go_on ($sick, $all) {
+# Which of the others did not go on, compared with before.
+sub held_up ($sick, $before, $all) {
+	my @held_up;
+
 	for my $function (grep { $_ ne $sick } sort keys %DOES) {
 		my $was = per_second($before, $function, 0, 2);
 
@@ -133,12 +138,11 @@ sub others_go_on ($sick, $all) {
 			my $is = per_second($all, $function, $from, $to);
 			note sprintf '%s hangs, %s: %s keeps %.0f %% of %.0f/s',
 			    uc $sick, $when, $function, 100 * $is / $was, $was;
-			cmp_ok $is, '>=', $kept * $was,
-			    "\U$sick\E hangs, $when: $function goes on";
+			push @held_up, "$function, $when"
+			    if $is < $kept * $was;
 		}
-		is_deeply [ grep { $_->{status} != 200 } @{ $all->{$function} } ],
-		    [], 'with all that was asked';
 	}
+	return @held_up;
 }
 
 sub is_busy ($answer) {
@@ -152,59 +156,113 @@ sub is_failure ($answer) {
 }
 
 sub its_own_are_told ($sick, $all) {
+	my @broken = between($all, $sick, @BROKEN[ 0, 1 ]);
+
 	is_deeply [ grep { !is_busy($_) && !is_failure($_) }
 		@{ $all->{$sick} } ], [], 'its own: 502, or 503';
-	my @busy = grep { is_busy($_) } @{ $all->{$sick} };
-	cmp_ok scalar @busy, '>', 0, 'some 503, while too many wait';
-	cmp_ok median(map { $_->{ms} } grep { $_->{at} > TIMEOUT_MS / 1000 }
-		@busy), '<', 50, 'at once';
-
-	my @broken = between($all, $sick, @BROKEN[ 0, 1 ]);
+	cmp_ok scalar(grep { is_busy($_) } @{ $all->{$sick} }), '>', 0,
+	    'some 503, while too many wait';
 	is_deeply [ grep { !is_failure($_) } @broken ], [],
 	    'once it is broken, all 502';
-	my $median = median(map { $_->{ms} } @broken);
-	note sprintf '%d requests for it, answered in %.1f ms', scalar @broken,
-	    $median;
-	cmp_ok $median, '<', 50, 'at once';
-	cmp_ok scalar(grep { $_->{ms} > 50 } @broken), '<', 0.1 * @broken,
-	    'by every process';
 	cmp_ok scalar(grep { $_->{at} > $all->{from} + $BROKEN[0]
 		&& $_->{at} < $all->{from} + $BROKEN[1] } $c->heard($sick)),
 	    '<=', 2, 'only probes reach it';
 }
 
-for my $sick (qw(taas tmf nig)) {
-	my $broken = "cttd_partner_broken{partner=\"\U$sick\E\"}";
-	my $waiting = "cttd_partner_waiting{partner=\"\U$sick\E\"}";
+# Which of its own were not told so at once.
+sub told_late ($sick, $all) {
+	my @soon = between($all, $sick, 0.5, $BROKEN[0]);
+	my @broken = between($all, $sick, @BROKEN[ 0, 1 ]);
+	my @late = grep { $_->{ms} > AT_ONCE_MS } @broken;
 
-	is metric($broken), 0, "\U$sick\E is well";
+	note sprintf '%d requests for it, answered in %.1f ms; then %d, in'
+	    . ' %.1f ms', scalar @soon, median(map { $_->{ms} } @soon),
+	    scalar @broken, median(map { $_->{ms} } @broken);
+	return ((grep { median(map { $_->{ms} } @$_) > AT_ONCE_MS } \@soon,
+		\@broken) ? 'most' : (), @late > 0.1 * @broken
+		? 'by some processes' : ());
+}
+
+# It hangs for a while: what it was like before and meanwhile.
+sub hang ($sick) {
+	my $before = load(2, %CLIENTS);
+
+	is_deeply [ map { $_->{status} } grep { $_->{status} != 200 }
+		map { @{ $before->{$_} } } keys %DOES ], [],
+	    "before \U$sick\E hangs: all is well";
 	$c->rule(partner => $sick, do => 'hang');
 	my $all = load($BROKEN[1], %CLIENTS, $sick => 2 * POOL);
-	is metric($broken), 1, 'the metrics say that it is broken';
-	others_go_on($sick, $all);
+	is metric("cttd_partner_broken{partner=\"\U$sick\E\"}"), 1,
+	    'the metrics say that it is broken';
+	is_deeply [ grep { $_->{status} != 200 } map { @{ $all->{$_} } }
+		grep { $_ ne $sick } keys %DOES ], [],
+	    'the others answer all that they are asked';
 	its_own_are_told($sick, $all);
+	return ($before, $all);
+}
 
-	# It is back.
+sub is_back ($sick) {
 	$c->no_rules;
 	my ($ctt) = given_ctts($sick, 1);
 	ok $c->wait_for(6, sub {
 		return $DOES{$sick}->($ctt, 0)->{status} == 200;
 	}), 'once it answers, all goes on by itself';
-	is metric($broken), 0, 'say the metrics';
+	is metric("cttd_partner_broken{partner=\"\U$sick\E\"}"), 0,
+	    'say the metrics';
 	ok $c->settle, 'what was open is settled';
-	is metric($waiting), 0, 'nobody waits';
+	is metric("cttd_partner_waiting{partner=\"\U$sick\E\"}"), 0,
+	    'nobody waits';
 	$c->agree("\U$sick\E was sick: both sides");
 }
+
+for my $sick (qw(taas tmf nig)) {
+	my (@held_up, @late, $quiet);
+
+	for (1 .. TRIES) {
+		my ($before, $all) = hang($sick);
+		@held_up = held_up($sick, $before, $all);
+		@late = told_late($sick, $all);
+		$quiet = per_second($before, 'read', 0, 2)
+		    > QUIET * $CLIENTS{read} / PAUSE_S;
+		is_back($sick);
+		last unless @held_up || @late;
+	}
+	SKIP: {
+		skip 'the machine is too busy to be measured on', 2
+		    unless $quiet || !@held_up && !@late;
+		is_deeply \@held_up, [],
+		    "\U$sick\E hangs: the others go on";
+		is_deeply \@late, [], 'its own are told at once';
+	}
+}
+
+# ---- one that is only slow, or only busy, is not sick ----
+
+for (
+	[ 'many ask', 60, 2 * POOL ],
+	[ 'it takes its time', TIMEOUT_MS / 2, POOL / 2 ],
+	[ 'it always does, and all the pool waits', TIMEOUT_MS / 2, POOL ],
+) {
+	my ($name, $ms, $clients) = @$_;
+
+	$c->sim(PUT => '/latency', { taas => $ms });
+	my $all = load(2, taas => $clients);
+	is_deeply [ map { "$_->{status} $_->{code}" }
+		grep { $_->{status} != 200 } @{ $all->{taas} } ], [],
+	    "$name: every answer is a yes";
+}
+$c->sim(PUT => '/latency', { taas => 15 });
 
 # ---- who dies while waiting leaves the share to others ----
 
 {
 	my $waiting = 'cttd_partner_waiting{partner="TAAS"}';
 	my $rule = $c->rule(partner => 'taas', do => 'hang');
-	my @ctts = given_ctts('taas', 3 * POOL);
+	my $many = POOL - 2;    # one process is left for the metrics
+	my @ctts = given_ctts('taas', 2 * $many);
 
 	for my $round (1, 2) {
-		my @now = splice @ctts, 0, POOL;
+		my @now = splice @ctts, 0, $many;
 		my ($killer, @who) = $c->parallel(1 + @now, sub ($i) {
 			return link_and_unlink($now[ $i - 1 ], 0)->{json} if $i;
 			sleep 0.4;
@@ -215,12 +273,31 @@ for my $sick (qw(taas tmf nig)) {
 			}
 			return $n;
 		});
-		cmp_ok $killer, '>=', POOL / 2,
-		    $round == 1 ? 'half of the pool waits, and is killed'
+		is $killer, $many, $round == 1 ? "$many wait, and are killed"
 		    : 'and as many may wait again';
 	}
 	is metric($waiting), 0, 'in the end nobody does';
 	$c->no_rules;
+}
+
+# ---- who first settles what was left open waits as well ----
+
+{
+	my @ctts = given_ctts('taas', 3);
+	my $ask = sub ($i) { link_and_unlink($ctts[$i], 0)->{status} };
+
+	ok $c->settle, 'it is well again';
+	ok $c->stack('stop', 'worker'), 'nobody else settles';
+	$c->rule(partner => 'taas', do => 'hang');
+	is_deeply [ $c->parallel(3, $ask) ], [ (502) x 3 ], 'three are open';
+	my ($n) = $c->parallel(4, sub ($i) {
+		return $ask->($i - 1) if $i;
+		sleep 0.6;
+		return metric('cttd_partner_waiting{partner="TAAS"}');
+	});
+	is $n, 3, 'who asks for these is counted';
+	$c->no_rules;
+	ok $c->stack('start', 'worker'), 'the worker is back';
 }
 
 ok $c->wait_for(6, sub { $c->settle(0) }), 'all is settled';

@@ -89,7 +89,8 @@ sub burst (@requests) {
 		    . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
 		$socket->blocking(0);
 		$select->add($socket);
-		$got{$socket} = { ctt => $ctt, raw => '', from => time };
+		$got{$socket} = { ctt => $ctt, body => $body, raw => '',
+			from => time };
 	}
 	while ($select->count && (my @ready = $select->can_read(30))) {
 		for my $socket (@ready) {
@@ -98,25 +99,23 @@ sub burst (@requests) {
 			    length $got->{raw};
 			next if $n || $!{EAGAIN};
 			$select->remove($socket);
-			push @answers, answer($got);
+			$got->{ms} = 1000 * (time - $got->{from});
+			push @answers, answer($got, $c->hold({ method => 'POST',
+				path => '/ticket/ctt/link',
+				body => $got->{body} }, $c->parse($got->{raw})));
 		}
 	}
 	is $select->count, 0, 'each of ' . @requests . ' is answered';
 	return @answers;
 }
 
-sub answer ($got) {
-	my ($head, $body) = split /\r\n\r\n/, $got->{raw}, 2;
-	my ($status) = $head =~ /^HTTP\S+ (\d+)/;
-	my %header = map { /^([^:]+): *(.*?)\r?$/ ? (lc $1 => $2) : () }
-	    split /\n/, $head;
-	my $json = eval { $c->json($body) };
-
-	return { ctt => $got->{ctt}, status => $status,
-		ms => 1000 * (time - $got->{from}),
-		code => $json->{code} // '', retry => $header{'retry-after'},
-		length => length $body, said => $header{'content-length'},
-		whole => ref $json eq 'HASH' ? 1 : 0 };
+sub answer ($got, $r) {
+	return { ctt => $got->{ctt}, status => $r->{status}, ms => $got->{ms},
+		code => $r->{json}{code} // '',
+		retry => $r->{headers}{'retry-after'},
+		length => length $r->{raw},
+		said => $r->{headers}{'content-length'},
+		whole => ref $r->{json} eq 'HASH' ? 1 : 0 };
 }
 
 # What is too much is told so, and when to come again.
@@ -157,8 +156,10 @@ sub whole (@answers) {
 	each_is_true('five times', @answers);
 	whole(@answers);
 	my @after = memory();
+	# The sanitizer keeps what is freed for a while.
 	is_deeply [ grep { $_ > 1.1 * $before[0] } @after ], [],
-	    "memory is flat: @before kB, @after kB";
+	    "memory is flat: @before kB, @after kB"
+	    unless qx(ldd ./ctt.fcgi) =~ /libasan/;
 }
 
 # More at once than nginx has under way: the rest is not begun.

@@ -76,6 +76,21 @@ sub jobs_of ($op) {
 	is_deeply [ grep { $times{$_} != 1 } keys %times ], [], 'once each';
 }
 
+# ---- a job that is locked, or not yet committed, holds up no other ----
+
+{
+	my $other = $c->connect_db('CTT_DB_MIGRATE');
+
+	$other->begin_work;
+	$other->do("INSERT INTO job (type, payload, dedupe_key, run_at) VALUES"
+	    . " ('x', '{}', 'x', '2020-01-01')");
+	my ($no, $op) = linked();
+	ok $c->quiet(10), 'the jobs of a link are delivered';
+	$other->rollback;
+	is_deeply [ map { $_->{state} } jobs_of($op) ], [ 'DONE', 'DONE' ],
+	    'though another is locked';
+}
+
 # ---- a dead queue costs nothing but time ----
 
 for (
@@ -157,6 +172,22 @@ for (
 	my $effects = $c->sim_state->{effects};
 	is_deeply [ map { $effects->{$_} } @keys ], [ 1, 1, 1, 1 ],
 	    'which has one effect';
+}
+
+# ---- a worker that has lost its jobs to another says nothing of them ----
+
+{
+	$c->sim(PUT => '/latency', { queue => 1000 });
+	my $rule = $c->rule(partner => 'queue', do => 'status', status => 400);
+	my ($no, $op) = linked();
+	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 2 }),
+	    'jobs are under way, and will be refused';
+	$c->sim(DELETE => "/rules/$rule");
+	cmp_ok $c->cut_sessions, '>', 0, 'the sessions are lost';
+	ok $c->quiet, 'others deliver them';
+	$c->sim(PUT => '/latency', { queue => 0 });
+	is_deeply [ map { @$_{qw(state attempts refusals)} } jobs_of($op) ],
+	    [ ('DONE', 2, 0) x 2 ], 'and theirs is the last word';
 }
 
 # ---- a worker that is asked to stop ----

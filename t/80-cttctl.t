@@ -38,6 +38,10 @@ my @NAMES = qw(CTT_DB_HOST CTT_DB_PORT CTT_DB_SOCKET CTT_DB_USER
 	    [ 5000, 1000, 64, 'isChild', 60, 500,
 		'causeCode,disposition,resolutionCode',
 		'ctt-operator,ctt-admin' ], 'and its default';
+	open my $fh, '<', "$FindBin::Bin/../README" or die "README: $!";
+	my ($chapter) = do { local $/; <$fh> =~ /^SETTINGS\n(.*?)\n\n\n/ms };
+	is_deeply [ sort $chapter =~ /^\t(CTT_[A-Z_]+)/mg ],
+	    [ sort keys %default ], 'README has the same ones';
 	is $c->run('ctt.fcgi', {%default{ grep { $default{$_} ne '' }
 		grep { !/^CTT_(DB|JWT)_/ } keys %default }}, '--check')
 	    ->{status}, 0, 'the defaults are good settings';
@@ -118,6 +122,29 @@ sub schema () {
 	ok $c->stack('start', $_), "the $_ starts" for qw(pool worker);
 }
 
+# ---- upgrade ----
+
+{
+	my $schema = schema();
+	my ($ntt, $ctt) = $c->given(ntt => { id => 90 }, ctt => { id => 90,
+		ntt_id => 90, ntt_ticket_no => 'N-90' });
+
+	$c->do('UPDATE ntt SET ctt_count = 1 WHERE id = 90');
+	$c->do("INSERT INTO audit_log (entity_type, entity_id, action, outcome,"
+	    . " actor) VALUES ('CTT', 90, 'LINK', 'SUCCESS', 'x')");
+	$c->do('ALTER TABLE audit_log DROP hash');
+	$c->do('ALTER TABLE ctt DROP came_ntt_id');
+	$c->do('DELETE FROM schema_version WHERE version > 2');
+	like $c->cttctl('migrate')->{out}, qr/^migrated to 3: 003-audit-chain$/m,
+	    'a database of version 2 is brought up';
+	is_deeply schema(), $schema, 'the schema is the same';
+	is $c->one('SELECT came_ntt_id FROM ctt WHERE id = 90'), 90,
+	    'what is linked has come so';
+	is $c->cttctl(@$_)->{status}, 0, "@$_" for ['check'],
+	    [ 'audit', 'verify' ];
+	$c->do("DELETE FROM $_ WHERE id = 90") for qw(ctt ntt);
+}
+
 is $c->run('ctt.fcgi', '--check')->{status}, 0,
     'every statement can be prepared';
 $c->do('RENAME TABLE lov TO lov_away');
@@ -168,63 +195,6 @@ is $c->cttctl('operations', 'retry', '--all')->{status}, 0, 'retry all';
 is $c->cttctl('operations', 'retry', 'NONE')->{status}, 1, 'or none';
 $c->do("DELETE FROM operation WHERE id = 'BUSY'");
 is $c->cttctl('operations')->{out}, '', 'nothing is open';
-
-# ---- check ----
-
-is $c->link($ctt, $ntt)->{status}, 200, 'a link';
-my $op = $c->one('SELECT id FROM operation WHERE ctt_id = ?', $ctt);
-ok $c->quiet, 'its jobs are delivered';
-ok $c->stack('stop', 'worker'), 'nobody repairs anything';
-
-# What breaks a promise, the row that a line names, what mends it again.
-for (
-	[ 'a count too high', "UPDATE ntt SET ctt_count = 2 WHERE id = $ntt",
-		"ntt $ntt", "UPDATE ntt SET ctt_count = 1 WHERE id = $ntt" ],
-	[ 'a count too low', "UPDATE ntt SET ctt_count = 0 WHERE id = $ntt",
-		"ntt $ntt", "UPDATE ntt SET ctt_count = 1 WHERE id = $ntt" ],
-	[ 'a link to nowhere', "UPDATE ctt SET ntt_id = 9 WHERE id = $ctt",
-		"ctt $ctt", "UPDATE ctt SET ntt_id = $ntt WHERE id = $ctt" ],
-	[ 'a wrong name', "UPDATE ctt SET ntt_ticket_no = 'x' WHERE id = $ctt",
-		"ctt $ctt", "UPDATE ctt SET ntt_ticket_no = 'N-$ntt'"
-		. " WHERE id = $ctt" ],
-	[ 'a name left over', "UPDATE ctt SET ntt_ticket_no = 'x' WHERE id = 1",
-		'ctt 1', 'UPDATE ctt SET ntt_ticket_no = NULL WHERE id = 1' ],
-	[ 'a link that went away', "UPDATE ctt SET ntt_id = NULL,"
-		. " ntt_ticket_no = NULL WHERE id = $ctt", "ctt $ctt",
-		"UPDATE ctt SET ntt_id = $ntt, ntt_ticket_no = 'N-$ntt'"
-		. " WHERE id = $ctt" ],
-	[ 'a missing audit row', "UPDATE audit_log SET operation_id = 'gone'"
-		. " WHERE entity_type = 'NTT' AND operation_id = '$op'",
-		"operation $op",
-		"UPDATE audit_log SET operation_id = '$op'"
-		. " WHERE operation_id = 'gone'" ],
-	[ 'one audit row too many', 'INSERT INTO audit_log (entity_type,'
-		. ' entity_id, action, outcome, actor, operation_id) VALUES'
-		. " ('CTT', $ctt, 'LINK', 'SUCCESS', 'again', '$op')",
-		"operation $op",
-		"DELETE FROM audit_log WHERE actor = 'again'" ],
-	(map { [ "a missing job, $_", 'UPDATE job SET dedupe_key ='
-			. " CONCAT('x', dedupe_key) WHERE type = '$_'", $_,
-			'UPDATE job SET dedupe_key = SUBSTR(dedupe_key, 2)'
-			. " WHERE type = '$_'" ] }
-		qw(create-ctt-related-kci update-tmf-list)),
-	[ 'an operation that nobody settles', 'INSERT INTO operation (id, kind,'
-		. ' state, ctt_id, ntt_id, actor, next_try_at) VALUES ('
-		. "'LOST', 'LINK', 'SETTLING', 1, $ntt, 'x',"
-		. ' UTC_TIMESTAMP(3) - INTERVAL 1 HOUR)', 'operation LOST',
-		"DELETE FROM operation WHERE id = 'LOST'" ],
-) {
-	my ($name, $break, $row, $mend) = @$_;
-
-	$c->do($break);
-	my $r = $c->cttctl('check');
-	is $r->{status}, 1, "check finds $name";
-	like $r->{out}, qr/\b\Q$row\E\b/, "and names $row";
-	$c->do($mend);
-	is_deeply [ @{ $c->cttctl('check') }{qw(status out)} ], [ 0, '' ],
-	    'until it is mended';
-}
-ok $c->stack('start', 'worker'), 'the worker starts';
 
 is_deeply [ $c->cttctl('check', $_)->{status} ], [2], "no check of $_"
     for qw(ntt all);

@@ -4,14 +4,17 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 
 enum kind {
 	TEXT,   /* any text                                        */
-	SECRET, /* the path of a file; the value is what it holds  */
+	SECRET, /* the path of a file; the value is what it holds,
+		 * `least` bytes or more                           */
 	NUMBER, /* a whole number, least..most                     */
-	URL,    /* http:// or https://                             */
+	URL,    /* http:// or https://, and no password in it      */
 	LEVEL,  /* error, warn, info, debug                        */
 };
 
@@ -26,6 +29,17 @@ struct setting {
 };
 
 #define AT(member) offsetof(struct conf, member)
+/* How the TLS of a partner is held to be right: partner/tls.c */
+#define TLS_OF(PARTNER, name)                                                \
+	{"CTT_" #PARTNER "_CA_FILE", SECRET, 0, AT(ca[PARTNER_##PARTNER]),   \
+	 "", 1, 0, "a file with the certificates (PEM) of the one CA that "  \
+	 name "'s is of;\n# empty: those that the system trusts"},          \
+	{"CTT_" #PARTNER "_CERT_FILE", SECRET, 0,                            \
+	 AT(cert[PARTNER_##PARTNER]), "", 1, 0,                              \
+	 "a file with the certificate (PEM) that " name " is shown"},        \
+	{"CTT_" #PARTNER "_KEY_FILE", SECRET, 0,                             \
+	 AT(key[PARTNER_##PARTNER]), "", 1, 0,                               \
+	 "and a file with its private key (PEM, no passphrase)"}
 #define ROLES_ALL "ctt-viewer,ctt-operator,ctt-cpe,ctt-admin"
 
 static const struct setting settings[] = {
@@ -39,6 +53,10 @@ static const struct setting settings[] = {
 {"CTT_DB_PASSWORD_FILE", SECRET, 0, AT(db_password), "", 0, 0,
  "a file that holds its password"},
 {"CTT_DB_NAME", TEXT, CONF_NEED_DB, AT(db_name), "ctt", 0, 0, "the database"},
+{"CTT_DB_MIGRATE_USER", TEXT, 0, AT(migrate_user), "", 0, 0,
+ "the user as which cttctl migrate changes the schema, and gives CTT_DB_USER\n# what it needs; empty: CTT_DB_USER owns the schema"},
+{"CTT_DB_MIGRATE_PASSWORD_FILE", SECRET, CONF_OWNER, AT(migrate_password), "",
+ 0, 0, "a file that holds its password; no other program reads it"},
 {"CTT_MEMCACHED", TEXT, 0, AT(memcached), "127.0.0.1:11211", 0, 0,
  "memcached servers, host:port,..."},
 {"CTT_TAAS_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TAAS]), "", 0, 0,
@@ -49,14 +67,18 @@ static const struct setting settings[] = {
  "base URL of NIG"},
 {"CTT_QUEUE_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_QUEUE]), "", 0, 0,
  "base URL of the job queue"},
-{"CTT_TAAS_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TAAS]), "", 0, 0,
+{"CTT_TAAS_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TAAS]), "", 1, 0,
  "a file that holds the bearer token for TaaS"},
-{"CTT_TMF_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TMF]), "", 0, 0,
+{"CTT_TMF_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TMF]), "", 1, 0,
  "the same for TMF"},
-{"CTT_NIG_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_NIG]), "", 0, 0,
+{"CTT_NIG_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_NIG]), "", 1, 0,
  "the same for NIG"},
-{"CTT_QUEUE_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_QUEUE]), "", 0, 0,
+{"CTT_QUEUE_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_QUEUE]), "", 1, 0,
  "the same for the queue"},
+TLS_OF(TAAS, "TaaS"),
+TLS_OF(TMF, "TMF"),
+TLS_OF(NIG, "NIG"),
+TLS_OF(QUEUE, "the queue"),
 {"CTT_PARTNER_TIMEOUT_MS", NUMBER, 0, AT(partner_timeout_ms), "5000", 50,
  30000, "the whole budget of one sync with a partner, tries included"},
 {"CTT_PARTNER_CONNECT_TIMEOUT_MS", NUMBER, 0, AT(partner_connect_timeout_ms),
@@ -75,7 +97,7 @@ static const struct setting settings[] = {
 {"CTT_JWT_ALG", TEXT, CONF_NEED_JWT, AT(jwt_alg), "HS256", 0, 0,
  "HS256, RS256 or ES256; tokens signed otherwise are refused"},
 {"CTT_JWT_KEY_FILE", TEXT, CONF_NEED_JWT, AT(jwt_key_file), "", 0, 0,
- "the HS256 secret (32 bytes or more), or a public key in PEM"},
+ "the HS256 secret (32 bytes or more), or a public key in PEM; while keys are\n# replaced two, one a line or one PEM behind the other: either is good, and\n# cttctl token signs by the first"},
 {"CTT_JWT_ISSUER", TEXT, 0, AT(jwt_issuer), "", 0, 0,
  "the `iss` that tokens must have; empty: any"},
 {"CTT_JWT_AUDIENCE", TEXT, 0, AT(jwt_audience), "", 0, 0,
@@ -102,6 +124,10 @@ static const struct setting settings[] = {
  "failures in a row after which a partner is only probed until it answers"},
 {"CTT_SHARED_FILE", TEXT, 0, AT(shared_file), "", 0, 0,
  "what the processes of a host share of their partners' health; empty: a\n# file of its own for each database under /dev/shm"},
+{"CTT_AUDIT_KEY_FILE", SECRET, 0, AT(audit_key), "", 32, 0,
+ "a file with the key that chains the audit trail, the same for all processes,\n# and not where the database could read it; empty: the trail is not chained"},
+{"CTT_AUDIT_HEADS_FILE", TEXT, 0, AT(audit_heads_file), "", 0, 0,
+ "a file to which ctt-worker appends the end of each ticket's audit trail, to\n# be kept on another host"},
 {"CTT_LOG_LEVEL", LEVEL, 0, AT(log_level), "info", 0, 0,
  "error, warn, info or debug"},
 };
@@ -111,29 +137,42 @@ enum { SETTINGS = sizeof settings / sizeof settings[0] };
 /* What a secret's file holds, or NULL and errno. */
 static char *whole_file(const char *path, struct arena *mem)
 {
-	enum { MOST = 16 * 1024 };
-	char *text = arena_alloc(mem, MOST);
-	FILE *f = fopen(path, "r");
-	size_t n;
+	enum { MOST = 256 * 1024 };
+	char piece[4096];
+	FILE *f = fopen(path, "re");
+	struct buf text;
 	bool bad;
+	size_t n;
 
 	if (!f)
 		return NULL;
-	n = fread(text, 1, MOST - 1, f);
+	buf_init(&text, mem);
+	buf_str(&text, "");
+	while (text.len <= MOST && (n = fread(piece, 1, sizeof piece, f)))
+		buf_add(&text, piece, n);
 	bad = ferror(f);
 	fclose(f);
-	if (n && text[n - 1] == '\n') /* not part of it: section 9 */
-		text[n - 1] = '\0';
-	return bad ? NULL : text;
+	explicit_bzero(piece, sizeof piece);
+	if (text.len > MOST) {
+		errno = EFBIG;
+		return NULL;
+	}
+	if (text.len && text.s[text.len - 1] == '\n')
+		text.s[text.len - 1] = '\0'; /* not part of it: section 9 */
+	return bad ? NULL : text.s;
 }
 
 /* The value without trailing slashes, or NULL if it is no URL. */
 static char *url_of(const char *value, struct arena *mem)
 {
 	size_t n = strlen(value);
+	const char *host;
 
 	if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8))
 		return NULL;
+	host = strchr(value, ':') + 3;
+	if (memchr(host, '@', strcspn(host, "/")))
+		return NULL; /* secrets come from files */
 	if (value[strcspn(value, " \"'<>\\^`{|}?#\t\r\n")])
 		return NULL;
 	while (n && value[n - 1] == '/')
@@ -173,17 +212,22 @@ static bool set(const struct setting *s, const char *value, void *to,
 		return set_number(s, value, to, err, errlen);
 	case SECRET:
 		*text = *value ? whole_file(value, mem) : "";
-		if (*text)
+		if (!*text)
+			snprintf(err, errlen, "%s: cannot read %s: %s",
+				 s->name, value, strerror(errno));
+		else if (*value && strlen(*text) < (size_t)s->least)
+			snprintf(err, errlen, "%s: %s holds %zu bytes, and has "
+				 "to hold %lld or more", s->name, value,
+				 strlen(*text), (long long)s->least);
+		else
 			return true;
-		snprintf(err, errlen, "%s: cannot read %s: %s", s->name, value,
-			 strerror(errno));
 		return false;
 	case URL:
 		*text = *value ? url_of(value, mem) : "";
 		if (*text)
 			return true;
-		snprintf(err, errlen, "%s: \"%s\" is not an http:// or "
-			 "https:// URL", s->name, value);
+		snprintf(err, errlen, "%s: is not an http:// or https:// URL "
+			 "without a user and a password", s->name);
 		return false;
 	case LEVEL:
 		level = log_level_parse(value);
@@ -199,6 +243,9 @@ static bool set(const struct setting *s, const char *value, void *to,
 
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 {
+	/* from here on there are secrets in memory: no core dump has them, and
+	 * of all users only root may look in */
+	prctl(PR_SET_DUMPABLE, 0L);
 	memset(cf_r, 0, sizeof *cf_r);
 	cf_r->mem = arena_open();
 	for (int i = 0; i < SETTINGS; i++) {
@@ -207,7 +254,9 @@ bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 
 		if (!value)
 			value = s->value;
-		if (!*value && s->need & need) {
+		if (s->need & CONF_OWNER && !(need & CONF_OWNER))
+			value = "";
+		if (!*value && s->need & need & ~(unsigned)CONF_OWNER) {
 			snprintf(err, errlen, "%s: is not set", s->name);
 			return false;
 		}

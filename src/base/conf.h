@@ -30,6 +30,8 @@ struct conf {
 	const char *memcached;
 	const char *url[PARTNER__MAX];   /* without a trailing slash    */
 	const char *token[PARTNER__MAX]; /* "" for none                 */
+	const char *ca[PARTNER__MAX], *cert[PARTNER__MAX],
+		*key[PARTNER__MAX]; /* PEM; "" for none             */
 	int64_t partner_timeout_ms, partner_connect_timeout_ms;
 	int64_t sync_concurrency;
 	const char *tmf_relationship;
@@ -42,6 +44,8 @@ struct conf {
 	int64_t job_attempts, job_patience_s;
 	int64_t partner_share, breaker_failures;
 	const char *shared_file;
+	const char *audit_key, *audit_heads_file; /* "": none */
+	const char *migrate_user, *migrate_password;
 	int64_t log_level;
 };
 
@@ -49,12 +53,13 @@ enum conf_need { /* what a program cannot start without */
 	CONF_NEED_DB = 1,
 	CONF_NEED_PARTNERS = 2,
 	CONF_NEED_JWT = 4,
+	CONF_OWNER = 8, /* the schema's: others do not even read these   */
 };
 
 /*
  * Fill *cf_r from the environment. False when a setting is wrong or a needed
  * one is missing: err holds one line that names it. Either way the caller
- * ends it by conf_close.
+ * ends it by conf_close. The process leaves no core dump from then on.
  */
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen);
 void conf_close(struct conf *cf);

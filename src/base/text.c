@@ -67,6 +67,14 @@ bool text_utf8(const char *s, size_t n)
 	return true;
 }
 
+bool text_is_control(const char *s)
+{
+	const unsigned char *at = (const unsigned char *)s;
+
+	return at[0] < 0x20 || at[0] == 0x7f ||
+	       (at[0] == 0xc2 && at[1] < 0xa0);
+}
+
 size_t text_chars(const char *s, size_t n)
 {
 	size_t chars = 0;

@@ -12,6 +12,9 @@ enum { JSON_DEPTH = 16 };
 /* Strictly valid UTF-8: nothing overlong, no surrogate, at most U+10FFFF. */
 bool text_utf8(const char *s, size_t n);
 
+/* Does a control character (C0, DEL, C1) begin here, in valid UTF-8? */
+bool text_is_control(const char *s);
+
 /* How many code points valid UTF-8 holds. */
 size_t text_chars(const char *s, size_t n);
 

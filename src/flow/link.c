@@ -155,7 +155,7 @@ static void link_settle(struct item *it, struct change *ch)
 		notify_work_orders(it, ch);
 	job_plain(ch, it, "update-tmf-list");
 	note_done(it, STEP_enqueue_jobs, it->ntt->work_orders ? NULL :
-		  "the NTT has no work orders to notify");
+		  NO_WORK_ORDERS);
 }
 
 static void unlink_settle(struct item *it, struct change *ch)

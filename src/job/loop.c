@@ -2,7 +2,9 @@
 
 #include "job/loop.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/select.h>
 
 #include "base/clock.h"
@@ -10,11 +12,14 @@
 #include "base/stop.h"
 #include "job/outbox.h"
 #include "saga/saga.h"
+#include "store/audit.h"
 
 enum {
-	POLL_MS = 100,  /* with nothing to do; a new job waits no longer */
+	POLL_MS = 100,  /* with nothing done; a new job waits no longer   */
 	AWAY_MS = 1000, /* with no database                              */
 	PURGE_MS = 60000, /* between forgettings of old idempotency keys */
+	HEADS_MS = 1000,  /* between looks at the audit trail's end      */
+	HEADS_PAUSE_MS = 60000, /* when its file cannot be written       */
 };
 
 static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
@@ -29,10 +34,52 @@ static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 	return rc;
 }
 
+/* What is done now and then; *next is when. */
+static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
+{
+	const char *file = app->conf->audit_heads_file;
+	enum rc rc;
+
+	if (!*file || clock_mono_ms() < *next)
+		return RC_OK;
+	rc = audit_write_heads(app->db, mem, file);
+	*next = clock_mono_ms() + HEADS_MS;
+	if (rc != RC_NO)
+		return rc;
+	log_line(LOG_ERROR, "audit_heads_failed", "file=%s error=\"%s\"", file,
+		 strerror(errno));
+	*next = clock_mono_ms() + HEADS_PAUSE_MS;
+	return RC_OK;
+}
+
+static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
+{
+	if (clock_mono_ms() < *next)
+		return RC_OK;
+	*next = clock_mono_ms() + PURGE_MS;
+	return db_run(app->db, SQL_KEY_PURGE, NULL, mem, NULL, 0);
+}
+
+/* Operations whose partner hangs hold their worker up, each round of them for
+ * CTT_PARTNER_TIMEOUT_MS: jobs are then given as much time. */
+static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
+		       size_t *n_r)
+{
+	int64_t until = clock_mono_ms() + time_ms;
+	enum rc rc;
+
+	do {
+		arena_reset(mem);
+		rc = outbox_run(app, mem, n_r);
+	} while (rc == RC_OK && *n_r && clock_mono_ms() < until &&
+		 !stop_asked());
+	return rc;
+}
+
 int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
-	int64_t purged = 0;
+	int64_t purge = 0, heads = 0;
 	sigset_t waiting;
 
 	stop_setup(&waiting);
@@ -40,14 +87,15 @@ int job_loop(struct app *app)
 	while (!stop_asked()) {
 		struct timespec wait = {0};
 		size_t jobs = 0, settled = 0;
+		int64_t began = clock_mono_ms();
 		enum rc rc = settle_due(app, mem, &settled);
 
 		if (rc != RC_FAULT)
-			rc = outbox_run(app, mem, &jobs);
-		if (rc == RC_OK && clock_mono_ms() > purged + PURGE_MS) {
-			rc = db_run(app->db, SQL_KEY_PURGE, NULL, mem, NULL, 0);
-			purged = clock_mono_ms();
-		}
+			rc = deliver(app, mem, clock_mono_ms() - began, &jobs);
+		if (rc == RC_OK)
+			rc = purge_keys(app, mem, &purge);
+		if (rc == RC_OK)
+			rc = write_heads(app, mem, &heads);
 		arena_reset(mem);
 		if (rc == RC_FAULT)
 			wait.tv_sec = AWAY_MS / 1000;

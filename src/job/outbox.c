@@ -141,9 +141,7 @@ static void put_result(const struct conf *cf, struct buf *doc,
 
 	if (job->call.verdict == RC_OK)
 		state = "DONE";
-	else if (!job->call.attempts) /* it was not even tried */
-		next_ms = cf->retry_base_ms;
-	else if (is_dead(cf, job))
+	else if (job->call.attempts && is_dead(cf, job))
 		state = "DEAD";
 	else
 		next_ms = clock_backoff_ms((unsigned)job->attempts,
@@ -168,23 +166,27 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 	struct job *jobs;
 	struct call **calls;
 	struct buf doc;
-	enum rc rc = jobs_take(app, mem, &jobs, n_r);
+	size_t n;
+	enum rc rc = jobs_take(app, mem, &jobs, &n);
 
-	if (rc != RC_OK || !*n_r)
+	*n_r = 0;
+	if (rc != RC_OK || !n)
 		return rc;
 	fault(FAULT_AFTER_JOB_CLAIM);
-	calls = arena_array(mem, *n_r, sizeof *calls);
-	for (size_t i = 0; i < *n_r; i++)
+	calls = arena_array(mem, n, sizeof *calls);
+	for (size_t i = 0; i < n; i++)
 		calls[i] = &jobs[i].call;
-	partner_call(app->http, mem, calls, *n_r,
+	partner_call(app->http, mem, calls, n,
 		     (size_t)app->conf->sync_concurrency, INT64_MAX);
 	fault(FAULT_AFTER_JOB_SENT);
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_str(&doc, "owner", db_owner(app->db));
 	put_open(&doc, "job", '[');
-	for (size_t i = 0; i < *n_r; i++)
+	for (size_t i = 0; i < n; i++) {
 		put_result(app->conf, &doc, &jobs[i]);
+		*n_r += jobs[i].call.verdict == RC_OK;
+	}
 	put_close(&doc, ']');
 	put_close(&doc, '}');
 	for (unsigned tries = 0; tries < CLOSE_TRIES; tries++) {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -21,6 +22,11 @@ enum {
 	OPEN_MS = 1000,       /* so long, at first; it doubles             */
 	OPEN_CAP_MS = 2000,
 	SLOW_FAILURES = 3,    /* in a row show that a partner is slow      */
+	SLOW_MS = 1000,       /* so does a wait of that long,              */
+	SILENT_MS = 250,      /* or of that, if it answers nobody          */
+	CUT_MS = 400,         /* who waits for one that is silent may, so
+			       * long: what was sent is in doubt then      */
+	SLOW_TIMES = 4,       /* but not less than so many usual times     */
 };
 
 /* All zero is the state of a host on which nothing has happened yet; a file of
@@ -29,11 +35,13 @@ struct breaker {
 	atomic_uint failures;       /* in a row                              */
 	atomic_int_least64_t until; /* clock_mono_ms; left alone before that */
 	atomic_int_least64_t probe; /* a probe is under way until then       */
+	atomic_int_least64_t usual; /* ms: the slowest answers of late       */
+	atomic_int_least64_t answered; /* the last one; clock_mono_ms        */
 };
 
 struct place {
 	atomic_int pid; /* 0: free */
-	atomic_int in_pool;
+	atomic_int in_pool, at_work;
 	atomic_int_least64_t since[PARTNER__MAX]; /* waiting; 0: is not */
 };
 
@@ -97,6 +105,17 @@ static void file_name(const struct conf *cf, char *to, size_t n)
 		 (unsigned long long)hash_of(text));
 }
 
+/* In /dev/shm anybody can make a file of any name, and write to it later. */
+static bool is_ours(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return false;
+	errno = EPERM;
+	return st.st_uid == geteuid();
+}
+
 static struct shared *share(const struct conf *cf)
 {
 	char path[512];
@@ -105,7 +124,7 @@ static struct shared *share(const struct conf *cf)
 
 	file_name(cf, path, sizeof path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && !flock(fd, LOCK_EX) &&
+	if (fd >= 0 && is_ours(fd) && !flock(fd, LOCK_EX) &&
 	    !ftruncate(fd, sizeof(struct shared)))
 		at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
 			  MAP_SHARED, fd, 0);
@@ -151,6 +170,7 @@ static struct place *place_take(struct shared *s, bool in_pool)
 		if (!atomic_compare_exchange_strong(&p->pid, &pid, getpid()))
 			continue;
 		place_clear(p);
+		atomic_store(&p->at_work, 0);
 		atomic_store(&p->in_pool, in_pool);
 		return p;
 	}
@@ -183,19 +203,19 @@ void health_close(struct health *h)
 	free(h);
 }
 
-/* How many wait for the partner, how many there are; is it slow now? */
+/* Where the processes of the pool are. */
 struct census {
-	unsigned pool, waiting;
-	bool slow;
+	unsigned pool, free;
+	unsigned waiting; /* for the partner                */
+	unsigned before;  /* of these, who came before us   */
+	int64_t longest;  /* of their waits, in ms          */
 };
 
 static struct census take_census(const struct health *h, enum partner_id p)
 {
 	int64_t now = clock_mono_ms();
-	struct census c = {
-		.slow = atomic_load(&h->shared->breaker[p].failures) >=
-			SLOW_FAILURES,
-	};
+	int64_t own = h->own ? atomic_load(&h->own->since[p]) : 0;
+	struct census c = {0};
 
 	for (int i = 0; i < PLACES; i++) {
 		struct place *place = &h->shared->place[i];
@@ -205,17 +225,57 @@ static struct census take_census(const struct health *h, enum partner_id p)
 		    !atomic_load(&place->pid))
 			continue;
 		c.pool++;
-		c.waiting += since != 0;
-		c.slow = c.slow || (since && now - since > HEALTH_SHORT_MS);
+		c.free += !atomic_load(&place->at_work);
+		if (!since)
+			continue;
+		c.waiting++;
+		c.before += since < own || (since == own && place < h->own);
+		if (now - since > c.longest)
+			c.longest = now - since;
 	}
 	return c;
 }
 
-static enum health_say judge(const struct conf *cf, struct census c)
+enum pace { WELL, SLOW, SILENT };
+
+/* How the partner does, and from when on a wait for it is a long one. It is
+ * silent only where that costs others, for no process is free. */
+static enum pace pace_of(const struct health *h, enum partner_id p,
+			 const struct census *c, int64_t *long_ms_r)
 {
-	if (c.pool < 2 || c.waiting * 100 <= c.pool * cf->partner_share)
-		return HEALTH_GO;
-	return c.slow ? HEALTH_BUSY : HEALTH_GO_SHORT;
+	const struct breaker *b = &h->shared->breaker[p];
+	int64_t usual = atomic_load(&b->usual), times = usual * SLOW_TIMES;
+	bool fails = atomic_load(&b->failures) >= SLOW_FAILURES;
+
+	*long_ms_r = times > SILENT_MS ? times : SILENT_MS;
+	if (usual && !c->free && (fails || c->longest > *long_ms_r) &&
+	    clock_mono_ms() - atomic_load(&b->answered) > *long_ms_r)
+		return SILENT;
+	*long_ms_r = times > SLOW_MS ? times : SLOW_MS;
+	return fails || usual > SLOW_MS || c->longest > *long_ms_r ? SLOW :
+	       WELL;
+}
+
+/* Is there room for one more, so many being there before? */
+static bool has_room(const struct health *h, const struct census *c,
+		     enum pace pace, unsigned before)
+{
+	unsigned share = (unsigned)h->cf->partner_share;
+
+	if (share >= 100)
+		return true;
+	if (pace == SILENT)
+		share /= 2;
+	return pace == WELL || !before || (before + 1) * 100 <= c->pool * share;
+}
+
+static enum health_say judge(const struct health *h, enum partner_id p)
+{
+	struct census c = take_census(h, p);
+	int64_t long_ms;
+	enum pace pace = pace_of(h, p, &c, &long_ms);
+
+	return has_room(h, &c, pace, c.waiting - 1) ? HEALTH_GO : HEALTH_BUSY;
 }
 
 /* Places of the dead are freed, where they stand in somebody's way. */
@@ -259,19 +319,26 @@ enum health_say health_enter(struct health *h, enum partner_id p)
 			return HEALTH_BROKEN;
 		h->probing[p] = true;
 	}
-	if (!h->own || atomic_load(&h->own->since[p]))
+	if (!h->own || !atomic_load(&h->own->in_pool) ||
+	    atomic_load(&h->own->since[p]))
 		return HEALTH_GO;
 	/* counted first and looked at then: two who come at once cannot both
 	 * slip in */
 	atomic_store(&h->own->since[p], clock_mono_ms());
-	say = judge(h->cf, take_census(h, p));
+	say = judge(h, p);
 	if (say != HEALTH_GO) {
 		bury_dead(h);
-		say = judge(h->cf, take_census(h, p));
+		say = judge(h, p);
 	}
-	if (say == HEALTH_BUSY)
+	if (say != HEALTH_GO)
 		atomic_store(&h->own->since[p], 0);
 	return say;
+}
+
+void health_at_work(struct health *h, bool at_work)
+{
+	if (h->own)
+		atomic_store(&h->own->at_work, at_work);
 }
 
 void health_leave(struct health *h)
@@ -284,21 +351,48 @@ void health_leave(struct health *h)
 	memset(h->probing, 0, sizeof h->probing);
 }
 
-bool health_admits(struct health *h, enum partner_id p)
+/* A process that waits, waits from now on. */
+static void wait_anew(struct health *h, enum partner_id p)
+{
+	if (h->own && atomic_load(&h->own->since[p]))
+		atomic_store(&h->own->since[p], clock_mono_ms());
+}
+
+enum health_say health_admits(struct health *h, enum partner_id p)
 {
 	bool probing = h->probing[p];
 
+	wait_anew(h, p); /* what the database took is not the partner's */
 	if (!health_is_broken(h, p))
-		return true;
+		return health_enter(h, p);
 	h->probing[p] = false; /* it is made by this call */
-	return probing || take_probe(h, &h->shared->breaker[p]);
+	return probing || take_probe(h, &h->shared->breaker[p]) ?
+	       HEALTH_GO : HEALTH_BROKEN;
 }
 
-void health_report(struct health *h, enum partner_id p, bool answered)
+bool health_may_wait(struct health *h, enum partner_id p)
+{
+	int64_t since = h->own ? atomic_load(&h->own->since[p]) : 0;
+	int64_t wait = clock_mono_ms() - since, long_ms;
+	struct census c;
+	enum pace pace;
+
+	if (!since || wait < CUT_MS)
+		return true;
+	c = take_census(h, p);
+	pace = pace_of(h, p, &c, &long_ms);
+	if (c.free || wait < long_ms || has_room(h, &c, pace, c.before))
+		return true;
+	atomic_store(&h->own->since[p], 0);
+	return false;
+}
+
+void health_report(struct health *h, enum partner_id p, bool answered,
+		   int64_t ms)
 {
 	struct breaker *b = &h->shared->breaker[p];
 	unsigned failures, limit = (unsigned)h->cf->breaker_failures;
-	int64_t open_ms = OPEN_MS;
+	int64_t open_ms = OPEN_MS, usual = atomic_load(&b->usual);
 
 	if (answered) {
 		if (health_is_broken(h, p))
@@ -306,6 +400,11 @@ void health_report(struct health *h, enum partner_id p, bool answered)
 				 partner_name[p]);
 		if (atomic_load(&b->failures))
 			atomic_store(&b->failures, 0);
+		/* a peak at once, and slowly down again; 0 is not known */
+		atomic_store(&b->usual, ms < usual ? usual - (usual - ms) / 8 :
+					ms + 1);
+		atomic_store(&b->answered, clock_mono_ms());
+		wait_anew(h, p);
 		return;
 	}
 	failures = atomic_fetch_add(&b->failures, 1) + 1;

@@ -2,6 +2,7 @@
 #define PARTNER_HEALTH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/conf.h"
 
@@ -14,7 +15,12 @@
  * - how many processes of the pool wait for each partner: their share is
  *   bounded, so that a slow partner never takes all of the pool. Beyond
  *   CTT_PARTNER_SHARE, who comes to one that is slow just now is sent away;
- *   who comes to any other may wait for it for a second, no longer.
+ *   who waits for it already is, if no process of the pool is free.
+ *
+ * A partner is slow while somebody waits for it for longer than a second and
+ * than four times what it has taken of late, or it fails. If it then answers
+ * nobody at all and no process is free, a quarter of that second is enough,
+ * and the share is half of what it is; who waits already does a little longer.
  *
  * A process that dies leaves its place; who comes next finds it dead.
  */
@@ -25,11 +31,11 @@ struct health;
 struct health *health_open(const struct conf *cf, bool in_pool);
 void health_close(struct health *h);
 
-enum { HEALTH_SHORT_MS = 1000 };
+/* This process has a request in hand, or none. */
+void health_at_work(struct health *h, bool at_work);
 
 enum health_say {
 	HEALTH_GO,
-	HEALTH_GO_SHORT, /* but wait for HEALTH_SHORT_MS at the most        */
 	HEALTH_BROKEN, /* it keeps failing, and it is not our turn to probe */
 	HEALTH_BUSY,   /* too much of the pool waits for it already          */
 };
@@ -39,11 +45,19 @@ enum health_say {
 enum health_say health_enter(struct health *h, enum partner_id p);
 void health_leave(struct health *h);
 
-/* May a call be made now? Only one that is a probe while it is broken. */
-bool health_admits(struct health *h, enum partner_id p);
+/* May a call be made now? Only one that is a probe while it is broken. Who has
+ * not entered does so, if there is room. */
+enum health_say health_admits(struct health *h, enum partner_id p);
 
-/* A call that was made has come to an end; a refusal is an answer too. */
-void health_report(struct health *h, enum partner_id p, bool answered);
+/* May calls that were made be waited for any longer? To be asked every
+ * HEALTH_WATCH_MS. If not, this process does not count as waiting any more. */
+enum { HEALTH_WATCH_MS = 50 };
+bool health_may_wait(struct health *h, enum partner_id p);
+
+/* A call that was made has come to an end after `ms`; a refusal is an answer
+ * too. */
+void health_report(struct health *h, enum partner_id p, bool answered,
+		   int64_t ms);
 
 /* Seconds until it is worth while to come again. */
 int health_retry_s(const struct health *h, enum partner_id p);

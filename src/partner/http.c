@@ -7,6 +7,10 @@
  *   business, because we count it and keep to the budget.
  * - That same callback is the point of no return. Before it nothing was sent,
  *   whatever the error is; after it the partner may have applied the call.
+ * - Before 8.1.1 a handle that is used again keeps a pointer to the last header
+ *   of the answer before, which is freed, and follows it if the next answer
+ *   begins with a folded line. So each transfer has a handle of its own; the
+ *   connections are the multi handle's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +29,14 @@ enum {
 	ANSWER_MAX = 64 * 1024,
 	RETRY_BASE_MS = 100,
 	RETRY_CAP_MS = 1000,
+	RETRY_AFTER_MAX_S = 3600, /* longer than any budget */
 	IDLE_CONNECTION_S = 20, /* below what partners keep one for */
 	CONNECTION_AGE_S = 600,
 };
 
-/* A call in flight. Slots are kept from one partner_call to the next, for
- * the sake of their handles. */
+/* A call in flight. */
 struct slot {
-	CURL *curl;
+	CURL *curl; /* of its last transfer */
 	struct http *http;
 	struct call *call; /* NULL: free */
 	struct arena *mem;
@@ -46,6 +50,7 @@ struct slot {
 	int64_t wake;     /* waiting to try again until then; 0: is on */
 	unsigned sent;    /* how often within this transfer           */
 	bool head_whole;  /* the header was read to its empty line    */
+	long said;        /* the status in its first line; 0: none    */
 	bool overflow;    /* the answer was longer than we read       */
 	bool doubt;       /* an attempt that may have been applied    */
 };
@@ -69,13 +74,38 @@ static int on_send(void *at, char *ip, char *local_ip, int port, int local_port)
 	return s->sent++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
-/* libcurl takes a header that breaks off after its first line for whole. */
+/* The three digits of "HTTP/1.1 200 OK\r\n", or 0. */
+static long status_of(const char *line, size_t n)
+{
+	const char *at = memchr(line, ' ', n), *end = line + n;
+	long status = 0;
+
+	while (at && *at == ' ') /* the line ends in another letter */
+		at++;
+	if (!at || end - at < 3)
+		return 0;
+	for (int i = 0; i < 3; i++, at++) {
+		if (*at < '0' || *at > '9')
+			return 0;
+		status = status * 10 + *at - '0';
+	}
+	return status;
+}
+
+/* libcurl takes a header that breaks off after its first line for whole. One
+ * may follow another (100 Continue), and trailers the body, with no empty line
+ * behind them. */
 static size_t on_header(char *line, size_t size, size_t n, void *at)
 {
 	struct slot *s = at;
 
 	(void)size;
-	s->head_whole = n <= 2 && (line[0] == '\r' || line[0] == '\n');
+	if (n >= 5 && !memcmp(line, "HTTP/", 5)) {
+		s->head_whole = false;
+		s->said = status_of(line, n);
+	} else if (n <= 2 && (line[0] == '\r' || line[0] == '\n')) {
+		s->head_whole = true;
+	}
 	return n;
 }
 
@@ -98,8 +128,28 @@ static size_t on_body(char *data, size_t size, size_t n, void *at)
 			arena_exhausted();                                   \
 	} while (0)
 
+static void set_pem(CURL *curl, CURLoption option, const char *pem)
+{
+	struct curl_blob blob = {(char *)pem, strlen(pem), CURL_BLOB_NOCOPY};
+
+	SET(curl, option, *pem ? &blob : NULL);
+}
+
+/* Only by a certificate of its own CA, where one is set, and of its name. */
+static void set_tls(CURL *curl, const struct conf *cf, enum partner_id id)
+{
+	SET(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	set_pem(curl, CURLOPT_CAINFO_BLOB, cf->ca[id]);
+	if (*cf->ca[id])
+		SET(curl, CURLOPT_CAPATH, NULL); /* the system's, also used */
+	set_pem(curl, CURLOPT_SSLCERT_BLOB, cf->cert[id]);
+	set_pem(curl, CURLOPT_SSLKEY_BLOB, cf->key[id]);
+}
+
 /* The options that no call changes. */
-static CURL *handle_make(struct slot *s)
+static CURL *handle_make(struct slot *s, enum partner_id id)
 {
 	const struct conf *cf = s->http->cf;
 	CURL *curl = curl_easy_init();
@@ -123,6 +173,7 @@ static CURL *handle_make(struct slot *s)
 	SET(curl, CURLOPT_WRITEDATA, s);
 	SET(curl, CURLOPT_ERRORBUFFER, s->error);
 	SET(curl, CURLOPT_PRIVATE, s);
+	set_tls(curl, cf, id);
 	return curl;
 }
 
@@ -151,8 +202,7 @@ void http_close(struct http *h)
 	if (!h)
 		return;
 	for (size_t i = 0; i < h->nslots; i++)
-		if (h->slots[i].curl)
-			curl_easy_cleanup(h->slots[i].curl);
+		curl_easy_cleanup(h->slots[i].curl);
 	curl_multi_cleanup(h->multi);
 	curl_global_cleanup();
 	free(h->slots);
@@ -177,11 +227,12 @@ static void transfer_start(struct slot *s)
 	const char *token = cf->token[c->partner];
 	int64_t left = s->deadline - clock_mono_ms();
 
-	if (!s->curl)
-		s->curl = handle_make(s);
+	curl_easy_cleanup(s->curl);
+	s->curl = handle_make(s, c->partner);
 	s->wake = 0;
 	s->sent = 0;
 	s->head_whole = false;
+	s->said = 0;
 	s->overflow = false;
 	s->error[0] = '\0';
 	s->tries++;
@@ -230,7 +281,8 @@ static void call_end(struct slot *s, enum rc verdict, const char *why)
 	c->why = why;
 	c->ms = clock_wall_ms() - c->began;
 	health_report(s->http->health, c->partner, verdict == RC_OK ||
-		      verdict == RC_NO || (c->status && c->status < 500));
+		      verdict == RC_NO || (c->status && c->status < 500),
+		      c->ms);
 	log_line(verdict == RC_OK ? LOG_DEBUG : LOG_INFO, "partner_call",
 		 "partner=%s ticket=%s key=%s verdict=%s status=%ld "
 		 "attempts=%u ms=%lld%s%s", partners[c->partner]->code,
@@ -253,8 +305,8 @@ static void leg_start(struct slot *s)
 	buf_init(&s->x.path, s->mem);
 	buf_init(&s->x.body, s->mem);
 	s->tries = 0;
-	s->call->status = 0; /* a read's is none of the write's */
 	if (p->make(s->http->cf, s->call, s->leg, &s->answer, &s->x)) {
+		s->call->status = 0; /* a read's is none of the write's */
 		transfer_start(s);
 		return;
 	}
@@ -264,23 +316,27 @@ static void leg_start(struct slot *s)
 
 static void call_start(struct slot *s, struct call *c, struct arena *mem)
 {
+	enum health_say say;
+
 	s->call = c;
 	s->mem = mem;
 	s->leg = 0;
 	s->doubt = false;
-	s->deadline = clock_mono_ms() + (c->budget_ms ? c->budget_ms :
-					 s->http->cf->partner_timeout_ms);
+	s->deadline = clock_mono_ms() + s->http->cf->partner_timeout_ms;
 	buf_init(&s->answer, mem);
 	c->status = 0;
 	c->attempts = 0;
 	c->began = clock_wall_ms();
-	if (health_admits(s->http->health, c->partner)) {
+	say = health_admits(s->http->health, c->partner);
+	if (say == HEALTH_GO) {
 		leg_start(s);
 		return;
 	}
 	c->verdict = RC_AGAIN;
-	c->why = arena_printf(mem, "%s keeps failing; until it answers again "
-			      "it is only probed", partners[c->partner]->name);
+	c->why = arena_printf(mem, say == HEALTH_BUSY ?
+			      "Too many requests wait for %s just now" :
+			      "%s keeps failing; until it answers again it is "
+			      "only probed", partners[c->partner]->name);
 	s->call = NULL;
 }
 
@@ -288,11 +344,14 @@ static void call_start(struct slot *s, struct call *c, struct arena *mem)
 static const char *excerpt(struct slot *s)
 {
 	enum { MOST = 120 };
+	const char *token = s->http->cf->token[s->call->partner];
 	char *text;
 	size_t n = s->answer.len < MOST ? s->answer.len : MOST;
 
 	if (!n)
 		return "";
+	if (*token && strstr(s->answer.s, token))
+		return "(not shown, for it repeats our token)";
 	while (n && n < s->answer.len && (s->answer.s[n] & 0xc0) == 0x80)
 		n--; /* not in the middle of a character */
 	text = arena_strndup(s->mem, s->answer.s, n);
@@ -300,9 +359,14 @@ static const char *excerpt(struct slot *s)
 		for (char *p = text; *p; p++)
 			if (*p & 0x80)
 				*p = '?';
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == '"' || *p == 0x7f)
-			*p = '\'';
+	for (char *p = text; *p; p++) {
+		size_t bytes = *p & 0x80 ? 2 : 1; /* C1 has two */
+
+		if (*p != '"' && !text_is_control(p))
+			continue;
+		memset(p, '\'', bytes);
+		p += bytes - 1;
+	}
 	return text;
 }
 
@@ -350,10 +414,13 @@ static void transfer_done(struct slot *s, CURLcode result)
 	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (result == CURLE_WRITE_ERROR && s->overflow && !s->x.reads)
 		result = CURLE_OK; /* what it says is not read, only whether */
-	if (result != CURLE_OK || !s->head_whole) {
+	/* libcurl takes a first line for a 200 that only begins like one */
+	if (result != CURLE_OK || !s->head_whole || s->said != status) {
 		const char *text = s->sent > 1 ? "the connection broke" :
+			s->overflow ? "its answer is too long" :
 			*s->error ? s->error : result != CURLE_OK ?
-			curl_easy_strerror(result) : "its answer broke off";
+			curl_easy_strerror(result) : !s->head_whole ?
+			"its answer broke off" : "its answer has no status";
 
 		attempt_failed(s, arena_printf(s->mem, s->sent ?
 			       "%s did not answer %s (%s)" :
@@ -377,6 +444,8 @@ static void transfer_done(struct slot *s, CURLcode result)
 		return;
 	}
 	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &retry_after);
+	if (retry_after < 0 || retry_after > RETRY_AFTER_MAX_S)
+		retry_after = retry_after < 0 ? 0 : RETRY_AFTER_MAX_S;
 	attempt_failed(s, arena_printf(s->mem, "%s answered %s with HTTP %ld",
 		       p->name, what, status), (int64_t)retry_after * 1000);
 }
@@ -392,7 +461,7 @@ static struct slot *slot_free(struct http *h, size_t width)
 /* Start what has waited long enough; how long until the next may start. */
 static int wake_sleepers(struct http *h, int64_t now)
 {
-	int64_t least = 1000;
+	int64_t least = HEALTH_WATCH_MS;
 
 	for (size_t i = 0; i < h->nslots; i++) {
 		struct slot *s = &h->slots[i];
@@ -419,6 +488,31 @@ static void reap(struct http *h)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &slot);
 		transfer_done((struct slot *)(void *)slot, m->data.result);
+	}
+}
+
+static void call_cut(struct slot *s)
+{
+	if (s->wake)
+		s->wake = 0;
+	else
+		curl_multi_remove_handle(s->http->multi, s->curl);
+	if (s->sent && !s->x.reads)
+		s->doubt = true;
+	call_end(s, s->doubt ? RC_DOUBT : RC_AGAIN, arena_printf(s->mem,
+		 "%s has fallen silent, and too many wait for it",
+		 partners[s->call->partner]->name));
+}
+
+/* Give up the calls that hold others up. */
+static void cut_short(struct http *h)
+{
+	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
+		if (health_may_wait(h->health, p))
+			continue;
+		for (size_t i = 0; i < h->nslots; i++)
+			if (h->slots[i].call && h->slots[i].call->partner == p)
+				call_cut(&h->slots[i]);
 	}
 }
 
@@ -451,6 +545,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		if (curl_multi_perform(h->multi, &running) != CURLM_OK)
 			arena_exhausted();
 		reap(h);
+		cut_short(h);
 		wait = wake_sleepers(h, clock_mono_ms());
 		if (any_busy(h) && (next == n || !slot_free(h, width)))
 			curl_multi_poll(h->multi, NULL, 0, wait, NULL);

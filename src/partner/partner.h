@@ -32,7 +32,6 @@ struct call {
 	const struct cpe *cpe_from, *cpe_to;
 	const char *body; /* VERB_JOB, VERB_NOTE: the whole body */
 	bool local;       /* nobody need be asked               */
-	int64_t budget_ms; /* 0: CTT_PARTNER_TIMEOUT_MS         */
 
 	/* what came of it */
 	enum rc verdict;     /* RC_OK: accepted. RC_NO: refused. RC_AGAIN:
@@ -82,10 +81,11 @@ void http_close(struct http *h);
 
 /*
  * Make all the calls, at most `width` at once, and fill what came of each.
- * Each has its budget from when it is begun; none
- * is begun after `deadline` (clock_mono_ms). A call whose outcome was in
- * doubt before is made again with the same key. A partner whose breaker is
- * open is not called: RC_AGAIN.
+ * Each has CTT_PARTNER_TIMEOUT_MS from when it is begun; none is begun after
+ * `deadline` (clock_mono_ms). A call whose outcome was in doubt before is made
+ * again with the same key. A partner whose breaker is open, or for which too
+ * much of the pool waits, is not called: RC_AGAIN; nor waited for any longer
+ * than partner/health.h allows.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline);

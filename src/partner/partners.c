@@ -6,6 +6,7 @@
 
 #include <json-c/json.h>
 
+#include "base/text.h"
 #include "partner/partner.h"
 
 void path_add(struct buf *path, const char *segment)
@@ -174,6 +175,7 @@ static bool tmf_make(const struct conf *cf, const struct call *c,
 		     struct exchange *x)
 {
 	struct json_object *ticket;
+	const char *fault;
 	bool sound = true;
 
 	buf_str(&x->path, "/troubleTicket");
@@ -190,7 +192,8 @@ static bool tmf_make(const struct conf *cf, const struct call *c,
 	if (c->verb == VERB_RESOLVE)
 		tmf_put_resolution(c, &x->body);
 	if (leg) {
-		ticket = answer->len ? json_tokener_parse(answer->s) : NULL;
+		ticket = answer->len ? json_read(answer->s, answer->len,
+						 &fault) : NULL;
 		put_open(&x->body, tmf_array(c), '[');
 		sound = tmf_put_others(cf, c, ticket, &x->body);
 		tmf_put_ours(cf, c, &x->body);

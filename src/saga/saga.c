@@ -24,6 +24,9 @@ enum {
 	TX_BASE_MS = 10,
 	TX_CAP_MS = 200,
 	CLOSE_PATIENCE_MS = 5000, /* for a database that went away        */
+	GONE_TRIES = 8,       /* of a ticket that the partner does not find */
+	PROBED_MS = 2000,     /* until a partner that is only probed may be
+			       * asked again */
 };
 
 static void pause_before(unsigned tries)
@@ -125,15 +128,12 @@ static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
  * what it refuses has failed to sync. */
 static bool check_partner(struct app *app, struct batch *b, struct item *it)
 {
-	struct call *c = it->call;
+	const struct call *c = it->call;
 	const char *name = partners[c->partner]->name;
 	enum health_say say = c->local ? HEALTH_GO :
 			      health_enter(app->health, c->partner);
 
-	if (say == HEALTH_GO_SHORT &&
-	    app->conf->partner_timeout_ms > HEALTH_SHORT_MS)
-		c->budget_ms = HEALTH_SHORT_MS;
-	if (say == HEALTH_GO || say == HEALTH_GO_SHORT)
+	if (say == HEALTH_GO)
 		return true;
 	if (say == HEALTH_BUSY) {
 		item_refuse(it, CODE_PARTNER_BUSY, arena_printf(b->mem,
@@ -550,6 +550,25 @@ static void conclude(struct item *it, struct change *ch, const char *owner)
 	}
 }
 
+/* How long it waits. Where the partner was not asked, because it is only
+ * probed, somebody else's probe may find it well any moment. */
+static int64_t next_try_ms(const struct conf *cf, const struct item *it)
+{
+	int64_t ms = clock_backoff_ms(it->tries ? it->tries - 1 : 0,
+				      cf->retry_base_ms, cf->retry_cap_ms);
+	int64_t probed = clock_backoff_ms(0, PROBED_MS, PROBED_MS);
+
+	return !it->call->attempts && ms > probed ? probed : ms;
+}
+
+/* TMF's ticket could not be read, for there is none: if that stays so, it has
+ * no link either. A single answer may be that of a partner out of order. */
+static bool is_gone(const struct item *it)
+{
+	return it->call->verdict == RC_AGAIN && it->tries >= GONE_TRIES &&
+	       (it->call->status == 404 || it->call->status == 410);
+}
+
 /* What becomes of one operation, and the changes that make it so. */
 static void judge(struct app *app, struct item *it, struct change *ch,
 		  bool recovered)
@@ -564,12 +583,13 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 	if (!recovered && it->call->verdict == RC_AGAIN &&
 	    !db_is_owner(app->db, it->owner))
 		it->call->verdict = RC_DOUBT;
+	if (is_gone(it))
+		it->call->verdict = RC_NO;
 	it->state = state_after(it, recovered);
 	if (it->state == it->was) { /* still not known */
-		if (!it->judged++)
+		if (!it->judged++ && it->call->attempts)
 			it->tries++;
-		next_ms = clock_backoff_ms(it->tries - 1, cf->retry_base_ms,
-					   cf->retry_cap_ms);
+		next_ms = next_try_ms(cf, it);
 		it->note = it->call->why;
 		change_op(ch, it, next_ms);
 		return;
@@ -586,8 +606,7 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 		note_rollback(ch->mem, it);
 	}
 	if (it->state == OP_SETTLING)
-		next_ms = clock_backoff_ms(0, cf->retry_base_ms,
-					   cf->retry_cap_ms);
+		next_ms = next_try_ms(cf, it);
 	else
 		conclude(it, ch, db_owner(app->db));
 	/* what follows has made the CTT's link its own already */

@@ -49,6 +49,11 @@ struct db *db_open(const struct conf *cf)
 	return db;
 }
 
+const struct conf *db_conf(const struct db *db)
+{
+	return db->cf;
+}
+
 void db_patience(struct db *db, unsigned seconds)
 {
 	db->io_timeout_s = seconds;
@@ -128,6 +133,7 @@ static enum rc connect_now(struct db *db)
 {
 	const struct conf *cf = db->cf;
 	const unsigned connect_s = CONNECT_TIMEOUT_S;
+	const unsigned no = 0;
 	const my_bool off = 0;
 	char init[512];
 	MYSQL *my = mysql_init(NULL);
@@ -144,6 +150,8 @@ static enum rc connect_now(struct db *db)
 	mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &db->io_timeout_s);
 	mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &db->io_timeout_s);
 	mysql_options(my, MYSQL_OPT_RECONNECT, &off);
+	/* a server that is not ours could ask for any file, our keys too */
+	mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no);
 	mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(my, MYSQL_INIT_COMMAND, init);
 	if (!mysql_real_connect(my, *cf->db_socket ? NULL : cf->db_host,

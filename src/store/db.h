@@ -20,6 +20,9 @@ struct db;
 struct db *db_open(const struct conf *cf);
 void db_close(struct db *db);
 
+/* The settings with which it was opened. */
+const struct conf *db_conf(const struct db *db);
+
 /* How long one statement may take on connections that are made from now on:
  * 6 s by default, too short for what the console does to whole tables. */
 void db_patience(struct db *db, unsigned seconds);

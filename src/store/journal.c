@@ -309,6 +309,7 @@ void change_init(struct change *ch, const struct batch *b)
 {
 	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
+	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
 	for (int i = 0; i < CHANGE__MAX; i++) {
 		buf_init(&ch->doc[i], b->mem);
 		put_open(&ch->doc[i], NULL, '[');
@@ -367,15 +368,20 @@ void change_link(struct change *ch, const struct ctt *ctt,
 	put_close(doc, '}');
 }
 
-void change_count(struct change *ch, const struct ntt *ntt, int by)
+static void count(struct change *ch, uint64_t ntt_id, int by)
 {
 	for (size_t i = 0; i < ch->ncounts; i++) {
-		if (ch->counts[i].ntt_id == ntt->id) {
+		if (ch->counts[i].ntt_id == ntt_id) {
 			ch->counts[i].by += by;
 			return;
 		}
 	}
-	ch->counts[ch->ncounts++] = (struct count){ntt->id, by};
+	ch->counts[ch->ncounts++] = (struct count){ntt_id, by};
+}
+
+void change_count(struct change *ch, const struct ntt *ntt, int by)
+{
+	count(ch, ntt->id, by);
 }
 
 void change_job(struct change *ch, const struct item *it, const char *type,
@@ -439,29 +445,21 @@ void change_element(struct change *ch, const struct item *it)
 	put_close(doc, '}');
 }
 
-static void audit_row(struct change *ch, const struct item *it,
-		      const char *type, uint64_t id, const char *ntt_no,
-		      const char *outcome)
+static const char *audit_detail(struct arena *mem, const struct item *it,
+				const char *ntt_no)
 {
-	struct buf *doc = &ch->doc[CHANGE_AUDITS];
+	struct buf doc;
 
-	put_open(doc, NULL, '{');
-	put_str(doc, "type", type);
-	put_id(doc, "id", id);
-	put_str(doc, "action", kind_name[it->kind]);
-	put_str(doc, "outcome", outcome);
-	put_str(doc, "actor", it->actor);
-	put_str(doc, "requestId", it->request_id);
-	put_str(doc, "operationId", it->op_id);
-	put_open(doc, "detail", '{');
-	put_str(doc, "cttTicketNo", it->ctt->ticket_no);
-	put_str(doc, "nttTicketNo", ntt_no);
-	put_str(doc, "partner", it->partner);
-	put_str(doc, "remark", it->remark);
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
+	put_str(&doc, "nttTicketNo", ntt_no);
+	put_str(&doc, "partner", it->partner);
+	put_str(&doc, "remark", it->remark);
 	if (it->intent)
-		put_raw(doc, "intent", it->intent);
-	put_close(doc, '}');
-	put_close(doc, '}');
+		put_raw(&doc, "intent", it->intent);
+	put_close(&doc, '}');
+	return doc.s;
 }
 
 void change_audit(struct change *ch, const struct item *it,
@@ -469,10 +467,57 @@ void change_audit(struct change *ch, const struct item *it,
 {
 	uint64_t ntt_id = it->ntt ? it->ntt->id : it->ctt->ntt_id;
 	const char *no = it->ntt ? it->ntt->ticket_no : it->ctt->ntt_ticket_no;
+	struct audit a = {
+		.entity = "CTT",
+		.id = it->ctt->id,
+		.action = kind_name[it->kind],
+		.outcome = outcome,
+		.actor = it->actor,
+		.request_id = it->request_id,
+		.operation_id = it->op_id,
+		.detail = audit_detail(ch->mem, it, no),
+	};
 
-	audit_row(ch, it, "CTT", it->ctt->id, no, outcome);
-	if (on_ntt && ntt_id)
-		audit_row(ch, it, "NTT", ntt_id, no, outcome);
+	ch->audits[ch->naudits++] = a;
+	if (!on_ntt || !ntt_id)
+		return;
+	count(ch, ntt_id, 0);
+	a.entity = "NTT";
+	a.id = ntt_id;
+	ch->audits[ch->naudits++] = a;
+}
+
+static int by_ticket(const void *a, const void *b)
+{
+	const struct audit *x = a, *y = b;
+	int of = strcmp(x->entity, y->entity);
+
+	return of ? of : by_id(&x->id, &y->id);
+}
+
+/* Rows of one ticket stand together; the first of them follows the last one
+ * that the database has of it. */
+static void put_audits(struct change *ch, const char *key)
+{
+	struct buf *doc = &ch->doc[CHANGE_AUDITS];
+
+	qsort(ch->audits, ch->naudits, sizeof *ch->audits, by_ticket);
+	for (size_t i = 0; i < ch->naudits; i++) {
+		const struct audit *a = &ch->audits[i];
+
+		put_open(doc, NULL, '{');
+		put_str(doc, "type", a->entity);
+		put_id(doc, "id", a->id);
+		put_str(doc, "action", a->action);
+		put_str(doc, "outcome", a->outcome);
+		put_str(doc, "actor", a->actor);
+		put_str(doc, "requestId", a->request_id);
+		put_str(doc, "operationId", a->operation_id);
+		put_raw(doc, "detail", a->detail);
+		put_bool(doc, "first", !i || by_ticket(a, a - 1));
+		put_str(doc, "seal", *key ? audit_seal(ch->mem, key, a) : NULL);
+		put_close(doc, '}');
+	}
 }
 
 static int by_count_id(const void *a, const void *b)
@@ -482,10 +527,11 @@ static int by_count_id(const void *a, const void *b)
 }
 
 /* Finish the texts: the parameters of a statement. */
-static const struct buf *change_docs(struct change *ch)
+static const struct buf *change_docs(struct change *ch, const char *audit_key)
 {
 	struct buf *doc = &ch->doc[CHANGE_COUNTS];
 
+	put_audits(ch, audit_key);
 	qsort(ch->counts, ch->ncounts, sizeof *ch->counts, by_count_id);
 	for (size_t i = 0; i < ch->ncounts; i++) {
 		put_open(doc, NULL, '{');
@@ -500,7 +546,7 @@ static const struct buf *change_docs(struct change *ch)
 
 enum rc store_save(struct db *db, struct change *ch)
 {
-	return db_run(db, SQL_SAVE, change_docs(ch), ch->mem, NULL, 0);
+	return db_run(db, SQL_SAVE, change_docs(ch, ""), ch->mem, NULL, 0);
 }
 
 static struct item *find_op(const struct batch *b, const char *op_id)
@@ -555,7 +601,9 @@ enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 		    bool *won_r)
 {
 	struct rows r[5];
-	enum rc rc = db_run(db, SQL_CLOSE, change_docs(ch), ch->mem, r, 5);
+	enum rc rc = db_run(db, SQL_CLOSE,
+			    change_docs(ch, db_conf(db)->audit_key), ch->mem,
+			    r, 5);
 
 	*won_r = rc == RC_OK && r[0].n && rows_int(&r[0], 0, 0) == 1;
 	for (int set = 1; *won_r && set < 5; set++) {

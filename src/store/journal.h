@@ -2,6 +2,7 @@
 #define STORE_JOURNAL_H
 
 #include "model/batch.h"
+#include "store/audit.h"
 #include "store/db.h"
 
 /*
@@ -48,9 +49,11 @@ struct change {
 		uint64_t ntt_id;
 		int by;
 	} *counts;
-	size_t ncounts;
+	struct audit *audits;
+	size_t ncounts, naudits;
 };
 
+/* An item has one count at most, and one audit. */
 void change_init(struct change *ch, const struct batch *b);
 
 /* A new journal row, with what is known of the item; an open one is the
@@ -84,7 +87,8 @@ void change_element(struct change *ch, const struct item *it);
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload);
 
-/* The audit rows of an operation: its CTT's, and its NTT's if it has one. */
+/* The audit rows of an operation: its CTT's, and its NTT's if it has one. An
+ * NTT is locked for that, so that its trail has one end. */
 void change_audit(struct change *ch, const struct item *it,
 		  const char *outcome, bool on_ntt);
 

@@ -68,3 +68,23 @@ enum rc schema_migrate(struct db *db, struct arena *mem,
 	db_drop(db); /* and the lock goes with the connection */
 	return rc;
 }
+
+enum rc schema_grant(struct db *db, struct db *app, struct arena *mem,
+		     const char **user_r)
+{
+	struct rows r;
+	struct buf doc;
+	enum rc rc = db_run(app, SQL_CURRENT_USER, NULL, mem, &r, 1);
+
+	if (rc != RC_OK)
+		return rc;
+	*user_r = rows_text(&r, 0, 0);
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "user", *user_r);
+	put_close(&doc, '}');
+	rc = db_run(db, SQL_GRANTS, &doc, mem, &r, 1);
+	for (size_t i = 0; rc == RC_OK && i < r.n; i++)
+		rc = db_text(db, rows_text(&r, i, 0));
+	return rc;
+}

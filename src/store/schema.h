@@ -23,4 +23,9 @@ extern const size_t schema_nsteps;
 enum rc schema_migrate(struct db *db, struct arena *mem,
 		       void (*say)(const struct schema_step *));
 
+/* Give another user, the one as whom `app` connects, the rights that cttd
+ * needs. *user_r is its name, from `mem`. */
+enum rc schema_grant(struct db *db, struct db *app, struct arena *mem,
+		     const char **user_r);
+
 #endif

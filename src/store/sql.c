@@ -7,8 +7,11 @@
  * its text from end to end.) A statement that ends in COMMIT is a whole
  * transaction, or its second half: one round trip either way.
  *
+ * An UPDATE of a join goes by a temporary table, on disk if it has long texts:
+ * so a single row, the most of all, is found by its key.
+ *
  * Order of locks, everywhere: operation, ctt (ids rising), ntt (ids rising).
- * A hot NTT's row is taken last, straight before COMMIT. The one reader that
+ * A hot NTT's row is taken as late as can be. The one reader that
  * holds a ctt and looks at operation does not lock it.
  */
 #include "store/sql.h"
@@ -21,6 +24,8 @@
 #define TAKES(doc) \
 	"DECLARE " doc " LONGTEXT CHARACTER SET utf8mb4 DEFAULT ?; "
 #define BEGIN_WITH_J  "BEGIN NOT ATOMIC " TAKES("j")
+#define VALUE(doc, path) "JSON_VALUE(" doc ",'" path "')"
+#define ID_OF(doc, path) "CAST(" VALUE(doc, path) " AS UNSIGNED)"
 #define IF_ANY(doc)   " IF " doc "<>'[]' THEN "
 #define END_IF        " END IF;"
 #define NOW           "UTC_TIMESTAMP(3)"
@@ -70,27 +75,52 @@
 /* links [{"id","nttId","nttTicketNo"}]: links made or taken away */
 #define UPDATE_LINKS                                                         \
 	IF_ANY("links")                                                      \
-	"UPDATE" ROWS_OF("links", "$[*]", ID_AT("$.id") ","                     \
+	"IF JSON_LENGTH(links)=1 THEN "                                      \
+	"UPDATE ctt c SET c.ntt_id=" VALUE("links", "$[0].nttId") ","        \
+	"c.ntt_ticket_no=" VALUE("links", "$[0].nttTicketNo") ","            \
+	"c.updated_at=" NOW " WHERE c.id=" ID_OF("links", "$[0].id") ";"     \
+	"ELSE "                                                              \
+	"UPDATE" ROWS_OF("links", "$[*]", ID_AT("$.id") ","                  \
 		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
 		"ntt_no VARCHAR(64) PATH '$.nttTicketNo'")                   \
 	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.ntt_id=x.ntt_id,"            \
-	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW ";"                     \
+	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW "; END IF;"             \
 	END_IF
 
 /* ops [{"id","was",...}]: the operations' new states; all or none */
-#define UPDATE_OPERATIONS                                                    \
-	"UPDATE" ROWS_OF("ops", "$[*]", OP_ID_AT("$.id") ","                   \
+#define OPERATION_ROWS                                                       \
+	ROWS_OF("ops", "$[*]", OP_ID_AT("$.id") ","                          \
 		"was VARCHAR(16) PATH '$.was',"                              \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"error_code VARCHAR(64) PATH '$.error',"                     \
 		"steps JSON PATH '$.steps',"                                 \
 		"tries INT UNSIGNED PATH '$.tries',"                         \
 		"next_ms BIGINT PATH '$.nextMs',"                            \
-		"why TEXT PATH '$.why'")                                     \
-	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.state=x.state,"        \
-	"o.error_code=x.error_code,o.steps=x.steps,o.tries=x.tries,"         \
-	"o.next_try_at=" IN_MS("x.next_ms") ",o.last_error=LEFT(x.why,255),"\
-	"o.owner=NULL,o.updated_at=" NOW " WHERE o.state=x.was;"
+		"why TEXT PATH '$.why'")
+#define SET_OPERATION(x)                                                     \
+	" SET o.state=" x "state,o.error_code=" x "error_code,"              \
+	"o.steps=" x "steps,o.tries=" x "tries,"                             \
+	"o.next_try_at=" IN_MS(x "next_ms") ",o.last_error=LEFT(" x "why,255),"\
+	"o.owner=NULL,o.updated_at=" NOW
+#define UPDATE_OPERATIONS                                                    \
+	"IF JSON_LENGTH(ops)=1 THEN "                                        \
+	"SELECT x.id,x.was,x.state,x.error_code,x.steps,x.tries,x.next_ms,"  \
+	"x.why INTO v_id,v_was,v_state,v_error_code,v_steps,v_tries,"        \
+	"v_next_ms,v_why FROM" OPERATION_ROWS ";"                            \
+	"UPDATE operation o" SET_OPERATION("v_")                             \
+	" WHERE o.id=v_id AND o.state=v_was;"                                \
+	"SET done=ROW_COUNT();"                                              \
+	"ELSE "                                                              \
+	"UPDATE" OPERATION_ROWS "STRAIGHT_JOIN operation o ON o.id=x.id"     \
+	SET_OPERATION("x.") " WHERE o.state=x.was;"                          \
+	"SET done=ROW_COUNT(); END IF;"
+#define OPERATION_VARIABLES                                                  \
+	"DECLARE done INT DEFAULT 0;"                                        \
+	"DECLARE v_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin;"    \
+	"DECLARE v_was,v_state,v_error_code VARCHAR(64);"                    \
+	"DECLARE v_steps,v_why LONGTEXT CHARACTER SET utf8mb4;"              \
+	"DECLARE v_tries INT UNSIGNED; DECLARE v_next_ms BIGINT;"            \
+	"DECLARE last LONGTEXT CHARACTER SET ascii;"
 
 /* statuses [{"id","status"}]: what a resolve makes of the CTT */
 #define UPDATE_STATUSES                                                      \
@@ -168,29 +198,51 @@
 		"dedupe_key VARCHAR(128) PATH '$.dedupeKey'") ";"            \
 	END_IF
 
-#define INSERT_AUDITS                                                        \
-	IF_ANY("audits")                                                    \
-	"INSERT INTO audit_log(entity_type,entity_id,action,outcome,actor,"  \
-	"request_id,operation_id,detail,created_at) SELECT x.entity_type,"   \
-	"x.id,x.action,x.outcome,x.actor,x.request_id,x.operation_id,"       \
-	"x.detail," NOW " FROM" ROWS_OF("audits", "$[*]", ID_AT("$.id") ","    \
+/* counts [{"id","by"}]: late, for every link of a mass outage waits for this
+ * row; but the trails of the NTTs are theirs who hold it (by 0: only that) */
+#define SET_COUNT(by)                                                        \
+	" SET n.ctt_count=GREATEST(0,CAST(n.ctt_count AS SIGNED)+" by "),"   \
+	"n.updated_at=IF(" by "," NOW ",n.updated_at)"
+#define UPDATE_COUNTS                                                        \
+	IF_ANY("counts")                                                     \
+	"IF JSON_LENGTH(counts)=1 THEN "                                     \
+	"UPDATE ntt n" SET_COUNT(VALUE("counts", "$[0].by"))                 \
+	" WHERE n.id=" ID_OF("counts", "$[0].id") ";"                        \
+	"ELSE "                                                              \
+	"UPDATE" ROWS_OF("counts", "$[*]",                                   \
+			 ID_AT("$.id") ",`by` INT PATH '$.by'")              \
+	"STRAIGHT_JOIN ntt n ON n.id=x.id" SET_COUNT("x.`by`") "; END IF;"   \
+	END_IF
+
+/* audits: see put_audits. One ticket's rows are chained (store/audit.h). The
+ * last hashes are read first, 64 places for each row: an INSERT that reads its
+ * own table goes by a temporary one on disk. */
+#define LAST_HASH(entity, id)                                                \
+	"COALESCE((SELECT p.hash FROM audit_log p WHERE p.entity_type="      \
+	entity " AND p.entity_id=" id " ORDER BY p.id DESC LIMIT 1),'')"
+#define AUDIT_ROWS                                                           \
+	ROWS_OF("audits", "$[*]", "n FOR ORDINALITY," ID_AT("$.id") ","      \
 		"entity_type VARCHAR(8) PATH '$.type',"                      \
 		"action VARCHAR(16) PATH '$.action',"                        \
 		"outcome VARCHAR(16) PATH '$.outcome',"                      \
 		"actor VARCHAR(128) PATH '$.actor',"                         \
 		"request_id VARCHAR(64) PATH '$.requestId',"                 \
 		"operation_id VARCHAR(64) PATH '$.operationId',"             \
-		"detail JSON PATH '$.detail'") ";"                           \
-	END_IF
-
-/* counts [{"id","by"}]: last before COMMIT, for every link of a mass outage
- * waits for this row */
-#define UPDATE_COUNTS                                                        \
-	IF_ANY("counts")                                                      \
-	"UPDATE" ROWS_OF("counts", "$[*]", ID_AT("$.id") ",`by` INT PATH '$.by'")\
-	"STRAIGHT_JOIN ntt n ON n.id=x.id SET n.ctt_count="                  \
-	"GREATEST(0,CAST(n.ctt_count AS SIGNED)+x.`by`),"                    \
-	"n.updated_at=" NOW ";"                                              \
+		"detail JSON PATH '$.detail',"                               \
+		"`first` BOOLEAN PATH '$.first',"                            \
+		"seal CHAR(64) CHARACTER SET ascii PATH '$.seal'")
+#define INSERT_AUDITS                                                        \
+	IF_ANY("audits")                                                     \
+	"SET last=(SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                   \
+	LAST_HASH("x.entity_type", "x.id") ",''),64,' ') ORDER BY x.n"       \
+	" SEPARATOR '') FROM" AUDIT_ROWS "),@hash='';"                       \
+	"INSERT INTO audit_log(entity_type,entity_id,action,outcome,actor,"  \
+	"request_id,operation_id,detail,created_at,hash) SELECT"             \
+	" x.entity_type,x.id,x.action,x.outcome,x.actor,x.request_id,"       \
+	"x.operation_id,x.detail," NOW ",IF(x.seal IS NULL,NULL,"            \
+	"@hash:=SHA2(CONCAT(IF(x.`first`,"                                   \
+	"RTRIM(SUBSTR(last,64*x.n-63,64)),@hash),x.seal," NOW "),256))"      \
+	" FROM" AUDIT_ROWS ";"                                               \
 	END_IF
 
 #define LOCK_CTTS                                                            \
@@ -251,6 +303,30 @@
 	" DEFAULT JSON_VALUE(j,'$.status');"                                 \
 	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"
 
+/* How many CTTs are linked to ntt n, in the eyes of its count: a link whose
+ * operation is open counts only when that is closed, although it is saved
+ * already; an unlink the other way round. q: a quote, or two in a text. */
+#define LINKED(q)                                                            \
+	"((SELECT COUNT(*) FROM ctt c LEFT JOIN operation o"                 \
+	" ON o.open_ctt_id=c.id AND o.kind=" q "LINK" q                      \
+	" AND o.ntt_id=n.id WHERE c.ntt_id=n.id AND o.id IS NULL)+"          \
+	"(SELECT COUNT(*) FROM operation o JOIN ctt c ON c.id=o.open_ctt_id" \
+	" WHERE o.kind=" q "UNLINK" q " AND o.ntt_id=n.id"                   \
+	" AND o.open_ctt_id IS NOT NULL AND c.ntt_id IS NULL))"
+
+/* the detail of an audit row that an administrator adds */
+#define MENDED "'{\"mended\":true}'"
+
+/* the note of the activity of operation o */
+#define MEND_NOTE                                                            \
+	"CONCAT('INSERT INTO activity_note(ctt_id,activity_id,text,author,"  \
+	"created_at) SELECT a.ctt_id,a.id,IF(o.kind=''RESOLVE'',o.remark,"   \
+	"CONCAT_WS('': '',CONCAT(''Unlinked from NTT '',n.ticket_no),"       \
+	"o.remark)),o.actor," NOW " FROM operation o"                        \
+	" JOIN ctt_activity a ON a.operation_id=o.id"                        \
+	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=',QUOTE(o.id),"        \
+	"' AND(o.kind=''UNLINK'' OR o.remark IS NOT NULL);')"
+
 #define SQL_TEXT(name, text) [SQL_##name] = {#name, text}
 
 const struct sql_statement sql_text[SQL__MAX] = {
@@ -306,14 +382,15 @@ SQL_TEXT(CLOSE,
 	"BEGIN NOT ATOMIC " TAKES("news") TAKES("links") TAKES("ops")
 	TAKES("statuses") TAKES("activities") TAKES("notes") TAKES("elements")
 	TAKES("jobs") TAKES("audits") TAKES("counts")
+	OPERATION_VARIABLES
 	"START TRANSACTION;"
 	UPDATE_OPERATIONS
-	"IF ROW_COUNT()<>JSON_LENGTH(ops) THEN ROLLBACK; SELECT 0;"
+	"IF done<>JSON_LENGTH(ops) THEN ROLLBACK; SELECT 0;"
 	"ELSE"
 	UPDATE_LINKS UPDATE_STATUSES
 	IF_ANY("news") INSERT_OPERATIONS END_IF
-	INSERT_ACTIVITIES UPDATE_ELEMENTS INSERT_JOBS INSERT_AUDITS
-	UPDATE_COUNTS
+	INSERT_ACTIVITIES UPDATE_ELEMENTS INSERT_JOBS UPDATE_COUNTS
+	INSERT_AUDITS
 	"COMMIT; SELECT 1;"
 	IF_ANY("counts")
 	"SELECT 'ntt',n.id,n.ctt_count,NULL FROM"
@@ -494,15 +571,18 @@ SQL_TEXT(JOB_CLOSE,
 	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
 	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
 
-/* {"id":operation} */
+/* {"id":operation}. Its set of characters is the column's, or the whole table
+ * would be converted and compared. */
 SQL_TEXT(READ_OPERATION,
 	BEGIN_WITH_J
+	"DECLARE i VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
+	" DEFAULT JSON_VALUE(j,'$.id');"
 	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,n.ticket_no,"
 	"o.partner,o.actor,o.request_id,o.steps,o.error_code,o.last_error,"
 	UTC("o.created_at") "," UTC("o.updated_at") ","
 	"IF(o.open_ctt_id IS NULL,NULL," UTC("o.next_try_at") ") "
 	"FROM operation o LEFT JOIN ctt c ON c.id=o.ctt_id"
-	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=JSON_VALUE(j,'$.id');"
+	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=i;"
 	"END"),
 
 /* {"requestId":id} -> counts by state; the operations */
@@ -634,20 +714,28 @@ SQL_TEXT(SEED,
 	"SELECT (SELECT ticket_no FROM ctt WHERE id=(SELECT MAX(id) FROM ctt)),"
 	"(SELECT ticket_no FROM ntt WHERE id=(SELECT MAX(id) FROM ntt)); END"),
 
-/* -> id, kind, state, CTT, NTT, partner, error, tries, last error, age in
- * seconds, seconds until the next try, whether somebody works on it */
+/* -> id, kind, state, CTT, NTT, partner, tries, last error, age in seconds,
+ * seconds until the next try, whether somebody works on it, whether only its
+ * undo is missing, whether it is driven on */
 SQL_TEXT(OPEN_OPERATIONS,
 	"SELECT o.id,o.kind,o.state,c.ticket_no,n.ticket_no,o.partner,"
-	"o.error_code,o.tries,o.last_error,"
+	"o.tries,o.last_error,"
 	"TIMESTAMPDIFF(SECOND,o.created_at," NOW "),"
-	"GREATEST(0,TIMESTAMPDIFF(SECOND," NOW ",o.next_try_at)),"
-	"NOT " ABANDONED("o") ",o.undoing FROM operation o"
+	"CEIL(TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at)/1000000),"
+	"NOT " ABANDONED("o") ",o.undoing,"
+	"o.kind='RESOLVE' OR JSON_EXISTS(COALESCE(o.intent,'{}'),'$.goesOn')"
+	" FROM operation o"
 	" LEFT JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id"
-	" WHERE o.open_ctt_id IS NOT NULL ORDER BY o.created_at"),
+	" WHERE o.open_ctt_id IS NOT NULL ORDER BY o.created_at,o.id"),
 
-/* {"id":[operation...]}, or {"all":true} -> how many are due now */
+/* {"id":[operation...]}, or {"all":true} -> which of these, from 1 on, are not
+ * open, and their state; how many are due now */
 SQL_TEXT(RETRY_OPERATIONS,
 	BEGIN_WITH_J
+	"SELECT x.n,o.state FROM"
+	JSON_ROWS("$.id[*]", "n FOR ORDINALITY," OP_ID_AT("$"))
+	"LEFT JOIN operation o ON o.id=x.id WHERE o.open_ctt_id IS NULL"
+	" ORDER BY x.n;"
 	"UPDATE operation o SET o.next_try_at=" NOW
 	" WHERE o.open_ctt_id IS NOT NULL AND (JSON_EXISTS(j,'$.all') OR"
 	" o.id IN(SELECT x.id FROM" JSON_ROWS("$.id[*]", OP_ID_AT("$")) "));"
@@ -657,9 +745,14 @@ SQL_TEXT(DEAD_JOBS,
 	"SELECT id,type,dedupe_key,attempts,last_error," UTC("created_at")
 	" FROM job WHERE state='DEAD' ORDER BY id"),
 
-/* {"id":[job...]}, or {"all":true} -> how many are ready again */
+/* {"id":[job...]}, or {"all":true} -> which of these, from 1 on, are not DEAD,
+ * and their state; how many are ready again */
 SQL_TEXT(RETRY_JOBS,
 	BEGIN_WITH_J
+	"SELECT x.n,b.state FROM"
+	JSON_ROWS("$.id[*]", "n FOR ORDINALITY," ID_AT("$"))
+	"LEFT JOIN job b ON b.id=x.id WHERE NOT(b.state<=>'DEAD')"
+	" ORDER BY x.n;"
 	"UPDATE job b SET b.state='READY',b.attempts=0,b.refusals=0,"
 	"b.since=" NOW ",b.run_at=" NOW ","
 	"b.updated_at=" NOW " WHERE b.state='DEAD' AND (JSON_EXISTS(j,'$.all')"
@@ -678,78 +771,231 @@ SQL_TEXT(METRICS,
 	" GROUP BY s.state"),
 
 /*
- * The promises of contract section 10 -> what is wrong, one line a breach.
- * A link whose operation is open is counted only when it is closed, although
- * it may be saved already; an unlink the other way round.
+ * The promises of contract section 10 -> what is wrong, one line a breach; the
+ * SQL that would mend it, or NULL. Of an audit row that is missing also what
+ * its seal is made of; the seal's place in the SQL is @SEAL@.
  */
-SQL_TEXT(CHECK_COUNT,
-	"SELECT CONCAT('ntt ',n.id,': ctt_count is ',n.ctt_count,', linked"
-	" CTTs are ',COALESCE(k.linked,0)) FROM ntt n LEFT JOIN ("
-	"SELECT ntt_id,SUM(d) linked FROM ("
-	"SELECT c.ntt_id,COUNT(*) d FROM ctt c WHERE c.ntt_id IS NOT NULL"
-	" GROUP BY c.ntt_id UNION ALL "
-	"SELECT o.ntt_id,IF(o.kind='LINK',-1,1) FROM operation o"
-	" JOIN ctt c ON c.id=o.ctt_id WHERE o.open_ctt_id IS NOT NULL"
-	" AND (o.kind='LINK' AND c.ntt_id=o.ntt_id OR"
-	" o.kind='UNLINK' AND c.ntt_id IS NULL)) u GROUP BY ntt_id) k"
-	" ON k.ntt_id=n.id WHERE n.ctt_count<>COALESCE(k.linked,0)"),
-
 SQL_TEXT(CHECK_LINK,
 	"SELECT CONCAT('ctt ',c.id,': ',IF(c.ntt_id IS NULL,"
 	"CONCAT('names NTT ',c.ntt_ticket_no,' but has no ntt_id'),"
 	"IF(n.id IS NULL,CONCAT('is linked to ntt ',c.ntt_id,"
 	"', which does not exist'),CONCAT('ntt_ticket_no is ',"
 	"COALESCE(c.ntt_ticket_no,'NULL'),', that of ntt ',n.id,' is ',"
-	"n.ticket_no)))) FROM ctt c LEFT JOIN ntt n ON n.id=c.ntt_id"
+	"n.ticket_no)))),"
+	"CONCAT('UPDATE ctt c LEFT JOIN ntt n ON n.id=c.ntt_id"
+	" SET c.ntt_id=n.id,c.ntt_ticket_no=n.ticket_no WHERE c.id=',c.id,';')"
+	" FROM ctt c LEFT JOIN ntt n ON n.id=c.ntt_id"
 	" WHERE NOT (c.ntt_ticket_no<=>n.ticket_no)"
 	" OR (c.ntt_id IS NOT NULL AND n.id IS NULL)"),
 
 SQL_TEXT(CHECK_LINK_OPERATION,
-	"SELECT CONCAT('ctt ',c.id,': is linked to ',COALESCE(c.ntt_id,"
-	"'none'),', but its last settled operation ',o.id,' (',o.kind,"
-	"') says ',IF(o.kind='LINK',o.ntt_id,'none')) FROM ctt c"
-	" JOIN operation o ON o.ctt_id=c.id AND o.seq=("
+	"SELECT CONCAT('ctt ',u.id,': is linked to ',"
+	"COALESCE(CONCAT('ntt ',u.ntt_id),'none'),', but ',IF(u.op IS NULL,"
+	"CONCAT('no operation did that, and it came linked to ',"
+	"COALESCE(CONCAT('ntt ',u.said),'none')),"
+	"CONCAT('its last settled operation ',u.op,' says ',"
+	"COALESCE(CONCAT('ntt ',u.said),'none')))),"
+	"CONCAT('UPDATE ctt c LEFT JOIN ntt n ON n.id=',"
+	"COALESCE(u.said,'NULL'),' SET c.ntt_id=n.id,c.ntt_ticket_no="
+	"n.ticket_no WHERE c.id=',u.id,'; UPDATE ntt n SET n.ctt_count="
+	LINKED("''") " WHERE n.id IN(',CONCAT_WS(',',u.ntt_id,u.said),');')"
+	" FROM(SELECT c.id,c.ntt_id,o.id op,IF(o.id IS NULL,c.came_ntt_id,"
+	"IF(o.kind='LINK',o.ntt_id,NULL)) said FROM ctt c"
+	" LEFT JOIN operation o ON o.ctt_id=c.id AND o.seq=("
 	"SELECT MAX(p.seq) FROM operation p WHERE p.ctt_id=c.id"
 	" AND p.kind IN('LINK','UNLINK') AND p.state='SUCCEEDED')"
-	" LEFT JOIN operation q ON q.open_ctt_id=c.id WHERE q.id IS NULL"
-	" AND NOT (c.ntt_id<=>IF(o.kind='LINK',o.ntt_id,NULL))"),
+	" WHERE NOT EXISTS(SELECT 1 FROM operation q WHERE q.open_ctt_id=c.id)"
+	") u WHERE NOT (u.ntt_id<=>u.said)"),
+
+SQL_TEXT(CHECK_COUNT,
+	"SELECT CONCAT('ntt ',u.id,': ctt_count is ',u.ctt_count,"
+	"', linked CTTs are ',u.linked),"
+	"CONCAT('UPDATE ntt n SET n.ctt_count=" LINKED("''")
+	" WHERE n.id=',u.id,';') FROM("
+	"SELECT n.id,n.ctt_count," LINKED("'") " linked FROM ntt n) u"
+	" WHERE u.ctt_count<>u.linked"),
 
 SQL_TEXT(CHECK_AUDIT,
-	"SELECT CONCAT('operation ',o.id,': is ',o.state,' with ',"
-	"SUM(l.entity_type<=>'CTT'),' CTT and ',SUM(l.entity_type<=>'NTT'),"
-	"' NTT audit rows') FROM operation o LEFT JOIN audit_log l"
-	" ON l.operation_id=o.id AND l.outcome=IF(o.state='SUCCEEDED',"
-	"'SUCCESS',o.state) WHERE o.state IN('SUCCEEDED','ROLLED_BACK',"
-	"'COMPENSATED') GROUP BY o.id HAVING SUM(l.entity_type<=>'CTT')<>1"
-	" OR SUM(l.entity_type<=>'NTT')<MAX(o.kind IN('LINK','UNLINK'))"
-	" OR SUM(l.entity_type<=>'NTT')>MAX(o.kind<>'CPE_UPDATE')"),
+	"SELECT CONCAT('operation ',u.op,': is ',u.state,', and has no ',"
+	"u.type,' audit row that says so'),"
+	"CONCAT('INSERT INTO audit_log(entity_type,entity_id,action,outcome,"
+	"actor,request_id,operation_id,detail,created_at,hash) SELECT ',"
+	"QUOTE(u.type),',',u.id,',o.kind,',QUOTE(u.outcome),"
+	"',o.actor,o.request_id,o.id,',QUOTE(" MENDED "),'," NOW ","
+	"SHA2(CONCAT(COALESCE((SELECT p.hash FROM audit_log p WHERE"
+	" p.entity_type=',QUOTE(u.type),' AND p.entity_id=',u.id,"
+	"' ORDER BY p.id DESC LIMIT 1),''''),@SEAL@," NOW "),256)"
+	" FROM operation o WHERE o.id=',QUOTE(u.op),';'),"
+	"u.type,u.id,u.kind,u.outcome,u.actor,u.request_id,u.op," MENDED
+	" FROM(SELECT o.id op,o.state,o.kind,o.actor,o.request_id,e.type,"
+	"IF(o.state='SUCCEEDED','SUCCESS',o.state) outcome,"
+	"IF(e.type='CTT',o.ctt_id,COALESCE(o.ntt_id,n.id)) id"
+	" FROM operation o JOIN(SELECT 'CTT' type UNION ALL SELECT 'NTT') e"
+	/* a resolution is in the trail of the NTT to which the CTT was linked;
+	 * forced, for by its type half of the table would be read for each */
+	" LEFT JOIN audit_log r FORCE INDEX(audit_log_operation)"
+	" ON e.type='NTT' AND o.kind='RESOLVE'"
+	" AND o.state='SUCCEEDED' AND r.operation_id=o.id"
+	" AND r.entity_type='CTT'"
+	" LEFT JOIN ntt n ON n.ticket_no=JSON_VALUE(r.detail,'$.nttTicketNo')"
+	" LEFT JOIN audit_log l FORCE INDEX(audit_log_operation)"
+	" ON l.operation_id=o.id AND l.entity_type=e.type"
+	" AND l.outcome=IF(o.state='SUCCEEDED','SUCCESS',o.state)"
+	" WHERE o.state IN('SUCCEEDED','ROLLED_BACK','COMPENSATED')"
+	" AND(e.type='CTT' OR o.kind IN('LINK','UNLINK') OR n.id IS NOT NULL)"
+	" AND l.id IS NULL) u"),
+
+SQL_TEXT(CHECK_AUDIT_ONCE,
+	"SELECT CONCAT('operation ',l.operation_id,': has ',COUNT(*),' ',"
+	"l.entity_type,' audit rows'),NULL FROM audit_log l"
+	" WHERE l.operation_id<>'' GROUP BY l.operation_id,l.entity_type"
+	" HAVING COUNT(*)>1"),
 
 SQL_TEXT(CHECK_JOB,
-	"SELECT CONCAT('operation ',o.id,': has no job ',t.type)"
-	" FROM operation o JOIN (SELECT 'LINK' kind,"
-	"'create-ctt-related-kci' type UNION ALL SELECT 'LINK',"
-	"'update-tmf-list' UNION ALL SELECT 'UNLINK','update-unlinked-ctt'"
-	" UNION ALL SELECT 'RESOLVE','update-resolved-ctt') t"
-	" ON t.kind=o.kind LEFT JOIN job b"
-	" ON b.dedupe_key=CONCAT(o.id,':',t.type)"
-	" WHERE o.state='SUCCEEDED' AND b.id IS NULL"),
+	"SELECT CONCAT('operation ',o.id,': has no job ',t.type),"
+	"CONCAT('INSERT INTO job(type,payload,dedupe_key,run_at,since,"
+	"created_at,updated_at) SELECT ',QUOTE(t.type),"
+	"',JSON_OBJECT(''operationId'',o.id,''cttId'',c.id,''cttTicketNo'',"
+	"c.ticket_no,''nttId'',n.id,''nttTicketNo'',n.ticket_no,''actor'',"
+	"o.actor,''requestId'',o.request_id',t.more,'),CONCAT(o.id,'':',"
+	"t.type,''')," NOW "," NOW "," NOW "," NOW " FROM operation o"
+	" JOIN ctt c ON c.id=o.ctt_id"
+	" LEFT JOIN ntt n ON n.id=COALESCE(o.ntt_id,c.ntt_id)"
+	" WHERE o.id=',QUOTE(o.id),';')"
+	" FROM operation o JOIN("
+	"SELECT 'LINK' kind,'create-ctt-related-kci' type,'' more"
+	" UNION ALL SELECT 'LINK','update-tmf-list',''"
+	" UNION ALL SELECT 'LINK','notify-work-orders',',''workOrders'',"
+	"COALESCE((SELECT JSON_ARRAYAGG(JSON_OBJECT(''id'',w.id,''orderNo'',"
+	"w.order_no,''status'',w.status)) FROM work_order w"
+	" WHERE w.ntt_id=n.id),JSON_ARRAY())'"
+	" UNION ALL SELECT 'UNLINK','update-unlinked-ctt',''"
+	" UNION ALL SELECT 'RESOLVE','update-resolved-ctt',''"
+	" UNION ALL SELECT 'RESOLVE','sync-note-to-taas',"
+	"',''text'',o.remark,''author'',o.actor'"
+	") t ON t.kind=o.kind"
+	" LEFT JOIN job b ON b.dedupe_key=CONCAT(o.id,':',t.type)"
+	" WHERE o.state='SUCCEEDED' AND b.id IS NULL"
+	" AND(t.type<>'sync-note-to-taas' OR"
+	" o.partner='TAAS' AND o.remark IS NOT NULL)"
+	" AND(t.type<>'notify-work-orders' OR"
+	" o.steps NOT LIKE '%" NO_WORK_ORDERS "%')"),
 
+/* a resolution has one, and an unlink of a CTT that had one before */
 SQL_TEXT(CHECK_ACTIVITY,
 	"SELECT CONCAT('operation ',o.id,': has ',COUNT(a.id),"
-	"' resolved activities') FROM operation o LEFT JOIN ctt_activity a"
-	" ON a.operation_id=o.id WHERE o.kind='RESOLVE'"
-	" AND o.state='SUCCEEDED' GROUP BY o.id HAVING COUNT(a.id)<>1"),
+	"' activities'),IF(COUNT(a.id),NULL,"
+	"CONCAT('INSERT INTO ctt_activity(ctt_id,type,status,cause_code,"
+	"disposition,resolution_code,delay_reason,created_by,created_at,"
+	"operation_id) SELECT c.id,',IF(o.kind='UNLINK',"
+	"'''Follow Up'',c.status,NULL,NULL,NULL,NULL',"
+	"'JSON_VALUE(o.intent,''$.type''),''Resolved'',"
+	"JSON_VALUE(o.intent,''$.causeCode''),"
+	"JSON_VALUE(o.intent,''$.disposition''),"
+	"JSON_VALUE(o.intent,''$.resolutionCode''),"
+	"JSON_VALUE(o.intent,''$.delayReason'')'),',o.actor," NOW ",o.id"
+	" FROM operation o JOIN ctt c ON c.id=o.ctt_id WHERE o.id=',"
+	"QUOTE(o.id),'; '," MEND_NOTE "))"
+	" FROM operation o LEFT JOIN ctt_activity a ON a.operation_id=o.id"
+	" WHERE o.state='SUCCEEDED' AND(o.kind='RESOLVE' OR o.kind='UNLINK'"
+	" AND o.steps LIKE '%[\"follow_up\",\"ok\",%')"
+	" GROUP BY o.id HAVING COUNT(a.id)<>1"),
+
+SQL_TEXT(CHECK_NOTE,
+	"SELECT CONCAT('operation ',o.id,': its activity ',a.id,"
+	"' has no note')," MEND_NOTE
+	" FROM operation o JOIN ctt_activity a ON a.operation_id=o.id"
+	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id"
+	" WHERE o.state='SUCCEEDED' AND t.id IS NULL AND(o.kind='UNLINK' OR"
+	" o.kind='RESOLVE' AND o.remark IS NOT NULL)"),
 
 SQL_TEXT(CHECK_HISTORY,
 	"SELECT CONCAT('operation ',o.id,': has ',COUNT(h.id),"
-	"' rows of CPE history') FROM operation o LEFT JOIN cpe_history h"
+	"' rows of CPE history'),IF(COUNT(h.id),NULL,"
+	"CONCAT('INSERT INTO cpe_history(ctt_id,network_element_id,"
+	"before_json,after_json,actor,operation_id,created_at) SELECT"
+	" o.ctt_id,JSON_VALUE(o.intent,''$.networkElementId''),"
+	"JSON_QUERY(o.intent,''$.before''),JSON_QUERY(o.intent,''$.after''),"
+	"o.actor,o.id," NOW " FROM operation o WHERE o.id=',QUOTE(o.id),';'))"
+	" FROM operation o LEFT JOIN cpe_history h"
 	" ON h.ctt_id=o.ctt_id AND h.operation_id=o.id"
 	" WHERE o.kind='CPE_UPDATE' AND o.state='SUCCEEDED'"
 	" GROUP BY o.id HAVING COUNT(h.id)<>1"),
 
+/* nobody tries it, or in vain for longer than a partner should be away */
 SQL_TEXT(CHECK_OPEN,
-	"SELECT CONCAT('operation ',o.id,': is ',o.state,', and was due ',"
-	"TIMESTAMPDIFF(SECOND,o.next_try_at," NOW "),' s ago')"
+	"SELECT CONCAT('operation ',o.id,': is ',o.state,"
+	"IF(o.next_try_at<" NOW "-INTERVAL 60 SECOND,CONCAT(', and was due ',"
+	"TIMESTAMPDIFF(SECOND,o.next_try_at," NOW "),' s ago'),"
+	"CONCAT(' for ',TIMESTAMPDIFF(SECOND,o.created_at," NOW "),"
+	"' s, after ',o.tries,' tries'))),"
+	"CONCAT('UPDATE operation SET owner=NULL,next_try_at=" NOW
+	" WHERE id=',QUOTE(o.id),';')"
 	" FROM operation o WHERE o.open_ctt_id IS NOT NULL"
-	" AND o.next_try_at<" NOW "-INTERVAL 60 SECOND AND " ABANDONED("o")),
+	" AND(o.next_try_at<" NOW "-INTERVAL 60 SECOND AND " ABANDONED("o")
+	" OR o.created_at<" NOW "-INTERVAL 1 HOUR)"),
+
+/* the chain of the audit trail: store/audit.h */
+
+/* -> the types of tickets that have a trail */
+SQL_TEXT(AUDIT_TYPES, "SELECT DISTINCT entity_type FROM audit_log"),
+
+/* {"type","ticket","id"}: behind this row, ticket by ticket -> id, type,
+ * ticket, action, outcome, actor, request_id, operation_id, detail,
+ * created_at, hash */
+SQL_TEXT(AUDIT_TRAIL,
+	BEGIN_WITH_J
+	"DECLARE y VARCHAR(8) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.type');"
+	"DECLARE e BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.ticket');"
+	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	"SELECT l.id,l.entity_type,l.entity_id,l.action,l.outcome,l.actor,"
+	"l.request_id,l.operation_id,l.detail,CAST(l.created_at AS CHAR),"
+	"l.hash FROM audit_log l WHERE l.entity_type=y"
+	" AND(l.entity_id>e OR l.entity_id=e AND l.id>i)"
+	" ORDER BY l.entity_id,l.id LIMIT 1000;"
+	"END"),
+
+/* -> the first row that is chained */
+SQL_TEXT(AUDIT_FIRST,
+	"SELECT id FROM audit_log WHERE hash IS NOT NULL ORDER BY id LIMIT 1"),
+
+/* {"id":n}: what was added behind this row, but for what may still be between
+ * its INSERT and its COMMIT -> id, type, ticket, hash */
+SQL_TEXT(AUDIT_NEWS,
+	BEGIN_WITH_J
+	"SELECT l.id,l.entity_type,l.entity_id,l.hash FROM audit_log l"
+	" WHERE l.id>JSON_VALUE(j,'$.id') AND l.hash IS NOT NULL"
+	" AND l.created_at<" NOW "-INTERVAL 2 SECOND"
+	" ORDER BY l.id LIMIT 1000;"
+	"END"),
+
+/* {"head":[{"id","type","ticket","hash"}...]} -> id, type, ticket of those
+ * that are not there any more */
+SQL_TEXT(AUDIT_GONE,
+	BEGIN_WITH_J
+	"SELECT x.id,x.type,x.ticket FROM" JSON_ROWS("$.head[*]",
+		ID_AT("$.id") ",type VARCHAR(8) PATH '$.type',"
+		"ticket BIGINT UNSIGNED PATH '$.ticket',"
+		"hash CHAR(64) CHARACTER SET ascii PATH '$.hash'")
+	"LEFT JOIN audit_log l ON l.id=x.id AND l.entity_type=x.type"
+	" AND l.entity_id=x.ticket AND l.hash=x.hash WHERE l.id IS NULL;"
+	"END"),
+
+SQL_TEXT(CURRENT_USER, "SELECT CURRENT_USER()"),
+
+/* {"user":"name@host"} -> the texts that give cttd's user the rights that it
+ * needs: it adds to the audit trail, and takes nothing away from it */
+SQL_TEXT(GRANTS,
+	BEGIN_WITH_J
+	"DECLARE u VARCHAR(255) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.user');"
+	"SET u=CONCAT(' TO ',QUOTE(SUBSTRING_INDEX(u,'@',1)),'@',"
+	"QUOTE(SUBSTRING_INDEX(u,'@',-1)));"
+	"SELECT CONCAT('GRANT SELECT ON `',DATABASE(),'`.*',u) UNION ALL "
+	"SELECT CONCAT('GRANT INSERT',"
+	"IF(t.table_name='audit_log','',',UPDATE,DELETE'),' ON `',"
+	"t.table_name,'`',u) FROM information_schema.tables t"
+	" WHERE t.table_schema=DATABASE() AND t.table_name<>'schema_version';"
+	"END"),
 };

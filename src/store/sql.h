@@ -49,14 +49,23 @@
 	S(DEAD_JOBS)                                                         \
 	S(RETRY_JOBS)                                                        \
 	S(METRICS)                                                           \
-	S(CHECK_COUNT)                                                       \
 	S(CHECK_LINK)                                                        \
 	S(CHECK_LINK_OPERATION)                                              \
+	S(CHECK_COUNT)                                                       \
 	S(CHECK_AUDIT)                                                       \
+	S(CHECK_AUDIT_ONCE)                                                  \
 	S(CHECK_JOB)                                                         \
 	S(CHECK_ACTIVITY)                                                    \
+	S(CHECK_NOTE)                                                        \
 	S(CHECK_HISTORY)                                                     \
-	S(CHECK_OPEN)
+	S(CHECK_OPEN)                                                        \
+	S(AUDIT_TYPES)                                                       \
+	S(AUDIT_TRAIL)                                                       \
+	S(AUDIT_FIRST)                                                       \
+	S(AUDIT_NEWS)                                                        \
+	S(AUDIT_GONE)                                                        \
+	S(CURRENT_USER)                                                      \
+	S(GRANTS)
 
 enum sql {
 #define S(name) SQL_##name,
@@ -64,6 +73,9 @@ enum sql {
 #undef S
 	SQL__MAX
 };
+
+/* What link_settle notes of a link without work orders; CHECK_JOB looks for it. */
+#define NO_WORK_ORDERS "the NTT has no work orders to notify"
 
 struct sql_statement {
 	const char *name, *text;

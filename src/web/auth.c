@@ -21,7 +21,8 @@
 
 enum {
 	TOKEN_MAX = 4096,
-	KEY_MAX = 16 * 1024,
+	KEY_MAX = 16 * 1024, /* the file */
+	KEYS_MAX = 2,
 	SECRET_MIN = 32,     /* RFC 7518, 3.2 */
 	RSA_BITS_MIN = 2048, /* RFC 7518, 3.3 */
 	PROVEN_MAX = 64,
@@ -29,11 +30,18 @@ enum {
 		    sizeof((struct claims *)0)->roles[0],
 };
 
+struct key {
+	const unsigned char *at; /* in auth_keys.text */
+	size_t len;
+};
+
 struct auth_keys {
 	jwt_alg_t alg;
 	const char *issuer, *audience;
+	size_t nkeys;
+	struct key keys[KEYS_MAX]; /* either will do; the first one signs */
 	size_t len;
-	unsigned char key[KEY_MAX + 1];
+	unsigned char text[KEY_MAX + 1];
 	/* Hashes of tokens whose signature held; their claims may not. */
 	unsigned char proven[PROVEN_MAX][SHA256_DIGEST_LENGTH];
 };
@@ -53,44 +61,43 @@ static jwt_alg_t alg_find(const char *name)
 	return JWT_ALG_INVAL;
 }
 
-static const char *key_read(struct auth_keys *keys, const char *path)
+static const char *file_read(struct auth_keys *keys, const char *path)
 {
 	const char *fault = NULL;
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return strerror(errno);
-	keys->len = fread(keys->key, 1, sizeof keys->key, f);
+	keys->len = fread(keys->text, 1, sizeof keys->text, f);
 	if (ferror(f))
 		fault = strerror(errno);
 	else if (keys->len > KEY_MAX)
 		fault = "longer than 16 KiB";
 	fclose(f);
-	if (keys->len && keys->key[keys->len - 1] == '\n')
-		keys->key[--keys->len] = '\0';
+	if (keys->len && keys->text[keys->len - 1] == '\n')
+		keys->text[--keys->len] = '\0';
+	if (!fault && !keys->len)
+		fault = "empty";
 	return fault;
 }
 
-static const char *secret_fault(const struct auth_keys *keys)
+static const char *secret_fault(const struct key *key)
 {
-	/* A public key as a secret: everybody could sign. */
-	if (strstr((const char *)keys->key, "-----BEGIN"))
-		return "a PEM file, but HS256 needs a shared secret";
-	return keys->len < SECRET_MIN ? "shorter than 32 bytes" : NULL;
+	return key->len < SECRET_MIN ? "shorter than 32 bytes" : NULL;
 }
 
-static const char *public_fault(const struct auth_keys *keys)
+static const char *public_fault(const struct key *pem, jwt_alg_t alg)
 {
 	char no_passphrase[] = "", group[32] = "";
 	const char *fault = NULL;
-	BIO *bio = BIO_new_mem_buf(keys->key, (int)keys->len);
+	BIO *bio = BIO_new_mem_buf(pem->at, (int)pem->len);
 	EVP_PKEY *key = NULL;
 
 	if (bio)
 		key = PEM_read_bio_PUBKEY(bio, NULL, NULL, no_passphrase);
 	if (!key) {
 		fault = "not a public key in PEM (BEGIN PUBLIC KEY)";
-	} else if (keys->alg == JWT_ALG_RS256) {
+	} else if (alg == JWT_ALG_RS256) {
 		if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA ||
 		    EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
 			fault = "not an RSA key of 2048 bits or more";
@@ -103,6 +110,56 @@ static const char *public_fault(const struct auth_keys *keys)
 	BIO_free(bio);
 	ERR_clear_error();
 	return fault;
+}
+
+/* Lines of printable ASCII; a secret of other bytes is one, newlines too. */
+static bool is_lines(const struct auth_keys *keys)
+{
+	size_t i;
+
+	for (i = 0; i < keys->len; i++)
+		if ((keys->text[i] < 0x20 || keys->text[i] > 0x7e) &&
+		    keys->text[i] != '\n')
+			return false;
+	return true;
+}
+
+/* Where the next key begins behind the one at `at`, or NULL. */
+static const unsigned char *next_key(const struct auth_keys *keys,
+				     const unsigned char *at)
+{
+	static const char begin[] = "-----BEGIN";
+	const char *own = strstr((const char *)at, begin), *end = NULL;
+
+	if (keys->alg == JWT_ALG_HS256)
+		end = is_lines(keys) ? strchr((const char *)at, '\n') : NULL;
+	else if (own)
+		end = strstr(own + 1, begin);
+	return (const unsigned char *)end;
+}
+
+/* One key, or two while keys are replaced: two lines, or two in PEM. */
+static const char *keys_find(struct auth_keys *keys)
+{
+	bool secret = keys->alg == JWT_ALG_HS256;
+	const unsigned char *at = keys->text, *next;
+	const char *fault = NULL;
+
+	/* A public key as a secret: everybody could sign. */
+	if (secret && strstr((const char *)at, "-----BEGIN"))
+		return "a PEM file, but HS256 needs a shared secret";
+	do {
+		struct key *key = &keys->keys[keys->nkeys++];
+
+		next = next_key(keys, at);
+		key->at = at;
+		key->len = (size_t)((next ? next : keys->text + keys->len) - at);
+		fault = secret ? secret_fault(key) :
+				 public_fault(key, keys->alg);
+		if (next)
+			at = next + (secret ? 1 : 0); /* without its newline */
+	} while (!fault && next && keys->nkeys < KEYS_MAX);
+	return !fault && next ? "more than one other" : fault;
 }
 
 enum rc auth_open(const char *alg, const char *key_file, const char *issuer,
@@ -125,14 +182,12 @@ enum rc auth_open(const char *alg, const char *key_file, const char *issuer,
 			 "CTT_JWT_ALG must be HS256, RS256 or ES256");
 		goto out;
 	}
-	fault = key_read(keys, key_file);
-	if (!fault && !keys->len)
-		fault = "empty";
+	fault = file_read(keys, key_file);
 	if (!fault)
-		fault = keys->alg == JWT_ALG_HS256 ? secret_fault(keys) :
-						     public_fault(keys);
+		fault = keys_find(keys);
 	if (fault) {
-		snprintf(err, errlen, "CTT_JWT_KEY_FILE: %s: %s", key_file,
+		snprintf(err, errlen, "CTT_JWT_KEY_FILE: %s: %s%s", key_file,
+			 keys->nkeys > 1 ? "behind the first key: " : "",
 			 fault);
 		goto out;
 	}
@@ -148,7 +203,7 @@ void auth_close(struct auth_keys *keys)
 {
 	if (!keys)
 		return;
-	explicit_bzero(keys->key, sizeof keys->key);
+	explicit_bzero(keys->text, sizeof keys->text);
 	free(keys);
 }
 
@@ -271,14 +326,9 @@ static bool text_keep(struct json_object *value, char *to, size_t size)
 	n = (size_t)json_object_get_string_len(value);
 	if (n < 1 || n >= size)
 		return false;
-	for (i = 0; i < n; i++) {
-		unsigned char ch = (unsigned char)s[i];
-
-		if (ch < 0x20 || ch == 0x7f)
+	for (i = 0; i < n; i++)
+		if (text_is_control(s + i))
 			return false;
-		if (ch == 0xc2 && (unsigned char)s[i + 1] < 0xa0)
-			return false; /* U+0080 to U+009F */
-	}
 	memcpy(to, s, n + 1);
 	return true;
 }
@@ -331,16 +381,21 @@ static const char *body_fault(const struct auth_keys *keys,
 static bool is_signed(struct auth_keys *keys, const char *token)
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH], *slot;
-	jwt_t *jwt = NULL;
-	bool good;
+	bool good = false;
+	size_t i;
 
 	SHA256((const unsigned char *)token, strlen(token), hash);
 	slot = keys->proven[hash[0] % PROVEN_MAX];
 	if (!memcmp(slot, hash, sizeof hash))
 		return true;
-	good = !jwt_decode(&jwt, token, keys->key, (int)keys->len) &&
-	       jwt_get_alg(jwt) == keys->alg;
-	jwt_free(jwt);
+	for (i = 0; i < keys->nkeys && !good; i++) {
+		const struct key *key = &keys->keys[i];
+		jwt_t *jwt = NULL;
+
+		good = !jwt_decode(&jwt, token, key->at, (int)key->len) &&
+		       jwt_get_alg(jwt) == keys->alg;
+		jwt_free(jwt);
+	}
 	ERR_clear_error(); /* or the next user of TLS would find it */
 	if (good)
 		memcpy(slot, hash, sizeof hash);
@@ -433,7 +488,8 @@ enum rc auth_sign(const char *alg_hs256_key_file, const char *sub,
 	rc = RC_NO;
 	if (!jwt_new(&jwt) &&
 	    !jwt_add_grants_json(jwt, json_object_to_json_string(body)) &&
-	    !jwt_set_alg(jwt, keys->alg, keys->key, (int)keys->len) &&
+	    !jwt_set_alg(jwt, keys->alg, keys->keys[0].at,
+			 (int)keys->keys[0].len) &&
 	    (token = jwt_encode_str(jwt)))
 		fault = token_fault(keys, token, iat, &claims);
 	if (fault) {

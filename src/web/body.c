@@ -12,33 +12,6 @@
 
 enum { KEY_MAX = 128 };
 
-/* What is wrong with the fields: all of it is told at once. */
-struct faults {
-	struct arena *mem;
-	struct buf list; /* elements of `errors` */
-};
-
-static void fault_add(struct faults *f, const char *prefix, const char *field,
-		      const char *message)
-{
-	put_open(&f->list, NULL, '{');
-	put_str(&f->list, "field", arena_printf(f->mem, "%s%s", prefix, field));
-	put_str(&f->list, "message", message);
-	put_close(&f->list, '}');
-}
-
-static bool faults_reply(struct request *rq, const struct faults *f)
-{
-	if (!f->list.len)
-		return true;
-	reply_problem_begin(rq, CODE_VALIDATION_FAILED, "Some fields are "
-			    "missing or wrong; `errors` names each.");
-	put_raw(&rq->reply, "errors",
-		arena_printf(rq->mem, "[%s]", f->list.s));
-	reply_problem_end(rq);
-	return false;
-}
-
 static bool is_json(const char *content_type)
 {
 	static const char type[] = "application/json";
@@ -88,14 +61,9 @@ static struct json_object *body_read(struct request *rq)
 
 static bool has_control(const char *s, const char *allowed)
 {
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)s[0];
-
-		if ((c < 0x20 && !strchr(allowed, c)) || c == 0x7f)
+	for (; *s; s++)
+		if (text_is_control(s) && !strchr(allowed, *s))
 			return true;
-		if (c == 0xc2 && (unsigned char)s[1] < 0xa0) /* C1 */
-			return true;
-	}
 	return false;
 }
 
@@ -163,13 +131,12 @@ static void remark(struct faults *f, const char *prefix, struct json_object *o,
 
 /* What every change may have beside its body: ?dryRun=true, and a key of 1
  * to 128 visible ASCII characters. */
-static void faults_init(struct faults *f, struct request *rq)
+static void options(struct faults *f, struct request *rq)
 {
 	const char *key = rq->idempotency_key, *dry;
 	bool ok;
 
-	f->mem = rq->mem;
-	buf_init(&f->list, rq->mem);
+	*f = faults_none(rq->mem);
 	dry = query_get(rq->query, "dryRun", rq->mem, &ok);
 	rq->dry_run = dry && !strcmp(dry, "true");
 	if (!ok || (dry && !rq->dry_run && strcmp(dry, "false")))
@@ -286,7 +253,7 @@ static bool single(struct request *rq, struct batch *b_r, item_fields *fields)
 
 	if (!o)
 		return false;
-	faults_init(&f, rq);
+	options(&f, rq);
 	*b_r = batch_new(rq->mem, 1);
 	sign(rq, b_r);
 	fields(&f, "", o, b_r->it[0]);
@@ -332,7 +299,7 @@ static bool bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 
 	if (!o)
 		return false;
-	faults_init(&f, rq);
+	options(&f, rq);
 	remark(&f, "", o, &common);
 	items = bulk_array(rq, &f, o, "items");
 	*b_r = bulk_batch(rq, items);
@@ -402,7 +369,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 
 	if (!o)
 		return false;
-	faults_init(&f, rq);
+	options(&f, rq);
 	ticket(&f, "", name, o, &ntt);
 	ctt_array(rq, &f, o, "cttIds", distinct, b_r);
 	remark(&f, "", o, &common);
@@ -447,7 +414,7 @@ bool body_resolve_tickets(struct request *rq, struct batch *b_r)
 
 	if (!o)
 		return false;
-	faults_init(&f, rq);
+	options(&f, rq);
 	ctt_array(rq, &f, o, "ticketIds", false, b_r);
 	code_fields(&f, "", o, &common);
 	batch_each (b_r, it) {

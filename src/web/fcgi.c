@@ -58,6 +58,14 @@ static const char *param_or_null(FCGX_Request *fr, const char *name)
 	return value && *value ? value : NULL;
 }
 
+/* Milliseconds of nginx's "1700000000.123"; 0 for what is none. */
+static int64_t time_of(const char *seconds)
+{
+	double ms = strtod(seconds, NULL) * 1000;
+
+	return ms > 0 && ms < 1e15 ? (int64_t)ms : 0;
+}
+
 static void read_request(struct request *rq, FCGX_Request *fr)
 {
 	const char *uri = param(fr, "REQUEST_URI");
@@ -70,8 +78,7 @@ static void read_request(struct request *rq, FCGX_Request *fr)
 	rq->authorization = param_or_null(fr, "HTTP_AUTHORIZATION");
 	rq->idempotency_key = FCGX_GetParam("HTTP_IDEMPOTENCY_KEY", fr->envp);
 	rq->id = param(fr, "CTT_REQUEST_ID");
-	rq->received_ms = (int64_t)(strtod(param(fr, "CTT_RECEIVED"), NULL) *
-				    1000);
+	rq->received_ms = time_of(param(fr, "CTT_RECEIVED"));
 	read_body(rq, fr->in);
 }
 
@@ -135,8 +142,13 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 			continue;
 		if (FCGX_Accept_r(&fr) < 0)
 			continue; /* another process took it */
+		health_at_work(app->health, true);
 		serve(&rq, &fr);
+		health_at_work(app->health, false);
 		FCGX_Finish_r(&fr);
+		/* a connection that is to be kept is not: until something
+		 * came on it, nobody else would be served */
+		FCGX_Free(&fr, 1);
 		arena_reset(mem);
 	}
 	FCGX_Free(&fr, 1);

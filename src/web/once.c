@@ -4,29 +4,19 @@
 #include <string.h>
 
 #include <json-c/json.h>
-#include <openssl/evp.h>
 
+#include "base/hash.h"
 #include "base/log.h"
+#include "model/rules.h"
+#include "partner/partner.h"
 #include "saga/saga.h"
 #include "web/reply.h"
-
-static void hash_of(const struct request *rq, char hex_r[65])
-{
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (!EVP_Digest(rq->body, rq->body_len, sum, &n, EVP_sha256(), NULL))
-		arena_exhausted();
-	for (unsigned i = 0; i < 32; i++)
-		snprintf(hex_r + 2 * i, 3, "%02x", sum[i]);
-}
 
 static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 {
 	enum rc rc = RC_DOUBT;
-	char hash[65];
+	const char *hash = hash_sha256(rq->mem, rq->body, rq->body_len);
 
-	hash_of(rq, hash);
 	/* a connection that had gone is made again, under another name */
 	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++) {
 		const char *owner = db_owner(rq->app->db);
@@ -81,20 +71,31 @@ static bool is_begun(const struct batch *b)
 	return false;
 }
 
+/* Is there one of which the caller was told to look it up? */
+static bool is_unknown(const struct batch *b)
+{
+	batch_each (b, it)
+		for (const struct item *i = it; i; i = i->next)
+			if (i->code == CODE_NO_ANSWER)
+				return true;
+	return false;
+}
+
 /* What was decided before any work began is not remembered; nor is that the
  * outcome is unknown, for it will be known. */
 void once_end(struct request *rq, const struct batch *b)
 {
 	if (!b->idempotency_id)
 		return;
+	if (is_unknown(b)) {
+		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE, 0);
+		return;
+	}
 	switch (rq->status) {
 	case 400: case 401: case 403: case 413: case 415: case 429: case 503:
 		if (is_begun(b))
 			goto remember; /* in part, then: of many */
 		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_FORGET, 0);
-		break;
-	case 504:
-		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE, 0);
 		break;
 	default:
 	remember:
@@ -156,6 +157,34 @@ static bool settle(struct request *rq, const struct rows *r)
 	return n > 0;
 }
 
+/* What an answer needs beside its code, as far as it can be known again. */
+static void restore_error(struct batch *b, struct item *it)
+{
+	switch (it->code) {
+	case CODE_OPERATION_IN_PROGRESS:
+	case CODE_UNLINK_BLOCKED:
+		it->retry_after_s = 1;
+		break;
+	case CODE_VALIDATION_FAILED: /* the only one that a gate finds */
+		it->errors_field = "networkElementId";
+		it->detail = "The CTT had several FTTH network elements; name "
+			     "one in networkElementId.";
+		break;
+	case CODE_RESOLUTION_CODE_INVALID:
+		check_codes(b, it);
+		break;
+	case CODE_EXTERNAL_SYNC_FAILED:
+	case CODE_EXTERNAL_UNLINK_FAILED:
+	case CODE_DB_SAVE_FAILED:
+		it->call = arena_alloc(b->mem, sizeof *it->call);
+		it->call->verdict = it->state == OP_COMPENSATED ||
+				    op_is_open(it->state) ? RC_DOUBT : RC_NO;
+		break;
+	default:
+		break;
+	}
+}
+
 /* One operation of the journal, into its item (a move's later ones into the
  * items that follow it). */
 static void restore(struct batch *b, const struct rows *r, size_t i)
@@ -180,9 +209,11 @@ static void restore(struct batch *b, const struct rows *r, size_t i)
 	it->code = code_of(rows_text(r, i, 8));
 	it->nothing_to_do = it->state == OP_REFUSED && !it->code;
 	it->partner = rows_text(r, i, 13);
-	if (it->code)
+	if (it->code) {
 		it->detail = "The process died before it answered; this is "
 			     "what became of the operation: see its trace.";
+		restore_error(b, it);
+	}
 	if (it->resolve) {
 		struct json_object *o =
 			json_tokener_parse(rows_text(r, i, 9) ?
@@ -259,6 +290,7 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 	}
 	if (rc == RC_OK)
 		rc = restore_tickets(rq, flow, b);
+	b->codes_required = rq->app->conf->resolution_required;
 	if (rc != RC_OK) {
 		reply_db_failed(rq, rc);
 		return true;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "web/openapi.h"
 #include "web/query.h"
 #include "web/reply.h"
 
@@ -144,18 +146,17 @@ void read_operation(struct request *rq)
 	reply_end(rq);
 }
 
-static void parameter_wrong(struct request *rq, const char *name,
-			    const char *message)
+/* A text in the query, or NULL. */
+static const char *query_text(struct request *rq, struct faults *f,
+			      const char *name, size_t most)
 {
-	reply_problem_begin(rq, CODE_VALIDATION_FAILED, arena_printf(rq->mem,
-			    "The parameter %s %s.", name, message));
-	put_open(&rq->reply, "errors", '[');
-	put_open(&rq->reply, NULL, '{');
-	put_str(&rq->reply, "field", name);
-	put_str(&rq->reply, "message", message);
-	put_close(&rq->reply, '}');
-	put_close(&rq->reply, ']');
-	reply_problem_end(rq);
+	bool ok;
+	const char *text = query_get(rq->query, name, rq->mem, &ok);
+
+	if (!ok || (text && text_chars(text, strlen(text)) > most))
+		fault_add(f, "", name, arena_printf(rq->mem, "must be UTF-8 "
+			  "text of at most %zu characters", most));
+	return text;
 }
 
 void read_request_operations(struct request *rq)
@@ -163,15 +164,15 @@ void read_request_operations(struct request *rq)
 	static const char *const names[] = {
 		"partner", "errorCode", "createdAt", "updatedAt", NULL,
 	};
+	struct faults f = faults_none(rq->mem);
+	const char *id = query_text(rq, &f, "requestId", 64);
 	struct rows r[2];
 	struct buf doc;
-	bool ok;
-	const char *id = query_get(rq->query, "requestId", rq->mem, &ok);
 
-	if (!id || !*id || strlen(id) > 64) {
-		parameter_wrong(rq, "requestId", "must be a request's id");
+	if (!f.list.len && (!id || !*id))
+		fault_add(&f, "", "requestId", "is required");
+	if (!faults_reply(rq, &f))
 		return;
-	}
 	buf_init(&doc, rq->mem);
 	put_open(&doc, NULL, '{');
 	put_str(&doc, "requestId", id);
@@ -297,44 +298,29 @@ void read_ntt(struct request *rq)
 	reply_end(rq);
 }
 
-enum { PAGE = 50, PAGE_MAX = 200 };
+enum { PAGE = 50, PAGE_MAX = 200, STATUS_MAX = 32 };
 
-/* A number in the query; false: it is wrong, and the reply says so. */
-static bool query_number(struct request *rq, const char *name, uint64_t least,
-			 uint64_t most, uint64_t *value)
+/* A number in the query, or this default. */
+static uint64_t query_number(struct request *rq, struct faults *f,
+			     const char *name, uint64_t least, uint64_t most,
+			     uint64_t preset)
 {
 	bool ok;
 	const char *text = query_get(rq->query, name, rq->mem, &ok);
-	char *end;
 	uint64_t n;
 
 	if (!text && ok)
-		return true;
+		return preset;
 	if (ok && *text && strlen(text) <= 16 &&
 	    strspn(text, "0123456789") == strlen(text)) {
-		n = strtoull(text, &end, 10);
-		if (n >= least && n <= most) {
-			*value = n;
-			return true;
-		}
+		n = strtoull(text, NULL, 10);
+		if (n >= least && n <= most)
+			return n;
 	}
-	parameter_wrong(rq, name, arena_printf(rq->mem, "must be a whole "
-			"number from %llu to %llu", (unsigned long long)least,
-			(unsigned long long)most));
-	return false;
-}
-
-static bool query_text(struct request *rq, const char *name, size_t most,
-		       const char **value)
-{
-	bool ok;
-
-	*value = query_get(rq->query, name, rq->mem, &ok);
-	if (ok && (!*value || strlen(*value) <= most))
-		return true;
-	parameter_wrong(rq, name, arena_printf(rq->mem, "must be UTF-8 text "
-			"of at most %zu bytes", most));
-	return false;
+	fault_add(f, "", name, arena_printf(rq->mem, "must be a whole number "
+		  "from %llu to %llu", (unsigned long long)least,
+		  (unsigned long long)most));
+	return preset;
 }
 
 /* A pattern of LIKE that begins with exactly this text. */
@@ -352,20 +338,20 @@ static const char *like_prefix(const char *q, struct arena *mem)
 /* What a list was asked for, as the parameter of its statement. */
 static bool list_doc(struct request *rq, struct buf *doc, uint64_t *limit_r)
 {
-	const char *q, *status, *linked;
-	uint64_t after = 0;
+	struct faults f = faults_none(rq->mem);
+	uint64_t after = query_number(rq, &f, "after", 0, TICKET_ID_MAX - 1,
+				      0);
+	const char *q = query_text(rq, &f, "q", TICKET_NO_MAX);
+	const char *status = query_text(rq, &f, "status", STATUS_MAX);
+	bool ok;
+	const char *linked = query_get(rq->query, "linked", rq->mem, &ok);
 
-	*limit_r = PAGE;
-	if (!query_number(rq, "limit", 1, PAGE_MAX, limit_r) ||
-	    !query_number(rq, "after", 0, TICKET_ID_MAX - 1, &after) ||
-	    !query_text(rq, "q", TICKET_NO_MAX, &q) ||
-	    !query_text(rq, "status", 32, &status) ||
-	    !query_text(rq, "linked", 8, &linked))
+	*limit_r = query_number(rq, &f, "limit", 1, PAGE_MAX, PAGE);
+	if (!ok || (linked && strcmp(linked, "true") &&
+		    strcmp(linked, "false")))
+		fault_add(&f, "", "linked", "must be true or false");
+	if (!faults_reply(rq, &f))
 		return false;
-	if (linked && strcmp(linked, "true") && strcmp(linked, "false")) {
-		parameter_wrong(rq, "linked", "must be true or false");
-		return false;
-	}
 	buf_init(doc, rq->mem);
 	put_open(doc, NULL, '{');
 	put_id(doc, "id", rq->path_id);
@@ -461,6 +447,15 @@ void read_lov(struct request *rq)
 	reply_end(rq);
 }
 
+/* The document as it is written, to the byte. */
+void read_openapi(struct request *rq)
+{
+	rq->status = 200;
+	rq->reply_type = "application/json";
+	buf_init(&rq->reply, rq->mem);
+	buf_str(&rq->reply, openapi_json);
+}
+
 void read_healthz(struct request *rq)
 {
 	reply_begin(rq);
@@ -496,7 +491,7 @@ static void metrics_of_host(struct buf *b, const struct health *h)
 		   "cttd_memcached_away %lu\n", health_no_cache(h));
 	buf_str(b, "# TYPE cttd_partner_broken gauge\n"
 		   "# TYPE cttd_partner_waiting gauge\n");
-	for (int p = 0; p < PARTNER__MAX; p++)
+	for (enum partner_id p = 0; p < PARTNER__MAX; p++)
 		buf_printf(b, "cttd_partner_broken{partner=\"%s\"} %d\n"
 			   "cttd_partner_waiting{partner=\"%s\"} %u\n",
 			   partners[p]->code, health_is_broken(h, p),

@@ -12,6 +12,7 @@ void read_ntt_ctts(struct request *rq);
 void list_ctts(struct request *rq);
 void list_ntts(struct request *rq);
 void read_lov(struct request *rq);
+void read_openapi(struct request *rq);
 void read_healthz(struct request *rq);
 void read_readyz(struct request *rq);
 void read_metrics(struct request *rq);

@@ -42,6 +42,35 @@ void reply_problem(struct request *rq, enum code code, const char *detail)
 	reply_problem_end(rq);
 }
 
+struct faults faults_none(struct arena *mem)
+{
+	struct faults f = {.mem = mem};
+
+	buf_init(&f.list, mem);
+	return f;
+}
+
+void fault_add(struct faults *f, const char *prefix, const char *field,
+	       const char *message)
+{
+	put_open(&f->list, NULL, '{');
+	put_str(&f->list, "field", arena_printf(f->mem, "%s%s", prefix, field));
+	put_str(&f->list, "message", message);
+	put_close(&f->list, '}');
+}
+
+bool faults_reply(struct request *rq, const struct faults *f)
+{
+	if (!f->list.len)
+		return true;
+	reply_problem_begin(rq, CODE_VALIDATION_FAILED, "Some fields are "
+			    "missing or wrong; `errors` names each.");
+	put_raw(&rq->reply, "errors",
+		arena_printf(rq->mem, "[%s]", f->list.s));
+	reply_problem_end(rq);
+	return false;
+}
+
 void reply_begin(struct request *rq)
 {
 	rq->status = 200;
@@ -119,7 +148,7 @@ static void error_members(struct buf *b, const struct item *it,
 	}
 	if (it->code == CODE_OPERATION_IN_PROGRESS && it->ctt->open)
 		put_str(b, "openOperationId", it->ctt->open->id);
-	if (it->code == CODE_RESOLUTION_CODE_INVALID)
+	if (it->code == CODE_RESOLUTION_CODE_INVALID && it->resolve->errors)
 		put_raw(b, "errors", it->resolve->errors);
 	if (it->code == CODE_CPE_STALE && it->cpe->element)
 		put_cpe(b, "stored", &it->cpe->element->cpe);
@@ -411,7 +440,8 @@ static void move_error(struct buf *b, const struct item *it)
 {
 	const struct item *link = it->next, *back = link ? link->next : NULL;
 	const struct item *bad = link ? link : it;
-	bool restored = back ? succeeded(back) : !op_is_open(bad->state);
+	bool restored = back ? succeeded(back) : !op_is_open(bad->state) &&
+			bad->state != OP_SUCCEEDED; /* it was, elsewhere */
 	const char *left = "";
 
 	if (back && restored)

@@ -15,6 +15,19 @@ void reply_problem_end(struct request *rq);
 /* A problem that needs nothing else. */
 void reply_problem(struct request *rq, enum code code, const char *detail);
 
+/* What is wrong with a request's fields or parameters: all of it is told at
+ * once. faults_reply is true if nothing is; else the reply is a problem. The
+ * field's name is put together of `prefix` and `field`. */
+struct faults {
+	struct arena *mem;
+	struct buf list; /* elements of `errors` */
+};
+
+struct faults faults_none(struct arena *mem);
+void fault_add(struct faults *f, const char *prefix, const char *field,
+	       const char *message);
+bool faults_reply(struct request *rq, const struct faults *f);
+
 /* A reply of 200 is begun: rq->reply takes the members of its object. */
 void reply_begin(struct request *rq);
 void reply_end(struct request *rq);

@@ -62,6 +62,7 @@ static const struct route routes[] = {
  NULL},
 {"GET", "/ticket/operation/:operation", MAY_READ, read_operation, NULL, NULL,
  NULL},
+{"GET", "/openapi.json", OPEN, read_openapi, NULL, NULL, NULL},
 {"GET", "/healthz", OPEN, read_healthz, NULL, NULL, NULL},
 {"GET", "/readyz", OPEN, read_readyz, NULL, NULL, NULL},
 {"GET", "/metrics", OPEN, read_metrics, NULL, NULL, NULL},

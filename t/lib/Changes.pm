@@ -62,6 +62,14 @@ sub routes ($c) {
 	return @routes;
 }
 
+# The name of a route's flow, and the sizes of a batch to try it with.
+sub flow ($route) {
+	my (undef, undef, $kinds, $most) = @{ $ROUTE{$route} };
+
+	return (@$kinds > 1 ? 'move' : lc $kinds->[0],
+		$most ? 1 : $route =~ /bulk/ ? 5 : (1, 5));
+}
+
 # A CTT on which every flow can work.
 sub ticket ($c, %ctt) {
 	my $id = $c->given(ctt => { segment_group => 'Managed Services', %ctt });

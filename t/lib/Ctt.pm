@@ -10,6 +10,7 @@ package Ctt;
 #
 # An answer is {status, headers (lower case), raw, json}. Every request has
 # the token of an operator unless it is given another, or undef for none.
+# Every answer is held against openapi.json; `stop` tells what does not fit.
 
 use v5.36;
 
@@ -21,11 +22,14 @@ use File::Path qw(remove_tree);
 use File::Temp ();
 use HTTP::Tiny ();
 use IO::Handle ();
+use IO::Socket::INET ();
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use lib dirname(__FILE__);
+use Api ();
+use Proxy ();
 use Tmf ();
 
 my $TOP = dirname(dirname(dirname(abs_path(__FILE__))));
@@ -40,7 +44,7 @@ END {
 	for my $dir (grep { $up{$_} == $$ } keys %up) {
 		next if $ENV{CTT_TEST_KEEP};
 		system "$TOP/scripts/stack", 'down', '--dir', $dir;
-		remove_tree($dir);
+		remove_tree($dir, "$dir.sock");
 	}
 	$? = $status;
 }
@@ -56,7 +60,12 @@ sub start ($class, %opt) {
 	my %set = (CTT_FAULT_FILE => "$dir/fault", CTT_RETRY_BASE_MS => 50,
 		CTT_RETRY_CAP_MS => 200, %{ $opt{set} // {} });
 
+	Api::validator();    # made once, not by each child
 	$up{$dir} = $$;
+	if ($opt{proxy}) {    # between all programs and MariaDB
+		$set{CTT_DB_SOCKET} = "$dir.sock";
+		$self->{proxy} = Proxy->new("$dir.sock", "$dir/mysqld.sock");
+	}
 	$self->stack('up', '--pool', $opt{pool} // 4,
 	    '--workers', $opt{workers} // 1,
 	    (map { exists $opt{"${_}_url"} ? ("--$_-url", $opt{"${_}_url"}) : () }
@@ -75,6 +84,7 @@ sub stack ($self, @words) {
 
 sub env ($self, $name) { return $self->{env}{$name} }
 sub dir ($self) { return $self->{dir} }
+sub proxy ($self) { return $self->{proxy} }
 
 # A line that an error log may have, because the test provokes it.
 sub expect ($self, @patterns) {
@@ -90,9 +100,12 @@ sub log_lines ($self, $part) {
 sub pids ($self, $part) {
 	open my $fh, '<', "$self->{dir}/run/$part.pid" or return;
 	chomp(my $parent = <$fh>);
-	open my $children, '<', "/proc/$parent/task/$parent/children"
-	    or return;
-	return split ' ', <$children> // '';
+	return $self->children($parent);
+}
+
+sub children ($self, $pid) {
+	open my $fh, '<', "/proc/$pid/task/$pid/children" or return;
+	return split ' ', <$fh> // '';
 }
 
 # The free checks, and the end.
@@ -102,10 +115,14 @@ sub stop ($self) {
 
 	is_deeply [ $check->{status}, $check->{out} ], [ 0, '' ],
 	    'cttctl check finds nothing' or diag @$check{qw(out err)};
+	my $audit = $self->cttctl('audit', 'verify');
+	is $audit->{status}, 0, 'the audit trail is whole'
+	    or diag @$audit{qw(out err)};
 	is $self->one("SELECT COUNT(*) FROM operation"
 	    . " WHERE state IN ('RUNNING', 'SETTLING')"), 0,
 	    'no operation is left open';
 	$self->check_tmf;
+	$self->check_api;
 	ok $self->stack('stop', $_), "the $_ stops" for @{ $self->{ours} };
 	for my $part (sort keys %running) {
 		my $log = join '', $self->log_lines($part);
@@ -117,7 +134,7 @@ sub stop ($self) {
 	ok $self->stack('down'), 'the stack goes down';
 	$self->check_logs;
 	delete $up{ $self->{dir} };
-	return remove_tree($self->{dir})
+	return remove_tree($self->{dir}, "$self->{dir}.sock")
 	    if !$ENV{CTT_TEST_KEEP} && Test::More->builder->is_passing;
 	diag "the logs are in $self->{dir}/log";
 }
@@ -128,6 +145,14 @@ sub check_tmf ($self) {
 
 	is_deeply \@faults, [],
 	    @patches . ' bodies sent to TMF are a TroubleTicket_Update';
+}
+
+sub check_api ($self) {
+	my @faults;
+
+	if (open my $fh, '<', "$self->{dir}/api-faults") { @faults = <$fh> }
+	ok !@faults, 'every answer is as openapi.json says'
+	    or diag @faults > 20 ? (@faults[ 0 .. 19 ], '...') : @faults;
 }
 
 sub check_logs ($self) {
@@ -149,18 +174,11 @@ sub check_logs ($self) {
 # Runs one to its end, with the stack's settings; a hash before the arguments
 # changes them (undef: not set).
 sub run ($self, $program, @args) {
-	my %env = ref $args[0] ? %{ shift @args } : ();
+	my $env = ref $args[0] ? shift @args : {};
 	my ($out, $err) = map { "$self->{dir}/tmp/$program.$$.$_" } qw(out err);
 	my $pid = fork // die "fork: $!\n";
 
-	if (!$pid) {
-		delete @ENV{ grep { /^CTT_/ } keys %ENV };
-		%ENV = (%ENV, %{ $self->{env} }, %env);
-		delete @ENV{ grep { !defined $env{$_} } keys %env };
-		open STDOUT, '>', $out;
-		open STDERR, '>', $err;
-		exec "$BIN/$program", @args or POSIX::_exit(127);
-	}
+	$self->become($env, $out, $err, "$BIN/$program", @args) if !$pid;
 	waitpid $pid, 0;
 	my $result = { status => $? >> 8, signal => $? & 127 };
 	for ([ out => $out ], [ err => $err ]) {
@@ -171,6 +189,39 @@ sub run ($self, $program, @args) {
 		unlink $file;
 	}
 	return $result;
+}
+
+# In a child of ours: a program, with the stack's settings.
+sub become ($self, $env, $out, $err, @command) {
+	delete @ENV{ grep { /^CTT_/ } keys %ENV };
+	%ENV = (%ENV, %{ $self->{env} }, %$env);
+	delete @ENV{ grep { !defined $env->{$_} } keys %$env };
+	open STDOUT, '>', $out;
+	open STDERR, '>', $err;
+	exec @command or POSIX::_exit(127);
+}
+
+# The system calls of a program, as strace tells them, until $until->($text);
+# then it is ended.
+sub calls_of ($self, $what, $until, $program, $env, @args) {
+	my $file = "$self->{dir}/tmp/trace.$$";
+	my $text = sub () {
+		open my $fh, '<', $file or return '';
+		local $/;
+		return <$fh> // '';
+	};
+	my $pid = fork // die "fork: $!\n";
+
+	# The search for leaks does not work while it is traced.
+	$self->become({ ASAN_OPTIONS => 'detect_leaks=0', %$env },
+	    '/dev/null', '/dev/null', 'strace', '-qq', '-s', 256, '-o', $file,
+	    '-e', "trace=$what", "$BIN/$program", @args) if !$pid;
+	$self->wait_for(20, sub { $until->($text->()) });
+	kill 'TERM', $self->children($pid);
+	waitpid $pid, 0;
+	my $all = $text->();
+	unlink $file;
+	return $all;
 }
 
 sub cttctl ($self, @args) { return $self->run('cttctl', @args) }
@@ -223,18 +274,77 @@ sub request ($self, $method, $path, $body = undef, %headers) {
 
 	delete @all{ grep { !defined $all{$_} } keys %all };
 	my $url = $self->env('CTT_HTTP_URL') . $path;
-	return answer($self->{http}->request($method, $url, {
-		headers => \%all,
-		(defined $body
-			? (content => ref $body ? $JSON->encode($body) : $body)
-			: ()),
-	}));
+	$body = $JSON->encode($body) if ref $body;
+	return $self->hold({ method => $method, path => $path, body => $body },
+		answer($self->{http}->request($method, $url, {
+			headers => \%all,
+			(defined $body ? (content => $body) : ()) })));
+}
+
+# Holds an answer against openapi.json, and returns it. What is wrong goes to a
+# file, for it may be a child that met it. 599 is HTTP::Tiny's: no answer came.
+sub hold ($self, $request, $answer) {
+	return $answer if $answer->{status} == 599;
+	my @faults = Api::faults($request, $answer) or return $answer;
+	my ($frame, @where) = 0;
+
+	do { @where = caller $frame++ } while $where[1] =~ m{/lib/};
+	open my $fh, '>>', "$self->{dir}/api-faults" or die "api-faults: $!\n";
+	syswrite $fh, join '', map { "$request->{method} $request->{path}:"
+		. " $answer->{status} " . ($answer->{json}{code} // '')
+		. ": $_ ($where[1]:$where[2])\n" } @faults;
+	return $answer;
 }
 
 sub answer ($r) {
 	return { status => $r->{status}, headers => $r->{headers},
 		raw => $r->{content},
 		json => scalar eval { $JSON->decode($r->{content}) } };
+}
+
+# The answer that these bytes of HTTP (or of CGI) are; a header that comes twice
+# is seen to.
+sub parse ($self, $bytes) {
+	my ($head, $body) = split /\r\n\r\n/, $bytes, 2;
+	my ($status) = ($head // '') =~ /^(?:HTTP\S+|Status:) (\d+)/;
+	my %headers;
+
+	for (split /\r\n/, $head // '') {
+		my ($name, $value) = /^([^:]+): *(.*)$/ or next;
+		push @{ $headers{ lc $name } }, $value;
+	}
+	return answer({ status => $status // 599, content => $body // '', headers =>
+	    { map { $_ => join ' | ', @{ $headers{$_} } } keys %headers } });
+}
+
+# The answer to bytes of our own making; `to` and `from` are addresses, by
+# default nginx's and any. The bytes ask for the connection to be closed.
+# `odd`: a path that only nginx makes one of the document's of.
+sub raw ($self, $bytes, %opt) {
+	my $socket = $self->raw_socket(%opt);
+	my ($method, $path) = split / /, $bytes;
+
+	print $socket $bytes;
+	my $r = $self->parse(do { local $/; readline $socket } // '');
+	return $opt{odd} ? $r
+	    : $self->hold({ method => $method, path => $path }, $r);
+}
+
+sub raw_socket ($self, %opt) {
+	return IO::Socket::INET->new(
+	    PeerAddr => $opt{to} // $self->env('CTT_HTTP_URL') =~ s{^http://}{}r,
+	    $opt{from} ? (LocalAddr => $opt{from}) : ()) // die "nginx: $!\n";
+}
+
+# Is it this problem, whole, with a sentence for an operator?
+sub is_problem ($self, $r, $status, $code, $name) {
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is_deeply [ $r->{status}, @{ $r->{json} }{qw(status code requestId)},
+		$r->{headers}{'content-type'} ], [ $status, $status, $code,
+		$r->{headers}{'x-request-id'}, 'application/problem+json' ],
+	    "$name: $code" or diag $r->{raw};
+	like $r->{json}{detail}, qr/^[A-Z].{10,}\.$/s, 'and a sentence';
 }
 
 sub get ($self, $path, %headers) {
@@ -323,16 +433,27 @@ sub parallel ($self, $n, $sub) {
 
 sub dbh ($self) {
 	delete $self->{dbh} if $self->{dbh} && !$self->{dbh}->ping;
-	return $self->{dbh} //= do {
-		open my $fh, '<', $self->env('CTT_DB_PASSWORD_FILE') or die;
-		chomp(my $password = <$fh>);
-		DBI->connect(
-			'DBI:MariaDB:' . $self->env('CTT_DB_NAME')
-			. ';mariadb_socket=' . $self->env('CTT_DB_SOCKET'),
-			$self->env('CTT_DB_USER'), $password,
-			{ RaiseError => 1, PrintError => 0,
-				AutoInactiveDestroy => 1 });
-	};
+	return $self->{dbh} //= $self->connect_db('CTT_DB_MIGRATE');
+}
+
+# A connection of its own, as the user of CTT_DB or CTT_DB_MIGRATE.
+sub connect_db ($self, $who) {
+	open my $fh, '<', $self->env("${who}_PASSWORD_FILE") or die;
+	chomp(my $password = <$fh>);
+	return DBI->connect('DBI:MariaDB:' . $self->env('CTT_DB_NAME')
+		. ';mariadb_socket=' . $self->env('CTT_DB_SOCKET'),
+	    $self->env("${who}_USER"), $password, { RaiseError => 1,
+		PrintError => 0, AutoInactiveDestroy => 1 });
+}
+
+# The database ends the sessions of all processes; how many there were. (Only
+# cttd's own user may see and end them.)
+sub cut_sessions ($self) {
+	my $dbh = $self->connect_db('CTT_DB');
+	my $ids = $dbh->selectcol_arrayref('SELECT id FROM'
+	    . ' information_schema.processlist WHERE id <> CONNECTION_ID()');
+
+	return scalar grep { eval { $dbh->do("KILL $_") } } @$ids;
 }
 
 sub do ($self, $sql, @bind) { return $self->dbh->do($sql, undef, @bind) }
@@ -563,8 +684,9 @@ sub cpe_apart ($self, $state) {
 	return @apart, map { "$_: is only there" } sort keys %nig;
 }
 
-# Both sides agree, the counts hold, and no call took effect twice.
-sub agree ($self, $name = 'both sides') {
+# Where the two sides do not agree, a count does not hold, or a call took effect
+# twice.
+sub apart ($self) {
 	my $state = $self->sim_state;
 	my %ntts = map { $_ => 1 } $self->column('SELECT ticket_no FROM ntt');
 	my @apart;
@@ -583,8 +705,12 @@ sub agree ($self, $name = 'both sides') {
 	push @apart, $self->status_apart($state), $self->cpe_apart($state);
 	push @apart, map { "$_ took effect more than once" }
 	    grep { $state->{effects}{$_} > 1 } sort keys %{ $state->{effects} };
+	return @apart;
+}
+
+sub agree ($self, $name = 'both sides') {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return is_deeply \@apart, [], "$name agree";
+	return is_deeply [ $self->apart ], [], "$name agree";
 }
 
 # The trace of an operation: "load_ctt:ok load_ntt:failed".

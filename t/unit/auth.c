@@ -20,6 +20,7 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define SECRET "an HMAC secret of over 32 bytes, as it should be"
 #define OTHER "an HMAC secret that was never configured in here"
+#define BINARY "one secret,\n of bytes like \x01 and a newline in it"
 
 enum { NOW = 1000000 };
 
@@ -30,6 +31,7 @@ enum signer {
 	SIGN_OTHER,      /* the same, with a key of a stranger */
 	SIGN_PUBLIC_PEM, /* HS256 with the public key as secret */
 	SIGN_SECRET,     /* HS256 with the secret             */
+	SIGN_BINARY,     /* HS256 with another one            */
 	SIGN_NOTHING,    /* an empty signature                */
 	SIGN_ZEROS,      /* 64 zero bytes                     */
 };
@@ -56,13 +58,26 @@ static void file_put(const char *name, const char *text, size_t n)
 	fclose(f);
 }
 
-static void pem_put(const char *name, EVP_PKEY *key)
+/* One key, or two, or three. */
+static void pems_put(const char *name, EVP_PKEY *key, EVP_PKEY *second,
+		     EVP_PKEY *third)
 {
 	FILE *f = fopen(path_to(name), "w");
 
 	assert_non_null(f);
 	assert_int_equal(PEM_write_PUBKEY(f, key), 1);
+	if (second) {
+		fputs("the next one:\n", f);
+		assert_int_equal(PEM_write_PUBKEY(f, second), 1);
+	}
+	if (third)
+		assert_int_equal(PEM_write_PUBKEY(f, third), 1);
 	fclose(f);
+}
+
+static void pem_put(const char *name, EVP_PKEY *key)
+{
+	pems_put(name, key, NULL, NULL);
 }
 
 static int keys_make(void **state)
@@ -82,6 +97,13 @@ static int keys_make(void **state)
 	file_put("newline", SECRET "\n", 31);
 	file_put("empty", "", 0);
 	file_put("blank", "\n", 1);
+	file_put("two", SECRET "\n" OTHER "\n", sizeof SECRET + sizeof OTHER);
+	file_put("two-other", OTHER "\n" SECRET, sizeof OTHER + sizeof SECRET - 1);
+	file_put("second-short", SECRET "\nshort\n", sizeof SECRET + 6);
+	file_put("second-blank", SECRET "\n\n", sizeof SECRET + 1);
+	file_put("three", SECRET "\n" OTHER "\n" SECRET,
+		 2 * sizeof SECRET + sizeof OTHER - 1);
+	file_put("binary", BINARY "\n", sizeof BINARY);
 	memset(pem, 'k', sizeof pem);
 	f = fopen(path_to("huge"), "w");
 	assert_non_null(f);
@@ -95,12 +117,22 @@ static int keys_make(void **state)
 	other[ES] = EVP_EC_gen("P-256");
 	pem_put("RS256", own[RS]);
 	pem_put("ES256", own[ES]);
+	pems_put("two-RS256", own[RS], other[RS], NULL);
+	pems_put("two-ES256", other[ES], own[ES], NULL);
+	pems_put("three-RS256", own[RS], other[RS], own[RS]);
+	pems_put("mixed", own[RS], own[ES], NULL);
 	pem_put("small", small);
 	pem_put("p384", p384);
 	assert_int_equal(EVP_PKEY_keygen_init(pss_make), 1);
 	assert_int_equal(EVP_PKEY_generate(pss_make, &pss), 1);
 	pem_put("pss", pss);
 	f = fopen(path_to("private"), "w");
+	assert_non_null(f);
+	assert_int_equal(PEM_write_PrivateKey(f, own[RS], NULL, NULL, 0, NULL,
+					      NULL), 1);
+	fclose(f);
+	pem_put("and-private", own[RS]);
+	f = fopen(path_to("and-private"), "a");
 	assert_non_null(f);
 	assert_int_equal(PEM_write_PrivateKey(f, own[RS], NULL, NULL, 0, NULL,
 					      NULL), 1);
@@ -122,6 +154,9 @@ static int keys_forget(void **state)
 	static const char *const files[] = {
 		"HS256", "RS256", "ES256", "short", "least", "newline",
 		"empty", "blank", "huge", "small", "p384", "pss", "private",
+		"two", "two-other", "second-short", "second-blank", "three",
+		"binary", "two-RS256", "two-ES256", "three-RS256", "mixed",
+		"and-private",
 	};
 	size_t i;
 
@@ -189,6 +224,8 @@ static void token_make(enum key key, enum signer signer, const char *head,
 	add_base64url(token, (const unsigned char *)body, strlen(body));
 	if (signer == SIGN_PUBLIC_PEM)
 		n = sign_hmac(pem, sign);
+	else if (signer == SIGN_BINARY)
+		n = sign_hmac(BINARY, sign);
 	else if (signer == SIGN_SECRET || (signer == SIGN_OWN && key == HS))
 		n = sign_hmac(SECRET, sign);
 	else if (signer == SIGN_OTHER && key == HS)
@@ -202,16 +239,22 @@ static void token_make(enum key key, enum signer signer, const char *head,
 	add_base64url(token, sign, n);
 }
 
-static struct auth_keys *open_for(enum key key, const char *issuer,
-				  const char *audience)
+static struct auth_keys *open_file(enum key key, const char *file,
+				   const char *issuer, const char *audience)
 {
 	struct auth_keys *keys = NULL;
 	char err[256] = "";
 
-	if (auth_open(alg_of[key], path_to(alg_of[key]), issuer, audience,
-		      &keys, err, sizeof err) != RC_OK)
+	if (auth_open(alg_of[key], path_to(file), issuer, audience, &keys, err,
+		      sizeof err) != RC_OK)
 		fail_msg("%s", err);
 	return keys;
+}
+
+static struct auth_keys *open_for(enum key key, const char *issuer,
+				  const char *audience)
+{
+	return open_file(key, alg_of[key], issuer, audience);
 }
 
 struct open_case {
@@ -247,6 +290,19 @@ static const struct open_case openings[] = {
 	{"ES256", "HS256", "not a public key"},
 	{"ES256", "RS256", "not a key on the curve"},
 	{"ES256", "p384", "not a key on the curve"},
+	{"HS256", "two", NULL},
+	{"HS256", "binary", NULL},
+	{"RS256", "two-RS256", NULL},
+	{"ES256", "two-ES256", NULL},
+	{"HS256", "second-short", "behind the first key: shorter"},
+	{"HS256", "second-blank", "behind the first key: shorter"},
+	{"HS256", "three", "more than one other"},
+	{"HS256", "two-RS256", "a PEM file"},
+	{"RS256", "two", "not a public key"},
+	{"RS256", "three-RS256", "more than one other"},
+	{"RS256", "mixed", "behind the first key: not an RSA key"},
+	{"ES256", "mixed", "not a key on the curve"},
+	{"RS256", "and-private", "behind the first key: not a public key"},
 };
 
 static void opens(void **state)
@@ -370,6 +426,44 @@ static void signatures_run(void **state)
 		expect(signatures[i].name,
 		       open_for(signatures[i].key, NULL, NULL),
 		       signatures[i].why);
+	}
+}
+
+/* While keys are replaced, a token by either is good, and by no third. */
+static const struct {
+	const char *file;
+	enum key key;
+	enum signer signer;
+	const char *head;
+	const char *why; /* NULL: it is good */
+} replaced[] = {
+	{"two", HS, SIGN_OWN, HEAD("HS256"), NULL},
+	{"two", HS, SIGN_OTHER, HEAD("HS256"), NULL},
+	{"two", HS, SIGN_BINARY, HEAD("HS256"), BAD_SIGN},
+	{"binary", HS, SIGN_BINARY, HEAD("HS256"), NULL},
+	{"binary", HS, SIGN_OWN, HEAD("HS256"), BAD_SIGN},
+	{"two-RS256", RS, SIGN_OWN, HEAD("RS256"), NULL},
+	{"two-RS256", RS, SIGN_OTHER, HEAD("RS256"), NULL},
+	{"two-RS256", RS, SIGN_ZEROS, HEAD("RS256"), BAD_SIGN},
+	{"two-RS256", RS, SIGN_PUBLIC_PEM, HEAD("HS256"), BAD_ALG},
+	{"two-RS256", RS, SIGN_PUBLIC_PEM, HEAD("RS256"), BAD_SIGN},
+	{"two-ES256", ES, SIGN_OWN, HEAD("ES256"), NULL},
+	{"two-ES256", ES, SIGN_OTHER, HEAD("ES256"), NULL},
+	{"two-ES256", ES, SIGN_ZEROS, HEAD("ES256"), BAD_SIGN},
+	{"RS256", RS, SIGN_OTHER, HEAD("RS256"), BAD_SIGN},
+};
+
+static void replaced_run(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(replaced); i++) {
+		token_make(replaced[i].key, replaced[i].signer,
+			   replaced[i].head, BODY(""));
+		expect(replaced[i].file,
+		       open_file(replaced[i].key, replaced[i].file, NULL, NULL),
+		       replaced[i].why);
 	}
 }
 
@@ -683,6 +777,27 @@ static void signs(void **state)
 	auth_close(keys);
 }
 
+/* Of two keys the first one signs. */
+static void signs_by_first(void **state)
+{
+	static const struct {
+		const char *file, *why;
+	} cases[] = {{"two", NULL}, {"two-other", BAD_SIGN}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		char err[256] = "", *made = NULL;
+
+		assert_int_equal(auth_sign(path_to(cases[i].file), "bert", NULL,
+					   0, NOW, NOW + 60, NULL, NULL, &made,
+					   err, sizeof err), RC_OK);
+		snprintf(token, sizeof token, "%s", made);
+		free(made);
+		expect(cases[i].file, open_for(HS, NULL, NULL), cases[i].why);
+	}
+}
+
 static const struct {
 	const char *file, *sub, *role;
 	int64_t exp;
@@ -724,6 +839,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens),
 		cmocka_unit_test(signatures_run),
+		cmocka_unit_test(replaced_run),
 		cmocka_unit_test(bodies_run),
 		cmocka_unit_test(parties_run),
 		cmocka_unit_test(headers_run),
@@ -732,6 +848,7 @@ int main(void)
 		cmocka_unit_test(remembered),
 		cmocka_unit_test(claims_kept),
 		cmocka_unit_test(signs),
+		cmocka_unit_test(signs_by_first),
 		cmocka_unit_test(signs_not),
 	};
 

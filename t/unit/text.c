@@ -75,6 +75,25 @@ static void utf8(void **state)
 	}
 }
 
+static void controls(void **state)
+{
+	static const char *const are[] = {
+		"\1", "\t", "\x1f", "\x7f", "\xc2\x80", "\xc2\x85", "\xc2\x9f",
+	};
+	static const char *const are_not[] = {
+		" ", "~", "\xc2\xa0", "\xc3\x80", "\xe2\x80\x80",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(are); i++)
+		if (!text_is_control(are[i]))
+			fail_msg("control %zu: is none", i);
+	for (i = 0; i < COUNT(are_not); i++)
+		if (text_is_control(are_not[i]))
+			fail_msg("no control %zu: is one", i);
+}
+
 struct json_case {
 	const char *s;
 	size_t n;
@@ -325,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(utf8),
+		cmocka_unit_test(controls),
 		cmocka_unit_test(accepts),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(depth),

@@ -1,0 +1,11 @@
+-- audit_log.hash: see src/store/audit.h. NULL: the row was written without a
+-- key. ctt.came_ntt_id: the NTT with which the row was inserted, so that a link
+-- that came with its ticket can be told from one that no operation made.
+
+ALTER TABLE audit_log
+	ADD COLUMN IF NOT EXISTS hash CHAR(64)
+		CHARACTER SET ascii COLLATE ascii_bin NULL;
+
+ALTER TABLE ctt
+	ADD COLUMN IF NOT EXISTS came_ntt_id BIGINT UNSIGNED NULL
+		DEFAULT (ntt_id);

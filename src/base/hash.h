@@ -1,0 +1,13 @@
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+
+/* SHA-256, and HMAC with it, in hex digits; the memory is the arena's. */
+const char *hash_sha256(struct arena *mem, const void *data, size_t n);
+const char *hash_hmac(struct arena *mem, const char *key, const void *data,
+		      size_t n);
+
+#endif

@@ -1,0 +1,104 @@
+#include "partner/tls.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "partner/partner.h"
+
+static char no_passphrase[] = ""; /* so that nobody is asked for one */
+
+static BIO *text_of(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+
+	if (!bio)
+		arena_exhausted();
+	return bio;
+}
+
+/* Whole, and with a certificate in it: else libcurl would take none. */
+static bool is_ca(const char *pem)
+{
+	BIO *bio = text_of(pem);
+	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, NULL,
+							 no_passphrase);
+	bool found = false;
+
+	for (int i = 0; i < sk_X509_INFO_num(all); i++)
+		found = found || sk_X509_INFO_value(all, i)->x509;
+	sk_X509_INFO_pop_free(all, X509_INFO_free);
+	BIO_free(bio);
+	return found;
+}
+
+static X509 *cert_of(const char *pem)
+{
+	BIO *bio = text_of(pem);
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, no_passphrase);
+
+	BIO_free(bio);
+	return cert;
+}
+
+static EVP_PKEY *key_of(const char *pem)
+{
+	BIO *bio = text_of(pem);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL,
+						no_passphrase);
+
+	BIO_free(bio);
+	return key;
+}
+
+static const char *cert_fault(const struct conf *cf, int id, const char **which)
+{
+	X509 *cert = cert_of(cf->cert[id]);
+	EVP_PKEY *key = key_of(cf->key[id]);
+	const char *fault = NULL;
+
+	*which = "CERT";
+	if (!*cf->cert[id])
+		fault = "is not set, but its key is";
+	else if (!cert)
+		fault = "holds no certificate in PEM";
+	else
+		*which = "KEY";
+	if (!fault && !*cf->key[id])
+		fault = "is not set, but its certificate is";
+	else if (!fault && !key)
+		fault = "holds no private key in PEM without a passphrase";
+	else if (!fault && X509_check_private_key(cert, key) != 1)
+		fault = "is not the key of the certificate";
+	EVP_PKEY_free(key);
+	X509_free(cert);
+	return fault;
+}
+
+static const char *partner_fault(const struct conf *cf, int id,
+				 const char **which)
+{
+	bool shows = *cf->cert[id] || *cf->key[id];
+
+	*which = *cf->ca[id] ? "CA" : *cf->cert[id] ? "CERT" : "KEY";
+	if ((*cf->ca[id] || shows) && strncmp(cf->url[id], "https:", 6))
+		return "is set, but the partner's URL is not https://";
+	if (*cf->ca[id] && !is_ca(cf->ca[id]))
+		return "holds no certificate in PEM";
+	return shows ? cert_fault(cf, id, which) : NULL;
+}
+
+bool tls_check(const struct conf *cf, char *err, size_t errlen)
+{
+	const char *fault = NULL, *which;
+
+	for (int id = 0; id < PARTNER__MAX && !fault; id++)
+		if ((fault = partner_fault(cf, id, &which)))
+			snprintf(err, errlen, "CTT_%s_%s_FILE: %s",
+				 partners[id]->code, which, fault);
+	ERR_clear_error(); /* or the next user of TLS would find it */
+	return !fault;
+}

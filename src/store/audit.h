@@ -1,0 +1,53 @@
+#ifndef STORE_AUDIT_H
+#define STORE_AUDIT_H
+
+#include <stdint.h>
+
+#include "store/db.h"
+
+/*
+ * The audit trail is a chain for each ticket. A row's hash is
+ *
+ *	SHA-256(hash of the ticket's row before it, seal, created_at)
+ *
+ * where the seal is an HMAC of what the row says, by a key that the database
+ * never sees (CTT_AUDIT_KEY_FILE). The process that closes an operation gives
+ * the seal along, and SQL_CLOSE makes the hash of it with the ticket's last
+ * row in hand: no round trip more, and the seal, without which nobody can make
+ * a row or close a gap, is kept nowhere.
+ *
+ * That rows were cut from the end of a trail, and the journal of operations
+ * with them, can only be seen elsewhere: the worker appends the hash of each
+ * row to a file (CTT_AUDIT_HEADS_FILE), to be kept on another host. A line of
+ * it: id, entity_type, entity_id, hash.
+ */
+struct audit {
+	const char *entity; /* CTT or NTT */
+	uint64_t id;        /* the ticket's */
+	const char *action, *outcome, *actor, *request_id, *operation_id;
+	const char *detail; /* JSON, as it is stored */
+};
+
+/* Row i's columns from `col` on, in the order of the members. */
+struct audit audit_read(const struct rows *r, size_t i, unsigned col);
+
+const char *audit_seal(struct arena *mem, const char *key,
+		       const struct audit *a);
+
+/*
+ * Walk all trails; hold them against the journal of operations, and against a
+ * file of heads (NULL: none). `say`
+ * is told of each breach, by a line that names the row; *rows_r and
+ * *breaches_r count. RC_NO: the file cannot be read; errno says why.
+ */
+enum rc audit_verify(struct db *db, const char *heads_file,
+		     void (*say)(const char *breach), size_t *rows_r,
+		     size_t *breaches_r);
+
+/*
+ * Append to the file what is new in the trails; of several workers on a host
+ * one does. RC_NO: the file cannot be written; errno says why.
+ */
+enum rc audit_write_heads(struct db *db, struct arena *mem, const char *file);
+
+#endif

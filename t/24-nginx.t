@@ -1,0 +1,245 @@
+# What nginx in front does, as it ships: the headers of every answer, what is
+# for the local host alone, the limits, clients that are slow on purpose, TLS.
+
+use v5.36;
+
+use File::Temp ();
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use IO::Select;
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Tls;
+
+my $c = Ctt->start(pool => 1, workers => 0);
+my $tls = Tls->new(File::Temp::tempdir(CLEANUP => 1) . '/tls');
+my $LINK = '/ticket/ctt/link';
+my $end = "Host: x\r\nConnection: close\r\n";
+
+# ---- the headers of every answer ----
+
+my %ALWAYS = (
+	'x-content-type-options' => 'nosniff', 'cache-control' => 'no-store',
+	'content-security-policy' => "default-src 'none'; frame-ancestors 'none'",
+	'x-frame-options' => 'DENY', 'referrer-policy' => 'no-referrer',
+	server => 'nginx',    # without its version
+);
+
+sub has_headers ($r, $status, $name, %more) {
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my %want = (%ALWAYS, 'retry-after' => undef, allow => undef, %more);
+
+	is_deeply [ $r->{status}, { map { $_ => $r->{headers}{$_} }
+		keys %want } ], [ $status, \%want ], "$name: $status";
+}
+
+sub get_raw ($line, $header = '', %opt) {
+	return $c->raw("$line HTTP/1.1\r\n$end$header\r\n", %opt);
+}
+
+sub whose ($token) { return "Authorization: Bearer $token\r\n" }
+
+has_headers(get_raw('GET /healthz'), 200, 'the application');
+has_headers(get_raw('GET /ticket/lov', whose($c->token)), 200, 'with a token');
+has_headers(get_raw('GET /ticket/lov'), 401, 'without');
+has_headers(get_raw('GET /nothing'), 404, 'nothing');
+has_headers(get_raw("GET $LINK"), 405, 'a method', allow => 'POST');
+has_headers(get_raw('TRACE /ticket/lov'), 405, 'nginx: a method',
+    allow => 'GET, POST, PUT');
+has_headers(get_raw("POST $LINK", "Content-Length: 3000000\r\n"), 413,
+    'nginx: a body');
+has_headers(get_raw('GET /' . 'x' x 40_000), 414, 'nginx: a path');
+has_headers(get_raw('GET /', 'X: ' . 'x' x 8200 . "\r\n"), 431,
+    'nginx: a header over 8 KiB');
+has_headers(get_raw('GET /', "X: xxx\r\n" x 5000), 431,
+    'nginx: many headers');
+has_headers(get_raw('GET /ticket/lov', whose('x' x 4096)), 401,
+    'a token of 4 KiB passes nginx');
+ok $c->stack('stop', 'db'), 'no database';
+has_headers(get_raw('GET /ticket/ctt', whose($c->token)), 503, 'it is away',
+    'retry-after' => 1);
+ok $c->stack('start', 'db'), 'it is back';
+
+# ---- for the local host alone ----
+
+for my $path (qw(healthz readyz metrics)) {
+	is get_raw("GET /$path")->{status}, 200, "/$path here";
+	for my $way ("/$path", "//$path", "/./$path", "/x/../$path",
+	    "/$path?x=1", "/$path/", "http://x/$path", "/$path#x",
+	    "/%" . sprintf('%x', ord $path) . substr($path, 1)) {
+		my $r = get_raw("GET $way", '', from => '127.0.0.2', odd => 1);
+		like $r->{status}, qr/^40[034]$/, "$way from elsewhere: not";
+	}
+}
+is get_raw('GET /metrics', "X-Forwarded-For: 127.0.0.1\r\n"
+    . "X-Real-IP: 127.0.0.1\r\n", from => '127.0.0.2')->{json}{code},
+    'FORBIDDEN', 'nor by saying that one is here';
+is get_raw('GET /ticket/lov', whose($c->token), from => '127.0.0.2')
+    ->{status}, 200, 'the rest is for everybody';
+
+# ---- an nginx of our own, with small limits ----
+
+my $to;    # where it is
+
+sub configured ($change, %value) {
+	my $site = do {
+		open my $fh, '<', "$FindBin::Bin/../nginx/ctt.conf.in" or die;
+		local $/;
+		<$fh>;
+	};
+	$to = '127.0.0.1:' . $tls->port;
+	%value = (LISTEN => $to, SOCKET => $c->dir . '/ctt.sock',
+		ACCESS_LOG => $tls->file('access.log'),
+		ERROR_LOG => $tls->file('error.log'), RATE => 1000,
+		CLIENT => 512, REQUESTS => 512, %value);
+	$site =~ s/\@([A-Z_]+)\@/$value{$1}/g;
+	return $change->($site);
+}
+
+sub serve ($change, %value) {
+	$tls->stop;
+	$tls->nginx(configured($change, %value));
+}
+
+# What each of them answered.
+sub answers (@sockets) {
+	return map { local $/; my $text = readline($_) // '';
+		{ raw => $text, status => $text =~ m{^HTTP/1.1 (\d+)} } }
+	    @sockets;
+}
+
+sub connected ($from) { return $c->raw_socket(to => $to, from => $from) }
+
+serve(sub ($site) { $site }, RATE => 1);
+{
+	my @sockets = map { connected('127.0.0.2') } 1 .. 10;
+	print $_ "GET /ticket/lov HTTP/1.1\r\n$end\r\n" for @sockets;
+	my @limited = grep { $_->{status} == 429 } answers(@sockets);
+
+	cmp_ok scalar(@limited), '>', 0, 'too many at once: '
+	    . @limited . ' of 10 are turned away';
+	like $limited[0]{raw}, qr/\r\nRetry-After: 1\r\n/, 'for a second';
+	like $limited[0]{raw}, qr/"code":"RATE_LIMITED"/, 'and told why';
+	is get_raw('GET /ticket/lov', '', to => $to, from => '127.0.0.3')
+	    ->{status}, 401, 'another caller is not';
+	is get_raw('GET /healthz', '', to => $to)->{status}, 200,
+	    'nor is the monitoring' for 1 .. 5;
+}
+
+# ---- clients that are slow on purpose; the pool is of one process ----
+
+sub half_bodies ($from, $n) {
+	my @sockets = map { connected($from) } 1 .. $n;
+
+	print $_ "POST $LINK HTTP/1.1\r\n$end" . whose($c->token)
+	    . "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+	    for @sockets;
+	return @sockets;
+}
+
+sub lov ($from) {
+	return get_raw('GET /ticket/lov', whose($c->token), to => $to,
+	    from => $from);
+}
+
+# Has it been closed, within this time?
+sub closed ($socket, $seconds, $say = undef) {
+	my $end = time + $seconds;
+	my $select = IO::Select->new($socket);
+	local $SIG{PIPE} = 'IGNORE';
+
+	while (time < $end) {
+		return !sysread $socket, my $answer, 4096
+		    if $select->can_read(0.2);
+		return 1 if defined $say && !syswrite $socket, $say;
+	}
+	return 0;
+}
+
+serve(sub ($site) { $site }, CLIENT => 4, REQUESTS => 6);
+{
+	my @held = half_bodies('127.0.0.2', 4);
+	ok $c->wait_for(10, sub { lov('127.0.0.2')->{status} == 503 }),
+	    'one caller has its share';
+	my $r = lov('127.0.0.2');
+	is_deeply [ $r->{json}{code}, $r->{headers}{'retry-after'} ],
+	    [ 'OVERLOADED', 1 ], 'and is told so';
+	is lov('127.0.0.1')->{status}, 200, 'another is served';
+	push @held, half_bodies('127.0.0.3', 2);
+	ok $c->wait_for(10, sub { lov('127.0.0.1')->{status} == 503 }),
+	    'all have theirs';
+	is get_raw('GET /healthz', '', to => $to)->{status}, 200,
+	    'the one process has none of that in hand';
+}
+
+serve(sub ($site) { $site =~ s/_timeout 15s/_timeout 1s/gr });
+{
+	my @sockets = (half_bodies('127.0.0.2', 2),
+		map { connected('127.0.0.2') } 1 .. 3);
+	my ($silent, $begun, $drip) = @sockets[ 2 .. 4 ];
+
+	print $begun "GET /ticket/lov HTTP/1.1\r\nHost: x\r\nX: ";
+	print $drip "GET /ticket/lov HTTP/1.1\r\nHost: x\r\nX: ";
+	is lov('127.0.0.1')->{status}, 200, 'while they wait, others are served';
+	ok closed($sockets[0], 20), 'half a body is not waited for';
+	ok closed($silent, 20), 'nor a request that does not come';
+	ok closed($begun, 20), 'nor half a header';
+	ok closed($drip, 20, 'x'), 'nor one that trickles';
+}
+
+# ---- TLS, as in the sample ----
+
+sub with_tls ($site) {
+	my $port = $to =~ s/.*://r;
+
+	$site =~ s/^\tlisten \Q$to\E;\n//m or die 'no plain listen';
+	$site =~ s/^\t#(?=[a-z])/\t/mg;
+	$site =~ s/listen 443 /listen $to /;
+	$site =~ s/listen \[::\]:443 /listen unix:@{[$tls->file('sock')]} /;
+	$site =~ s{/etc/ssl/cttd/fullchain\.pem}{$tls->file('site.crt')}e;
+	$site =~ s{/etc/ssl/cttd/privkey\.pem}{$tls->file('site.key')}e;
+	return $site;
+}
+
+# Status, protocol and HSTS, or the exit status of curl.
+sub curl ($path, @options) {
+	my $url = "https://localhost:" . $to =~ s/.*://r . $path;
+	my $out = `curl -s -D - -o /dev/null --cacert @{[$tls->file('ours.crt')]} @options $url`;
+
+	return 'curl ' . ($? >> 8) if $?;
+	my ($version, $status) = $out =~ m{^HTTP/(\S+) (\d+)};
+	my ($hsts) = $out =~ /^strict-transport-security: (.*?)\r$/mi;
+	return "$status $version " . ($hsts // 'none');
+}
+
+$tls->ca('ours');
+$tls->cert('site', ca => 'ours', name => 'localhost');
+{
+	my $hsts = 'max-age=63072000';
+	my $conf = $tls->nginx_conf(configured(\&with_tls));
+	my $said = `nginx -t -e /dev/null -c $conf 2>&1`;
+
+	is $?, 0, 'nginx takes the sample' or diag $said;
+	unlike $said, qr/warn/, 'and has nothing to say';
+	serve(\&with_tls);
+	for (
+		[ '/healthz', '', "200 2 $hsts" ],
+		[ '/ticket/lov', '--http1.1 --tls-max 1.2', "401 1.1 $hsts" ],
+		[ '/ticket/lov', '--tlsv1.3', "401 2 $hsts" ],
+		[ '/_problem', '', "404 2 $hsts" ],
+		[ '/healthz', '--ciphers ECDHE-ECDSA-AES128-SHA --tls-max 1.2',
+			'curl 35' ],
+		[ '/healthz', '--ciphers DEFAULT@SECLEVEL=0 --tls-max 1.1',
+			'curl 35' ],
+	) {
+		my ($path, $options, $want) = @$_;
+		is curl($path, $options), $want, "TLS: $path $options: $want";
+	}
+	is get_raw('GET /healthz', '', to => $to)->{json}{code}, 'BAD_REQUEST',
+	    'no HTTP without TLS';
+}
+$tls->stop;
+
+$c->stop;
+done_testing;

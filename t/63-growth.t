@@ -1,0 +1,114 @@
+# No request reads more rows because there are more tickets: each is made in a
+# small database and in one ten times as large, and the database counts what it
+# reads for it. (scripts/bench --only growth has the times, and a million CTTs.)
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Ctt;
+use Grown;
+use List::Util qw(min pairkeys sum0);
+use Test::More;
+
+our $TODO;
+
+use constant {
+	SMALL => 1000,
+	LARGE => 10_000,
+	MORE  => 1.15,
+	TIMES => 4,      # the first prepares; of the others the least counts
+};
+
+sub grown ($ctts) {
+	my $c = Ctt->start(pool => 1, workers => 0);
+
+	$c->cttctl('seed', '--ctts', $ctts, '--ntts', Grown::ntts($ctts));
+	$c->do($_) for Grown::statements($ctts);
+	return $c;
+}
+
+# name => a request of that kind, each time for tickets of its own.
+sub requests ($c) {
+	my @free = $c->column("SELECT id FROM ctt WHERE source = 'TAAS'");
+	my @linked = $c->column('SELECT id FROM ctt WHERE ntt_id > 5');
+	my @elements = $c->column('SELECT ctt_id FROM network_element');
+	my $to = $c->one('SELECT ticket_no FROM ntt WHERE id = 3');
+	my $op = $c->one('SELECT MAX(id) FROM operation');
+	my $number = $c->one('SELECT MAX(ticket_no) FROM ctt');
+	my $ntt_of = sub ($ctt) { $c->row(ctt => $ctt)->{ntt_id} };
+
+	return (
+		'link' => sub { $c->link(pop @free, 1) },
+		'link, refused' => sub { $c->link($linked[0], 1) },
+		'link of 10' => sub {
+			$c->bulk(map { [ pop @free, 2 ] } 1 .. 10);
+		},
+		'unlink' => sub {
+			my $ctt = pop @linked;
+			$c->unlink_from($ntt_of->($ctt), [$ctt]);
+		},
+		'move' => sub { $c->move_to($to, [ pop @linked ]) },
+		'resolve' => sub {
+			my $ctt = pop @free;
+			$c->resolve($c->one('SELECT MAX(id) FROM ctt_activity'
+			    . ' WHERE ctt_id = ?', $ctt), $ctt);
+		},
+		'cpe' => sub {
+			$c->update_cpe(pop @elements, {
+				manufacturer => 'Nokia', model => 'G',
+				ipAddress => '10.1.2.3',
+				bandwidthMbps => 400, port => '1' });
+		},
+		map { my $path = $_; ("GET $path" => sub { $c->get($path) }) }
+		"/ticket/ctt/$linked[0]", '/ticket/ctt?limit=5',
+		'/ticket/ctt?limit=5&after=500', "/ticket/ctt?q=$number",
+		'/ticket/ctt?status=Open&limit=5', '/ticket/ctt?status=Closed',
+		'/ticket/ctt?linked=true&limit=5',
+		'/ticket/ctt?linked=false&limit=5', '/ticket/ntt/2',
+		'/ticket/ntt/2/ctts?limit=5', '/ticket/ntt?limit=5',
+		'/ticket/ntt?linked=false', '/ticket/lov', "/ticket/operation/$op",
+		"/ticket/operation?requestId=$op");
+}
+
+# A step of an index or of a table, whoever makes it.
+sub rows_read ($c) {
+	return sum0($c->column("SELECT VARIABLE_VALUE FROM information_schema"
+	    . ".GLOBAL_STATUS WHERE VARIABLE_NAME LIKE 'HANDLER_READ%'"));
+}
+
+sub rows_of ($c, $name, $request) {
+	my ($zero, $before, $r, $after) = (rows_read($c), rows_read($c),
+		$request->(), rows_read($c));
+
+	is $r->{status}, $name =~ /refused/ ? 409 : 200, $name
+	    or diag $r->{raw};
+	return $after - 2 * $before + $zero;
+}
+
+# Known: nothing gives the linked ones in the order of their ids.
+my $SCANS = qr/ctt\?linked=true|ntt\?linked=false/;
+
+my (%rows, @names);
+for my $ctts (SMALL, LARGE) {
+	my $c = grown($ctts);
+	my @requests = requests($c);
+	my %request = @requests;
+
+	@names = ();
+	for my $name (pairkeys(@requests)) {
+		my ($first, @n) = map { rows_of($c, $name, $request{$name}) }
+		    1 .. TIMES;
+		# the tickets have other numbers in the other database
+		push @names, my $general = $name =~ s/\d{3,}/N/r;
+		push @{ $rows{$general} }, min @n;
+	}
+	$c->stop;
+}
+for my $name (@names) {
+	my ($small, $large) = @{ $rows{$name} };
+
+	local $TODO = $name =~ $SCANS ? 'it scans' : undef;
+	cmp_ok $large, '<=', $small * MORE, "$name: $small rows, then $large";
+}
+done_testing;

@@ -1,0 +1,121 @@
+package Tls;
+
+# Certificates made on the spot, and an nginx of a test's own that uses them:
+#
+#	my $tls = Tls->new($folder);
+#	$tls->ca('ours');
+#	$tls->cert('server', ca => 'ours', name => 'localhost');
+#	$tls->nginx("server { listen $port ssl; ... }");
+#
+# A certificate NAME is $tls->file('NAME.crt'), its key $tls->file('NAME.key').
+
+use v5.36;
+
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+sub new ($class, $dir) {
+	mkdir $dir or die "$dir: $!\n";
+	return bless { dir => $dir, owner => $$ }, $class;
+}
+
+sub file ($self, $name) { return "$self->{dir}/$name" }
+
+sub spew ($self, $name, $text) {
+	my $file = $self->file($name);
+
+	open my $fh, '>', $file or die "$file: $!\n";
+	print $fh $text;
+	close $fh or die "$file: $!\n";
+	return $file;
+}
+
+sub openssl ($self, @words) {
+	system("cd '$self->{dir}' && openssl @words >>openssl.log 2>&1") == 0
+	    or die "openssl @words failed: see $self->{dir}/openssl.log\n";
+}
+
+sub ca ($self, $name) {
+	$self->openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256",
+	    "-nodes -days 2 -subj '/CN=CA $name' -keyout $name.key",
+	    "-out $name.crt");
+}
+
+# `name` is what the certificate is for, as a server's; `days` may be 0.
+sub cert ($self, $file, %opt) {
+	$self->spew("$file.ext", "subjectAltName=DNS:$opt{name}\n");
+	$self->openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256",
+	    "-nodes -subj '/CN=$opt{name}' -keyout $file.key -out $file.csr");
+	$self->openssl("x509 -req -in $file.csr -CA $opt{ca}.crt",
+	    "-CAkey $opt{ca}.key -CAcreateserial -days " . ($opt{days} // 2),
+	    "-extfile $file.ext -out $file.crt");
+}
+
+# Writes its configuration around what is to stand in http { }; its path.
+sub nginx_conf ($self, $http) {
+	my $dir = $self->{dir};
+	my $user = $> == 0 ? 'user root;' : '';
+
+	return $self->spew('nginx.conf', <<"END");
+$user
+daemon off;
+worker_processes 1;
+pid $dir/nginx.pid;
+error_log $dir/nginx.log warn;
+events { }
+http {
+	access_log off;
+	client_body_temp_path $dir/body;
+	fastcgi_temp_path $dir/fastcgi;
+	proxy_temp_path $dir/proxy;
+	scgi_temp_path $dir/scgi;
+	uwsgi_temp_path $dir/uwsgi;
+$http
+}
+END
+}
+
+sub nginx ($self, $http) {
+	my $conf = $self->nginx_conf($http);
+	my $pid = fork // die "fork: $!\n";
+
+	if (!$pid) {
+		open STDIN, '<', '/dev/null';
+		exec qw(nginx -e), $self->file('nginx.log'), '-c', $conf
+		    or POSIX::_exit(127);
+	}
+	$self->{pid} = $pid;
+	my $end = time + 20;
+	until (-s $self->file('nginx.pid')) {
+		die "nginx did not start: see $self->{dir}/nginx.log\n"
+		    if time > $end || waitpid $pid, POSIX::WNOHANG;
+		sleep 0.02;
+	}
+}
+
+sub log ($self) {
+	open my $fh, '<', $self->file('nginx.log') or return '';
+	local $/;
+	return <$fh> // '';
+}
+
+# A port that was free a moment ago.
+sub port ($self) {
+	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+	    Listen => 1) or die "no port: $!\n";
+	return $socket->sockport;
+}
+
+sub stop ($self) {
+	my $pid = delete $self->{pid} // return;
+
+	local $?;
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	unlink $self->file('nginx.pid');
+}
+
+sub DESTROY ($self) { $self->stop if $self->{owner} == $$ }
+
+$ENV{PATH} .= ':/usr/sbin';    # which not every user's path has
+1;
