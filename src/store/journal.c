@@ -86,6 +86,67 @@ static void add_distinct(struct buf *doc, const char *key, uint64_t *ids,
 	put_close(doc, ']');
 }
 
+/* The tables of what was read are in the order of ids, so that a ticket is
+ * found by halving. */
+static int by_ctt_id(const void *a, const void *b)
+{
+	return by_id(&((const struct ctt *)a)->id,
+		     &((const struct ctt *)b)->id);
+}
+
+static int by_ntt_id(const void *a, const void *b)
+{
+	return by_id(&((const struct ntt *)a)->id,
+		     &((const struct ntt *)b)->id);
+}
+
+static struct ctt *find_ctt(uint64_t id, struct ctt *c, size_t n)
+{
+	const struct ctt wanted = {.id = id};
+
+	return n ? bsearch(&wanted, c, n, sizeof *c, by_ctt_id) : NULL;
+}
+
+static struct ntt *find_ntt(uint64_t id, struct ntt *t, size_t n)
+{
+	const struct ntt wanted = {.id = id};
+
+	return n ? bsearch(&wanted, t, n, sizeof *t, by_ntt_id) : NULL;
+}
+
+/* The rows of a result set that begin with this word, less the word. They
+ * stand together. */
+static struct rows rows_of(const struct rows *all, const char *word)
+{
+	struct rows r = {.cols = all->cols};
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (strcmp(rows_text(all, i, 0), word))
+			continue;
+		if (!r.n++)
+			r.cell = all->cell + i * all->cols + 1;
+	}
+	return r;
+}
+
+/* id, open operation's id, kind, state, whether it is abandoned, milliseconds
+ * until it is tried */
+static struct open_op *read_open(const struct rows *r, size_t i,
+				 struct arena *mem)
+{
+	struct open_op *o;
+
+	if (!rows_text(r, i, 8))
+		return NULL;
+	o = arena_alloc(mem, sizeof *o);
+	o->id = rows_text(r, i, 8);
+	o->kind = rows_text(r, i, 9);
+	o->state = rows_text(r, i, 10);
+	o->orphan = rows_int(r, i, 11) == 1;
+	o->next_in_ms = rows_int(r, i, 12);
+	return o;
+}
+
 static struct ctt *read_ctts(const struct rows *r, struct arena *mem)
 {
 	struct ctt *c = arena_array(mem, r->n, sizeof *c);
@@ -99,90 +160,87 @@ static struct ctt *read_ctts(const struct rows *r, struct arena *mem)
 		c[i].ntt_ticket_no = rows_text(r, i, 5);
 		c[i].external_sync = rows_int(r, i, 6);
 		c[i].segment_group = rows_text(r, i, 7);
+		c[i].open = read_open(r, i, mem);
 	}
 	return c;
 }
 
-static struct ntt *read_ntts(const struct rows *r, struct arena *mem)
+/* A list with ids rising. */
+static void add_work_order(struct work_order **at, const struct rows *r,
+			   size_t i, struct arena *mem)
+{
+	struct work_order *w = arena_alloc(mem, sizeof *w);
+
+	w->id = rows_id(r, i, 3);
+	w->order_no = rows_text(r, i, 4);
+	w->status = rows_text(r, i, 5);
+	while (*at && (*at)->id < w->id)
+		at = &(*at)->next;
+	w->next = *at;
+	*at = w;
+}
+
+/* id, ticket_no, count, and a work order or none: the rows of an NTT stand
+ * together */
+static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
+			     size_t *n_r)
 {
 	struct ntt *t = arena_array(mem, r->n, sizeof *t);
+	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		t[i].id = rows_id(r, i, 0);
-		t[i].ticket_no = rows_text(r, i, 1);
-		t[i].ctt_count = rows_int(r, i, 2);
+		uint64_t id = rows_id(r, i, 0);
+
+		if (!n || t[n - 1].id != id)
+			t[n++] = (struct ntt){
+				.id = id,
+				.ticket_no = rows_text(r, i, 1),
+				.ctt_count = rows_int(r, i, 2),
+			};
+		if (rows_text(r, i, 3))
+			add_work_order(&t[n - 1].work_orders, r, i, mem);
 	}
+	qsort(t, n, sizeof *t, by_ntt_id);
+	*n_r = n;
 	return t;
 }
 
-/* The tables of what was read are in the order of ids, so that a ticket is
- * found by halving. */
-static int by_ctt_id(const void *key, const void *ctt)
+/* A pair's last settled change of late, if that was an unlink, blocks it: a
+ * move that was put back has left no block. */
+struct change_of_pair {
+	uint64_t ctt_id, ntt_id, seq;
+	int64_t block_ms; /* 0: it was a link */
+};
+
+static void find_block(struct item *it, const struct change_of_pair *c,
+		       size_t n)
 {
-	return by_id(key, &((const struct ctt *)ctt)->id);
+	const struct change_of_pair *last = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (c[i].ctt_id == it->ctt_ref.id &&
+		    c[i].ntt_id == it->ntt_ref.id &&
+		    (!last || c[i].seq > last->seq))
+			last = &c[i];
+	if (last && last->block_ms > it->block_ms)
+		it->block_ms = last->block_ms;
 }
 
-static int by_ntt_id(const void *key, const void *ntt)
-{
-	return by_id(key, &((const struct ntt *)ntt)->id);
-}
-
-static struct ctt *find_ctt(uint64_t id, struct ctt *c, size_t n)
-{
-	return n ? bsearch(&id, c, n, sizeof *c, by_ctt_id) : NULL;
-}
-
-static struct ntt *find_ntt(uint64_t id, struct ntt *t, size_t n)
-{
-	return n ? bsearch(&id, t, n, sizeof *t, by_ntt_id) : NULL;
-}
-
-/* (ntt_id, id, order_no, status), ids falling: lists with ids rising */
-static void read_work_orders(const struct rows *r, struct ntt *t, size_t n,
-			     struct arena *mem)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		struct ntt *ntt = find_ntt(rows_id(r, i, 0), t, n);
-		struct work_order *w;
-
-		if (!ntt)
-			continue;
-		w = arena_alloc(mem, sizeof *w);
-		w->id = rows_id(r, i, 1);
-		w->order_no = rows_text(r, i, 2);
-		w->status = rows_text(r, i, 3);
-		w->next = ntt->work_orders;
-		ntt->work_orders = w;
-	}
-}
-
-static void read_open(const struct rows *r, struct ctt *ctts, size_t n,
-		      struct arena *mem)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		struct ctt *ctt = find_ctt(rows_id(r, i, 0), ctts, n);
-		struct open_op *o;
-
-		if (!ctt)
-			continue;
-		o = arena_alloc(mem, sizeof *o);
-		o->id = rows_text(r, i, 1);
-		o->kind = rows_text(r, i, 2);
-		o->state = rows_text(r, i, 3);
-		o->orphan = rows_int(r, i, 4) == 1;
-		o->next_in_ms = rows_int(r, i, 5);
-		ctt->open = o;
-	}
-}
-
+/* ctt_id, ntt_id, kind, seq, milliseconds left */
 static void read_blocks(const struct rows *r, struct batch *b)
 {
+	struct change_of_pair *c = arena_array(b->mem, r->n, sizeof *c);
+
 	for (size_t i = 0; i < r->n; i++)
-		batch_each (b, it)
-			if (it->ctt_ref.id == rows_id(r, i, 0) &&
-			    it->ntt_ref.id == rows_id(r, i, 1) &&
-			    it->block_ms < rows_int(r, i, 2))
-				it->block_ms = rows_int(r, i, 2);
+		c[i] = (struct change_of_pair){
+			.ctt_id = rows_id(r, i, 0),
+			.ntt_id = rows_id(r, i, 1),
+			.seq = rows_id(r, i, 3),
+			.block_ms = kind_of(rows_text(r, i, 2)) ==
+				OP_UNLINK ? rows_int(r, i, 4) : 0,
+		};
+	batch_each (b, it)
+		find_block(it, c, r->n);
 }
 
 /* ctt_id, id, type, status, the codes */
@@ -203,7 +261,7 @@ static void read_activities(const struct rows *r, struct ctt *ctts, size_t n,
 	}
 }
 
-/* ctt_id, id, name, access_type, the five facts, updated_at; ids falling */
+/* ctt_id, id, name, access_type, the five facts, updated_at */
 static struct network_element *read_element(const struct rows *r, size_t i,
 					    struct arena *mem)
 {
@@ -221,17 +279,25 @@ static struct network_element *read_element(const struct rows *r, size_t i,
 	return e;
 }
 
+/* A list with ids rising. */
+static void add_element(struct ctt *ctt, struct network_element *e)
+{
+	struct network_element **at = &ctt->elements;
+
+	while (*at && (*at)->id < e->id)
+		at = &(*at)->next;
+	e->next = *at;
+	*at = e;
+}
+
 static void read_elements(const struct rows *r, struct ctt *ctts, size_t n,
 			  struct arena *mem)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		struct ctt *ctt = find_ctt(rows_id(r, i, 0), ctts, n);
-		struct network_element *e = read_element(r, i, mem);
 
-		if (!ctt)
-			continue;
-		e->next = ctt->elements;
-		ctt->elements = e;
+		if (ctt)
+			add_element(ctt, read_element(r, i, mem));
 	}
 }
 
@@ -250,7 +316,7 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 {
 	uint64_t *ctt_ids = arena_array(b->mem, b->n, sizeof *ctt_ids);
 	uint64_t *ntt_ids = arena_array(b->mem, b->n * 3, sizeof *ntt_ids);
-	struct rows r[7];
+	struct rows all, rows;
 	struct buf doc;
 	struct ctt *ctts;
 	struct ntt *ntts;
@@ -276,27 +342,30 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 	put_int(&doc, "ttl", b->block_ttl_s);
 	put_close(&doc, '}');
 
-	rc = db_run(db, load, &doc, b->mem, r, 7);
+	rc = db_run(db, load, &doc, b->mem, &all, 1);
 	if (rc != RC_OK)
 		return rc;
-	ctts = read_ctts(&r[0], b->mem);
-	read_open(&r[1], ctts, r[0].n, b->mem);
-	ntts = read_ntts(&r[2], b->mem);
-	read_work_orders(&r[3], ntts, r[2].n, b->mem);
+	rows = rows_of(&all, "ctt");
+	ctts = read_ctts(&rows, b->mem);
+	n = rows.n;
+	rows = rows_of(&all, "ntt");
+	ntts = read_ntts(&rows, b->mem, &nntts);
 	batch_each (b, it) {
-		it->ctt = find_ctt(it->ctt_ref.id, ctts, r[0].n);
-		it->ntt = find_ntt(it->ntt_ref.id, ntts, r[2].n);
-		it->then_ntt = find_ntt(it->then_id, ntts, r[2].n);
-		it->else_ntt = find_ntt(it->else_id, ntts, r[2].n);
+		it->ctt = find_ctt(it->ctt_ref.id, ctts, n);
+		it->ntt = find_ntt(it->ntt_ref.id, ntts, nntts);
+		it->then_ntt = find_ntt(it->then_id, ntts, nntts);
+		it->else_ntt = find_ntt(it->else_id, ntts, nntts);
 		if (it->ctt)
-			it->ctt->ntt = find_ntt(it->ctt->ntt_id, ntts, r[2].n);
+			it->ctt->ntt = find_ntt(it->ctt->ntt_id, ntts, nntts);
 	}
-	read_blocks(&r[4], b);
-	read_activities(&r[5], ctts, r[0].n, b->mem);
-	if (load == SQL_LOAD_LOV)
-		read_lov_rows(&r[6], b);
-	if (load == SQL_LOAD_ELEMENTS)
-		read_elements(&r[6], ctts, r[0].n, b->mem);
+	rows = rows_of(&all, "pair");
+	read_blocks(&rows, b);
+	rows = rows_of(&all, "activity");
+	read_activities(&rows, ctts, n, b->mem);
+	rows = rows_of(&all, "lov");
+	read_lov_rows(&rows, b);
+	rows = rows_of(&all, "element");
+	read_elements(&rows, ctts, n, b->mem);
 	return RC_OK;
 }
 
@@ -349,10 +418,10 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	put_str(doc, "was", op_state_name[it->was]);
 	put_str(doc, "state", op_state_name[it->state]);
 	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
-	trace_write(&it->trace, kind_steps[it->kind], doc, "steps");
 	put_int(doc, "tries", it->tries);
 	put_int(doc, "nextMs", next_ms);
 	put_str(doc, "why", it->note);
+	trace_write(&it->trace, kind_steps[it->kind], doc, "steps");
 	put_close(doc, '}');
 }
 
@@ -557,25 +626,26 @@ static struct item *find_op(const struct batch *b, const char *op_id)
 	return NULL;
 }
 
-/* What SQL_CLOSE says of rows that it stored: word, of what, id, id */
+/* 1, and an NTT's id and count */
+static void read_counts(const struct rows *r, const struct batch *b)
+{
+	for (size_t i = 0; i < r->n; i++)
+		batch_each (b, it)
+			if (it->ntt && it->ntt->id == rows_id(r, i, 1))
+				it->ntt->ctt_count = rows_int(r, i, 2);
+}
+
+/* What SQL_CLOSE says of a row that it stored: operation, id, id */
 static void read_stored(const struct rows *r, size_t i, const struct batch *b)
 {
-	const char *word = rows_text(r, i, 0);
-	struct item *it;
+	struct item *it = find_op(b, rows_text(r, i, 0));
 
-	if (!strcmp(word, "ntt")) {
-		batch_each (b, of)
-			if (of->ntt && of->ntt->id == rows_id(r, i, 1))
-				of->ntt->ctt_count = rows_int(r, i, 2);
-		return;
-	}
-	it = find_op(b, rows_text(r, i, 1));
 	if (it && it->resolve) {
-		it->resolve->stored.id = rows_id(r, i, 2);
-		it->resolve->note_id = rows_id(r, i, 3);
+		it->resolve->stored.id = rows_id(r, i, 1);
+		it->resolve->note_id = rows_id(r, i, 2);
 	}
 	if (it && it->cpe)
-		it->cpe->history_id = rows_id(r, i, 2);
+		it->cpe->history_id = rows_id(r, i, 1);
 }
 
 /* Rows of elements: they are all there are of their CTTs. */
@@ -586,13 +656,9 @@ static void reread_elements(const struct rows *r, const struct batch *b)
 			continue;
 		it->ctt->elements = NULL;
 		for (size_t i = 0; i < r->n; i++) {
-			struct network_element *e;
-
-			if (rows_id(r, i, 0) != it->ctt->id)
-				continue;
-			e = read_element(r, i, b->mem);
-			e->next = it->ctt->elements;
-			it->ctt->elements = e;
+			if (rows_id(r, i, 0) == it->ctt->id)
+				add_element(it->ctt,
+					    read_element(r, i, b->mem));
 		}
 	}
 }
@@ -600,14 +666,16 @@ static void reread_elements(const struct rows *r, const struct batch *b)
 enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 		    bool *won_r)
 {
-	struct rows r[5];
+	struct rows r[4];
 	enum rc rc = db_run(db, SQL_CLOSE,
 			    change_docs(ch, db_conf(db)->audit_key), ch->mem,
-			    r, 5);
+			    r, 4);
 
 	*won_r = rc == RC_OK && r[0].n && rows_int(&r[0], 0, 0) == 1;
-	for (int set = 1; *won_r && set < 5; set++) {
-		if (r[set].cols > 4)
+	if (*won_r)
+		read_counts(&r[0], b);
+	for (int set = 1; *won_r && set < 4; set++) {
+		if (r[set].cols > 3)
 			reread_elements(&r[set], b);
 		else
 			for (size_t i = 0; i < r[set].n; i++)

@@ -43,13 +43,6 @@
 	"c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
 #define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
 
-#define SELECT_NTTS(doc, path)                                               \
-	"SELECT " NTT_COLUMNS " FROM" ROWS_OF(doc, path, ID_AT("$"))         \
-	"STRAIGHT_JOIN ntt n ON n.id=x.id ORDER BY n.id;"                    \
-	"SELECT w.ntt_id,w.id,w.order_no,w.status FROM"                      \
-	ROWS_OF(doc, path, ID_AT("$"))                                       \
-	"STRAIGHT_JOIN work_order w ON w.ntt_id=x.id ORDER BY w.id DESC;"
-
 /* news [{...}]: new journal rows. Only the open ones have an owner. */
 #define INSERT_OPERATIONS                                                    \
 	"INSERT INTO operation(id,kind,state,ctt_id,ntt_id,partner,actor,"   \
@@ -88,39 +81,33 @@
 	END_IF
 
 /* ops [{"id","was",...}]: the operations' new states; all or none */
-#define OPERATION_ROWS                                                       \
-	ROWS_OF("ops", "$[*]", OP_ID_AT("$.id") ","                          \
+#define SET_OPERATION(state, error, steps, tries, next_ms, why)              \
+	" SET o.state=" state ",o.error_code=" error ",o.steps=" steps ","   \
+	"o.tries=" tries ",o.next_try_at=" IN_MS(next_ms) ","                \
+	"o.last_error=LEFT(" why ",255),o.owner=NULL,o.updated_at=" NOW
+#define OF_OP(name) VALUE("ops", "$[0]." name)
+#define UPDATE_OPERATIONS                                                    \
+	"IF JSON_LENGTH(ops)=1 THEN "                                        \
+	"UPDATE operation o" SET_OPERATION(OF_OP("state"), OF_OP("error"),   \
+		"JSON_QUERY(ops,'$[0].steps')", OF_OP("tries"),              \
+		OF_OP("nextMs"), OF_OP("why"))                               \
+	" WHERE o.id=CONVERT(" OF_OP("id") " USING ascii) COLLATE ascii_bin" \
+	" AND o.state=" OF_OP("was") ";"          \
+	"SET done=ROW_COUNT();"                                              \
+	"ELSE "                                                              \
+	"UPDATE" ROWS_OF("ops", "$[*]", OP_ID_AT("$.id") ","                 \
 		"was VARCHAR(16) PATH '$.was',"                              \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"error_code VARCHAR(64) PATH '$.error',"                     \
-		"steps JSON PATH '$.steps',"                                 \
 		"tries INT UNSIGNED PATH '$.tries',"                         \
 		"next_ms BIGINT PATH '$.nextMs',"                            \
-		"why TEXT PATH '$.why'")
-#define SET_OPERATION(x)                                                     \
-	" SET o.state=" x "state,o.error_code=" x "error_code,"              \
-	"o.steps=" x "steps,o.tries=" x "tries,"                             \
-	"o.next_try_at=" IN_MS(x "next_ms") ",o.last_error=LEFT(" x "why,255),"\
-	"o.owner=NULL,o.updated_at=" NOW
-#define UPDATE_OPERATIONS                                                    \
-	"IF JSON_LENGTH(ops)=1 THEN "                                        \
-	"SELECT x.id,x.was,x.state,x.error_code,x.steps,x.tries,x.next_ms,"  \
-	"x.why INTO v_id,v_was,v_state,v_error_code,v_steps,v_tries,"        \
-	"v_next_ms,v_why FROM" OPERATION_ROWS ";"                            \
-	"UPDATE operation o" SET_OPERATION("v_")                             \
-	" WHERE o.id=v_id AND o.state=v_was;"                                \
-	"SET done=ROW_COUNT();"                                              \
-	"ELSE "                                                              \
-	"UPDATE" OPERATION_ROWS "STRAIGHT_JOIN operation o ON o.id=x.id"     \
-	SET_OPERATION("x.") " WHERE o.state=x.was;"                          \
+		"why TEXT PATH '$.why',"                                     \
+		"steps JSON PATH '$.steps'")                                 \
+	"STRAIGHT_JOIN operation o ON o.id=x.id"                             \
+	SET_OPERATION("x.state", "x.error_code", "x.steps", "x.tries",       \
+		      "x.next_ms", "x.why")                                  \
+	" WHERE o.state=x.was;"                                              \
 	"SET done=ROW_COUNT(); END IF;"
-#define OPERATION_VARIABLES                                                  \
-	"DECLARE done INT DEFAULT 0;"                                        \
-	"DECLARE v_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin;"    \
-	"DECLARE v_was,v_state,v_error_code VARCHAR(64);"                    \
-	"DECLARE v_steps,v_why LONGTEXT CHARACTER SET utf8mb4;"              \
-	"DECLARE v_tries INT UNSIGNED; DECLARE v_next_ms BIGINT;"            \
-	"DECLARE last LONGTEXT CHARACTER SET ascii;"
 
 /* statuses [{"id","status"}]: what a resolve makes of the CTT */
 #define UPDATE_STATUSES                                                      \
@@ -200,18 +187,20 @@
 
 /* counts [{"id","by"}]: late, for every link of a mass outage waits for this
  * row; but the trails of the NTTs are theirs who hold it (by 0: only that) */
-#define SET_COUNT(by)                                                        \
-	" SET n.ctt_count=GREATEST(0,CAST(n.ctt_count AS SIGNED)+" by "),"   \
+#define COUNTED(by)                                                          \
+	"GREATEST(0,CAST(n.ctt_count AS SIGNED)+" by "),"                    \
 	"n.updated_at=IF(" by "," NOW ",n.updated_at)"
 #define UPDATE_COUNTS                                                        \
 	IF_ANY("counts")                                                     \
 	"IF JSON_LENGTH(counts)=1 THEN "                                     \
-	"UPDATE ntt n" SET_COUNT(VALUE("counts", "$[0].by"))                 \
+	"UPDATE ntt n SET n.ctt_count=@count:="                              \
+	COUNTED(VALUE("counts", "$[0].by"))                                  \
 	" WHERE n.id=" ID_OF("counts", "$[0].id") ";"                        \
 	"ELSE "                                                              \
 	"UPDATE" ROWS_OF("counts", "$[*]",                                   \
 			 ID_AT("$.id") ",`by` INT PATH '$.by'")              \
-	"STRAIGHT_JOIN ntt n ON n.id=x.id" SET_COUNT("x.`by`") "; END IF;"   \
+	"STRAIGHT_JOIN ntt n ON n.id=x.id SET n.ctt_count="                  \
+	COUNTED("x.`by`") "; END IF;"                                        \
 	END_IF
 
 /* audits: see put_audits. One ticket's rows are chained (store/audit.h). The
@@ -235,7 +224,9 @@
 	IF_ANY("audits")                                                     \
 	"SET last=(SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                   \
 	LAST_HASH("x.entity_type", "x.id") ",''),64,' ') ORDER BY x.n"       \
-	" SEPARATOR '') FROM" AUDIT_ROWS "),@hash='';"                       \
+	" SEPARATOR '') FROM" ROWS_OF("audits", "$[*]", "n FOR ORDINALITY,"  \
+		ID_AT("$.id") ",entity_type VARCHAR(8) PATH '$.type',"       \
+		"`first` BOOLEAN PATH '$.first'") "),@hash='';"              \
 	"INSERT INTO audit_log(entity_type,entity_id,action,outcome,actor,"  \
 	"request_id,operation_id,detail,created_at,hash) SELECT"             \
 	" x.entity_type,x.id,x.action,x.outcome,x.actor,x.request_id,"       \
@@ -245,49 +236,63 @@
 	" FROM" AUDIT_ROWS ";"                                               \
 	END_IF
 
+/* What LOAD... reads goes as one result set, for each costs a packet there and
+ * back: its first column says what a row is, and rows are alike by NULLs. */
 #define LOCK_CTTS                                                            \
 	"START TRANSACTION;"                                                 \
-	"SELECT " CTT_COLUMNS ",c.external_sync,c.segment_group FROM"        \
+	"SELECT COUNT(*) INTO locked FROM"                                   \
 	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
 	"STRAIGHT_JOIN ctt c ON c.id=x.id FOR UPDATE;"
 
-#define SELECT_OPEN                                                          \
-	"SELECT o.ctt_id,o.id,o.kind,o.state," ABANDONED("o") ","            \
+#define SELECT_CTTS                                                          \
+	"SELECT 'ctt'," CTT_COLUMNS ",c.external_sync,c.segment_group,"      \
+	"o.id,o.kind,o.state," ABANDONED("o") ","                            \
 	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at) DIV 1000 FROM"     \
 	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
-	"STRAIGHT_JOIN operation o ON o.open_ctt_id=x.id;"
+	"STRAIGHT_JOIN ctt c ON c.id=x.id"                                   \
+	" LEFT JOIN operation o ON o.open_ctt_id=x.id"
 
-#define SELECT_BLOCKS                                                        \
-	"SELECT x.c,x.n,MAX(TIMESTAMPDIFF(MICROSECOND," NOW ","              \
-	"o.updated_at+INTERVAL JSON_VALUE(j,'$.ttl') SECOND) DIV 1000) FROM" \
+#define AND_NTTS(doc, path)                                                  \
+	" UNION ALL SELECT 'ntt'," NTT_COLUMNS ",w.id,w.order_no,w.status,"  \
+	"NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"                            \
+	ROWS_OF(doc, path, ID_AT("$"))                                       \
+	"STRAIGHT_JOIN ntt n ON n.id=x.id"                                   \
+	" LEFT JOIN work_order w ON w.ntt_id=x.id"
+
+/* what a pair went through of late */
+#define AND_PAIRS                                                            \
+	" UNION ALL SELECT 'pair',x.c,x.n,o.kind,o.seq,"                     \
+	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.updated_at+INTERVAL ttl SECOND)"\
+	" DIV 1000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"             \
 	JSON_ROWS("$.pair[*]", "c BIGINT UNSIGNED PATH '$[0]',"              \
 		  "n BIGINT UNSIGNED PATH '$[1]'")                           \
 	"STRAIGHT_JOIN operation o ON o.ctt_id=x.c AND o.ntt_id=x.n"         \
-	" WHERE o.kind='UNLINK' AND o.state='SUCCEEDED' AND o.updated_at>"   \
-	NOW "-INTERVAL JSON_VALUE(j,'$.ttl') SECOND"                         \
-	/* a move that was put back has left no block */                     \
-	" AND NOT EXISTS(SELECT 1 FROM operation p WHERE p.ctt_id=x.c"       \
-	" AND p.ntt_id=x.n AND p.kind='LINK' AND p.state='SUCCEEDED'"        \
-	" AND p.seq>o.seq) GROUP BY x.c,x.n;"
+	" WHERE o.kind IN('LINK','UNLINK') AND o.state='SUCCEEDED'"          \
+	" AND o.updated_at>" NOW "-INTERVAL ttl SECOND"
+
+#define AND_ACTIVITIES                                                       \
+	" UNION ALL SELECT 'activity',a.ctt_id,a.id,a.type,a.status,"        \
+	"a.cause_code,a.disposition,a.resolution_code,a.delay_reason,"       \
+	"NULL,NULL,NULL,NULL,NULL FROM"                                      \
+	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
+	"STRAIGHT_JOIN ctt_activity a ON a.id="                              \
+	"(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id=x.id)"
+
+#define BEGIN_LOAD                                                           \
+	BEGIN_WITH_J "DECLARE locked INT;"                                   \
+	"DECLARE ttl INT DEFAULT " VALUE("j", "$.ttl") ";"
 
 #define LOAD_TICKETS \
-	LOCK_CTTS SELECT_OPEN SELECT_NTTS("j", "$.ntt[*]") SELECT_BLOCKS
+	LOCK_CTTS SELECT_CTTS AND_NTTS("j", "$.ntt[*]") AND_PAIRS
 
 /* the same, and the NTTs to which the CTTs are linked among the NTTs */
 #define LOAD_TICKETS_AND_LINKED                                              \
-	LOCK_CTTS SELECT_OPEN                                                \
+	LOCK_CTTS                                                            \
 	"SET k=(SELECT JSON_ARRAYAGG(u.id) FROM(SELECT x.id FROM"            \
 	JSON_ROWS("$.ntt[*]", ID_AT("$")) "UNION SELECT c.ntt_id FROM"       \
 	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
 	"STRAIGHT_JOIN ctt c ON c.id=x.id WHERE c.ntt_id IS NOT NULL) u);"   \
-	SELECT_NTTS("COALESCE(k,'[]')", "$[*]") SELECT_BLOCKS
-
-#define LATEST_ACTIVITIES                                                    \
-	"SELECT a.ctt_id,a.id,a.type,a.status,a.cause_code,a.disposition,"   \
-	"a.resolution_code,a.delay_reason FROM"                              \
-	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
-	"STRAIGHT_JOIN ctt_activity a ON a.id="                              \
-	"(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id=x.id);"
+	SELECT_CTTS AND_NTTS("COALESCE(k,'[]')", "$[*]") AND_PAIRS
 
 #define ELEMENT_COLUMNS                                                      \
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
@@ -345,27 +350,30 @@ SQL_TEXT(TICKET_IDS,
 
 /*
  * {"ctt":[id...],"ntt":[id...],"pair":[[ctt,ntt]...],"ttl":s}, ids rising.
- * Begins the transaction and locks the CTTs -> the CTTs; their open
- * operations; the NTTs; these NTTs' work orders; the pairs that a recent
- * unlink blocks, with the milliseconds left; and as the name says, the CTTs'
- * latest activities (and the NTTs to which they are linked), the values that
- * are allowed, their network elements.
+ * Begins the transaction and locks the CTTs -> rows of
+ *   'ctt': the CTT, and its open operation
+ *   'ntt': the NTT, for each of its work orders once
+ *   'pair': a link or an unlink of a pair in the last `ttl` seconds: its seq,
+ *	and the milliseconds left
+ * and as the name says, 'activity': the CTTs' latest (and the NTTs to which
+ * they are linked); 'lov': the values that are allowed; 'element': the CTTs'
+ * network elements.
  */
-SQL_TEXT(LOAD, BEGIN_WITH_J LOAD_TICKETS "END"),
+SQL_TEXT(LOAD, BEGIN_LOAD LOAD_TICKETS "; END"),
 SQL_TEXT(LOAD_ACTIVITIES,
-	BEGIN_WITH_J "DECLARE k LONGTEXT CHARACTER SET utf8mb4; "
-	LOAD_TICKETS_AND_LINKED LATEST_ACTIVITIES
-	"END"),
+	BEGIN_LOAD "DECLARE k LONGTEXT CHARACTER SET utf8mb4; "
+	LOAD_TICKETS_AND_LINKED AND_ACTIVITIES "; END"),
 SQL_TEXT(LOAD_LOV,
-	BEGIN_WITH_J LOAD_TICKETS LATEST_ACTIVITIES
-	"SELECT type,code,label FROM lov WHERE active;"
-	"END"),
+	BEGIN_LOAD LOAD_TICKETS AND_ACTIVITIES
+	" UNION ALL SELECT 'lov',type,code,label,"
+	"NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL"
+	" FROM lov WHERE active; END"),
 SQL_TEXT(LOAD_ELEMENTS,
-	BEGIN_WITH_J LOAD_TICKETS LATEST_ACTIVITIES
-	"SELECT e.ctt_id," ELEMENT_COLUMNS " FROM"
+	BEGIN_LOAD LOAD_TICKETS AND_ACTIVITIES
+	" UNION ALL SELECT 'element',e.ctt_id," ELEMENT_COLUMNS
+	",NULL,NULL,NULL FROM"
 	JSON_ROWS("$.ctt[*]", ID_AT("$"))
-	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id ORDER BY e.id DESC;"
-	"END"),
+	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id; END"),
 
 /* news, links: the first transaction ends: journal rows, links, COMMIT */
 SQL_TEXT(SAVE,
@@ -374,15 +382,16 @@ SQL_TEXT(SAVE,
 
 /*
  * The second transaction. If any of the operations is not in the state any
- * more in which it was found, nothing is done -> 0; else -> 1; the count of
- * each NTT in `counts`; operation, activity and note of what was stored;
+ * more in which it was found, nothing is done -> 0; else -> 1, and the count
+ * of each NTT in `counts`; operation, activity and note of what was stored;
  * operation and history; the CTTs' elements as they are stored now.
  */
 SQL_TEXT(CLOSE,
 	"BEGIN NOT ATOMIC " TAKES("news") TAKES("links") TAKES("ops")
 	TAKES("statuses") TAKES("activities") TAKES("notes") TAKES("elements")
 	TAKES("jobs") TAKES("audits") TAKES("counts")
-	OPERATION_VARIABLES
+	"DECLARE done INT DEFAULT 0;"
+	"DECLARE last LONGTEXT CHARACTER SET ascii;"
 	"START TRANSACTION;"
 	UPDATE_OPERATIONS
 	"IF done<>JSON_LENGTH(ops) THEN ROLLBACK; SELECT 0;"
@@ -391,26 +400,28 @@ SQL_TEXT(CLOSE,
 	IF_ANY("news") INSERT_OPERATIONS END_IF
 	INSERT_ACTIVITIES UPDATE_ELEMENTS INSERT_JOBS UPDATE_COUNTS
 	INSERT_AUDITS
-	"COMMIT; SELECT 1;"
-	IF_ANY("counts")
-	"SELECT 'ntt',n.id,n.ctt_count,NULL FROM"
+	"COMMIT;"
+	"IF JSON_LENGTH(counts)=1 THEN"
+	" SELECT 1," ID_OF("counts", "$[0].id") ",@count; "
+	"ELSE"
+	" SELECT 1,NULL,NULL UNION ALL SELECT 1,n.id,n.ctt_count FROM"
 	ROWS_OF("counts", "$[*]", ID_AT("$.id"))
 	"STRAIGHT_JOIN ntt n ON n.id=x.id;"
 	END_IF
 	IF_ANY("activities")
-	"SELECT 'activity',x.id,a.id,t.id FROM"
+	"SELECT x.id,a.id,t.id FROM"
 	ROWS_OF("activities", "$[*]", OP_ID_AT("$.operationId"))
 	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id"
 	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id;"
 	END_IF
 	IF_ANY("elements")
-	"SELECT 'history',x.op,h.id,NULL FROM"
+	"SELECT x.op,h.id,NULL FROM"
 	ROWS_OF("elements", "$[*]", ID_AT("$.cttId") ","
 		"op VARCHAR(64) CHARACTER SET ascii PATH '$.operationId'")
 	"STRAIGHT_JOIN cpe_history h ON h.ctt_id=x.id AND h.operation_id=x.op;"
 	"SELECT e.ctt_id," ELEMENT_COLUMNS " FROM"
 	ROWS_OF("elements", "$[*]", ID_AT("$.cttId"))
-	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id ORDER BY e.id DESC;"
+	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id;"
 	END_IF
 	"END IF; END"),
 
