@@ -3,11 +3,11 @@
  *
  * A statement of sql.h is prepared when a connection first runs it. Most of
  * them are whole transactions (BEGIN NOT ATOMIC ... END), so that one takes
- * one round trip, and all take one parameter: a JSON text with everything
- * that the batch needs.
+ * one round trip, and take JSON texts with everything that the batch needs.
  */
 #include "store/db.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +25,19 @@ enum {
 	CONNECT_TIMEOUT_S = 1,
 	LOCK_WAIT_S = 3, /* strictly below the next */
 	IO_TIMEOUT_S = 6,
-	PARAMS_MAX = 10,
+	MARKS_MAX = 80, /* of parameters in one text */
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
+};
+
+struct prepared {
+	MYSQL_STMT *st;                /* NULL: not yet */
+	unsigned char mark[MARKS_MAX]; /* the parameter of each */
 };
 
 struct db {
 	const struct conf *cf;
 	MYSQL *my; /* NULL: not connected */
-	MYSQL_STMT *stmt[SQL__MAX];
+	struct prepared prepared[SQL__MAX];
 	unsigned io_timeout_s;
 	char owner[ID_LEN + 1];
 	char error[256];
@@ -62,9 +67,9 @@ void db_patience(struct db *db, unsigned seconds)
 void db_drop(struct db *db)
 {
 	for (int i = 0; i < SQL__MAX; i++) {
-		if (db->stmt[i])
-			mysql_stmt_close(db->stmt[i]);
-		db->stmt[i] = NULL;
+		if (db->prepared[i].st)
+			mysql_stmt_close(db->prepared[i].st);
+		db->prepared[i].st = NULL;
 	}
 	if (db->my)
 		mysql_close(db->my);
@@ -181,25 +186,52 @@ bool db_is_owner(const struct db *db, const char *name)
 	return db->my && !strcmp(db->owner, name);
 }
 
+/* The text as the server takes it, with question marks that have no letters;
+ * and whose marks they are. The caller frees it. */
+static char *unmark(const char *text, unsigned char *mark)
+{
+	char *plain = malloc(strlen(text) + 1), *to = plain;
+	unsigned n = 0;
+
+	if (!plain)
+		arena_exhausted();
+	while ((*to++ = *text)) {
+		if (*text++ != '?')
+			continue;
+		if (n == MARKS_MAX)
+			abort(); /* no text of ours has so many */
+		mark[n] = (unsigned char)n;
+		if (isalpha((unsigned char)*text)) {
+			mark[n] = (unsigned char)DB_PARAM(*text);
+			text++;
+		}
+		n++;
+	}
+	return plain;
+}
+
 static enum rc prepare(struct db *db, enum sql sql)
 {
-	const char *text = sql_text[sql].text;
+	struct prepared *p = &db->prepared[sql];
+	char *text;
 	MYSQL_STMT *st;
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	if (db->stmt[sql])
+	if (p->st)
 		return RC_OK;
 	st = mysql_stmt_init(db->my);
 	if (!st)
 		arena_exhausted();
+	text = unmark(sql_text[sql].text, p->mark);
 	if (mysql_stmt_prepare(st, text, strlen(text))) {
 		rc = failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
 			    sql_text[sql].name);
 		mysql_stmt_close(st);
-		return rc;
+	} else {
+		p->st = st;
 	}
-	db->stmt[sql] = st;
-	return RC_OK;
+	free(text);
+	return rc;
 }
 
 enum rc db_prepare_all(struct db *db)
@@ -275,7 +307,7 @@ static int fetch(MYSQL_STMT *st, struct arena *mem, struct rows *r)
 enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	       struct arena *mem, struct rows *sets, size_t most)
 {
-	MYSQL_BIND bind[PARAMS_MAX] = {0};
+	MYSQL_BIND bind[MARKS_MAX] = {0};
 	unsigned long size = 0;
 	MYSQL_STMT *st;
 	int64_t began = clock_mono_ms();
@@ -291,12 +323,15 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	rc = prepare(db, sql);
 	if (rc != RC_OK)
 		return rc;
-	st = db->stmt[sql];
+	st = db->prepared[sql].st;
 	for (unsigned i = 0; i < mysql_stmt_param_count(st); i++) {
-		bind[i].buffer_type = MYSQL_TYPE_STRING;
-		bind[i].buffer = param[i].s;
-		bind[i].buffer_length = param[i].len;
-		size += param[i].len;
+		const struct buf *of = &param[db->prepared[sql].mark[i]];
+
+		bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
+					    : MYSQL_TYPE_NULL;
+		bind[i].buffer = of->s;
+		bind[i].buffer_length = of->len;
+		size += of->len;
 	}
 	if (mysql_stmt_bind_param(st, bind) || mysql_stmt_execute(st))
 		goto broken;

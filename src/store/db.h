@@ -38,9 +38,15 @@ const char *rows_text(const struct rows *r, size_t row, unsigned col);
 uint64_t rows_id(const struct rows *r, size_t row, unsigned col); /* or 0 */
 int64_t rows_int(const struct rows *r, size_t row, unsigned col); /* or 0 */
 
+/* The place of the parameter that a statement's text names ?a to ?z, ?A to ?Z;
+ * one that is only a question mark is the next. */
+#define DB_PARAM(letter) \
+	((letter) >= 'a' ? (letter) - 'a' : (letter) - 'A' + 26)
+enum { DB_PARAMS = 52 };
+
 /*
  * Run one statement of sql.h: one round trip. `param` are its parameters, as
- * many JSON texts as it takes. The result sets go into sets[0..most), memory
+ * many texts as it takes; without a text it is NULL. The result sets go into sets[0..most), memory
  * from `mem`; sets that it did not make are empty.
  *
  * RC_OK     done

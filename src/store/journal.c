@@ -75,11 +75,10 @@ static int by_id(const void *a, const void *b)
 }
 
 /* The distinct ones of n ids, rising, less 0; as a JSON array. */
-static void add_distinct(struct buf *doc, const char *key, uint64_t *ids,
-			 size_t n)
+static void add_distinct(struct buf *doc, uint64_t *ids, size_t n)
 {
 	qsort(ids, n, sizeof *ids, by_id);
-	put_open(doc, key, '[');
+	put_open(doc, NULL, '[');
 	for (size_t i = 0; i < n; i++)
 		if (ids[i] && (!i || ids[i] != ids[i - 1]))
 			put_int(doc, NULL, (int64_t)ids[i]);
@@ -317,32 +316,31 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 	uint64_t *ctt_ids = arena_array(b->mem, b->n, sizeof *ctt_ids);
 	uint64_t *ntt_ids = arena_array(b->mem, b->n * 3, sizeof *ntt_ids);
 	struct rows all, rows;
-	struct buf doc;
+	struct buf param[4], *pairs = &param[DB_PARAM('c')];
 	struct ctt *ctts;
 	struct ntt *ntts;
 	enum rc rc;
 	size_t n = 0, nntts = 0;
 
-	buf_init(&doc, b->mem);
-	put_open(&doc, NULL, '{');
-	put_open(&doc, "pair", '[');
+	for (int i = 0; i < 4; i++)
+		buf_init(&param[i], b->mem);
+	put_open(pairs, NULL, '[');
 	batch_each (b, it) {
 		ctt_ids[n++] = it->ctt_ref.id;
 		ntt_ids[nntts++] = it->ntt_ref.id;
 		ntt_ids[nntts++] = it->then_id;
 		ntt_ids[nntts++] = it->else_id;
 		if (b->block_ttl_s)
-			buf_printf(&doc, "%s[%llu,%llu]", n > 1 ? "," : "",
+			buf_printf(pairs, "%s[%llu,%llu]", n > 1 ? "," : "",
 				   (unsigned long long)it->ctt_ref.id,
 				   (unsigned long long)it->ntt_ref.id);
 	}
-	put_close(&doc, ']');
-	add_distinct(&doc, "ctt", ctt_ids, n);
-	add_distinct(&doc, "ntt", ntt_ids, nntts);
-	put_int(&doc, "ttl", b->block_ttl_s);
-	put_close(&doc, '}');
+	put_close(pairs, ']');
+	add_distinct(&param[DB_PARAM('a')], ctt_ids, n);
+	add_distinct(&param[DB_PARAM('b')], ntt_ids, nntts);
+	put_int(&param[DB_PARAM('d')], NULL, b->block_ttl_s);
 
-	rc = db_run(db, load, &doc, b->mem, &all, 1);
+	rc = db_run(db, load, param, b->mem, &all, 1);
 	if (rc != RC_OK)
 		return rc;
 	rows = rows_of(&all, "ctt");
@@ -379,18 +377,45 @@ void change_init(struct change *ch, const struct batch *b)
 	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
 	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
-	for (int i = 0; i < CHANGE__MAX; i++) {
-		buf_init(&ch->doc[i], b->mem);
-		put_open(&ch->doc[i], NULL, '[');
-	}
+	for (int i = 0; i < DB_PARAMS; i++)
+		buf_init(&ch->param[i], b->mem);
+	for (int i = 0; i < CHANGE__MAX; i++)
+		put_open(&ch->param[i], NULL, '[');
+}
+
+/* Begin a row of a text. */
+static struct buf *open_row(struct change *ch, enum change_doc which)
+{
+	struct buf *doc = &ch->param[which];
+
+	ch->rows[which]++;
+	put_open(doc, NULL, '{');
+	return doc;
+}
+
+/* What a parameter of its own has; NULL: nothing. */
+static void set_text(struct change *ch, char letter, const char *text)
+{
+	if (text)
+		buf_str(&ch->param[DB_PARAM(letter)], text);
+}
+
+static void set_int(struct change *ch, char letter, int64_t value)
+{
+	put_int(&ch->param[DB_PARAM(letter)], NULL, value);
+}
+
+static void set_id(struct change *ch, char letter, uint64_t id)
+{
+	if (id)
+		set_int(ch, letter, (int64_t)id);
 }
 
 void change_op_new(struct change *ch, const struct item *it,
 		   const char *owner)
 {
-	struct buf *doc = &ch->doc[CHANGE_NEWS];
+	struct buf *doc = open_row(ch, CHANGE_NEWS);
 
-	put_open(doc, NULL, '{');
 	put_str(doc, "id", it->op_id);
 	put_str(doc, "kind", kind_name[it->kind]);
 	put_str(doc, "state", op_state_name[it->state]);
@@ -411,30 +436,49 @@ void change_op_new(struct change *ch, const struct item *it,
 
 void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
-	struct buf *doc = &ch->doc[CHANGE_OPS];
+	const char *error = it->code ? code_info[it->code].name : NULL;
+	struct buf *doc = open_row(ch, CHANGE_OPS);
+	struct buf steps;
 
-	put_open(doc, NULL, '{');
+	buf_init(&steps, ch->mem);
+	trace_write(&it->trace, kind_steps[it->kind], &steps, NULL);
 	put_str(doc, "id", it->op_id);
 	put_str(doc, "was", op_state_name[it->was]);
 	put_str(doc, "state", op_state_name[it->state]);
-	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
+	put_str(doc, "error", error);
 	put_int(doc, "tries", it->tries);
 	put_int(doc, "nextMs", next_ms);
 	put_str(doc, "why", it->note);
-	trace_write(&it->trace, kind_steps[it->kind], doc, "steps");
+	put_raw(doc, "steps", steps.s);
 	put_close(doc, '}');
+	if (ch->rows[CHANGE_OPS] > 1)
+		return;
+	set_text(ch, 'k', it->op_id);
+	set_text(ch, 'l', op_state_name[it->was]);
+	set_text(ch, 'm', op_state_name[it->state]);
+	set_text(ch, 'n', error);
+	set_int(ch, 'o', it->tries);
+	set_int(ch, 'p', next_ms);
+	set_text(ch, 'q', it->note);
+	set_text(ch, 'r', steps.s);
 }
 
 void change_link(struct change *ch, const struct ctt *ctt,
 		 const struct ntt *ntt)
 {
-	struct buf *doc = &ch->doc[CHANGE_LINKS];
+	struct buf *doc = open_row(ch, CHANGE_LINKS);
+	uint64_t ntt_id = ntt ? ntt->id : 0;
+	const char *ntt_no = ntt ? ntt->ticket_no : NULL;
 
-	put_open(doc, NULL, '{');
 	put_id(doc, "id", ctt->id);
-	put_id(doc, "nttId", ntt ? ntt->id : 0);
-	put_str(doc, "nttTicketNo", ntt ? ntt->ticket_no : NULL);
+	put_id(doc, "nttId", ntt_id);
+	put_str(doc, "nttTicketNo", ntt_no);
 	put_close(doc, '}');
+	if (ch->rows[CHANGE_LINKS] > 1)
+		return;
+	set_id(ch, 's', ctt->id);
+	set_id(ch, 't', ntt_id);
+	set_text(ch, 'u', ntt_no);
 }
 
 static void count(struct change *ch, uint64_t ntt_id, int by)
@@ -456,9 +500,8 @@ void change_count(struct change *ch, const struct ntt *ntt, int by)
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload)
 {
-	struct buf *doc = &ch->doc[CHANGE_JOBS];
+	struct buf *doc = open_row(ch, CHANGE_JOBS);
 
-	put_open(doc, NULL, '{');
 	put_str(doc, "type", type);
 	put_str(doc, "dedupeKey",
 		arena_printf(ch->mem, "%s:%s", it->op_id, type));
@@ -469,9 +512,8 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 void change_status(struct change *ch, const struct ctt *ctt,
 		   const char *status)
 {
-	struct buf *doc = &ch->doc[CHANGE_STATUSES];
+	struct buf *doc = open_row(ch, CHANGE_STATUSES);
 
-	put_open(doc, NULL, '{');
 	put_id(doc, "id", ctt->id);
 	put_str(doc, "status", status);
 	put_close(doc, '}');
@@ -480,9 +522,8 @@ void change_status(struct change *ch, const struct ctt *ctt,
 void change_activity(struct change *ch, const struct item *it,
 		     const struct activity *a, const char *note)
 {
-	struct buf *doc = &ch->doc[CHANGE_ACTIVITIES];
+	struct buf *doc = open_row(ch, CHANGE_ACTIVITIES);
 
-	put_open(doc, NULL, '{');
 	put_str(doc, "operationId", it->op_id);
 	put_id(doc, "cttId", it->ctt->id);
 	put_str(doc, "type", a->type);
@@ -493,8 +534,7 @@ void change_activity(struct change *ch, const struct item *it,
 	put_close(doc, '}');
 	if (!note)
 		return;
-	doc = &ch->doc[CHANGE_NOTES];
-	put_open(doc, NULL, '{');
+	doc = open_row(ch, CHANGE_NOTES);
 	put_str(doc, "operationId", it->op_id);
 	put_str(doc, "text", note);
 	put_close(doc, '}');
@@ -502,9 +542,8 @@ void change_activity(struct change *ch, const struct item *it,
 
 void change_element(struct change *ch, const struct item *it)
 {
-	struct buf *doc = &ch->doc[CHANGE_ELEMENTS];
+	struct buf *doc = open_row(ch, CHANGE_ELEMENTS);
 
-	put_open(doc, NULL, '{');
 	put_id(doc, "id", it->cpe->element->id);
 	put_id(doc, "cttId", it->ctt->id);
 	put_cpe(doc, "before", &it->cpe->element->cpe);
@@ -568,13 +607,11 @@ static int by_ticket(const void *a, const void *b)
  * that the database has of it. */
 static void put_audits(struct change *ch, const char *key)
 {
-	struct buf *doc = &ch->doc[CHANGE_AUDITS];
-
 	qsort(ch->audits, ch->naudits, sizeof *ch->audits, by_ticket);
 	for (size_t i = 0; i < ch->naudits; i++) {
 		const struct audit *a = &ch->audits[i];
+		struct buf *doc = open_row(ch, CHANGE_AUDITS);
 
-		put_open(doc, NULL, '{');
 		put_str(doc, "type", a->entity);
 		put_id(doc, "id", a->id);
 		put_str(doc, "action", a->action);
@@ -595,27 +632,37 @@ static int by_count_id(const void *a, const void *b)
 		     &((const struct count *)b)->ntt_id);
 }
 
-/* Finish the texts: the parameters of a statement. */
-static const struct buf *change_docs(struct change *ch, const char *audit_key)
+static void put_counts(struct change *ch)
 {
-	struct buf *doc = &ch->doc[CHANGE_COUNTS];
-
-	put_audits(ch, audit_key);
 	qsort(ch->counts, ch->ncounts, sizeof *ch->counts, by_count_id);
 	for (size_t i = 0; i < ch->ncounts; i++) {
-		put_open(doc, NULL, '{');
+		struct buf *doc = open_row(ch, CHANGE_COUNTS);
+
 		put_id(doc, "id", ch->counts[i].ntt_id);
 		put_int(doc, "by", ch->counts[i].by);
 		put_close(doc, '}');
 	}
-	for (int i = 0; i < CHANGE__MAX; i++)
-		put_close(&ch->doc[i], ']');
-	return ch->doc;
+	if (ch->ncounts != 1)
+		return;
+	set_id(ch, 'v', ch->counts[0].ntt_id);
+	set_int(ch, 'w', ch->counts[0].by);
+}
+
+/* Finish the parameters of a statement. */
+static const struct buf *change_params(struct change *ch, const char *audit_key)
+{
+	put_audits(ch, audit_key);
+	put_counts(ch);
+	for (int i = 0; i < CHANGE__MAX; i++) {
+		put_close(&ch->param[i], ']');
+		set_int(ch, (char)('A' + i), (int64_t)ch->rows[i]);
+	}
+	return ch->param;
 }
 
 enum rc store_save(struct db *db, struct change *ch)
 {
-	return db_run(db, SQL_SAVE, change_docs(ch, ""), ch->mem, NULL, 0);
+	return db_run(db, SQL_SAVE, change_params(ch, ""), ch->mem, NULL, 0);
 }
 
 static struct item *find_op(const struct batch *b, const char *op_id)
@@ -668,7 +715,7 @@ enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 {
 	struct rows r[4];
 	enum rc rc = db_run(db, SQL_CLOSE,
-			    change_docs(ch, db_conf(db)->audit_key), ch->mem,
+			    change_params(ch, db_conf(db)->audit_key), ch->mem,
 			    r, 4);
 
 	*won_r = rc == RC_OK && r[0].n && rows_int(&r[0], 0, 0) == 1;

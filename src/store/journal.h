@@ -27,8 +27,8 @@ void store_cancel(struct db *db);
  * Changes of rows, gathered by the stages of a flow for all items of a batch,
  * and made in one round trip.
  */
-enum change_doc { /* the JSON texts, in the order that SQL_CLOSE takes */
-	CHANGE_NEWS, /* SQL_SAVE takes the first two */
+enum change_doc { /* the JSON texts: a, b, c... of SQL_SAVE and SQL_CLOSE */
+	CHANGE_NEWS,
 	CHANGE_LINKS,
 	CHANGE_OPS,
 	CHANGE_STATUSES,
@@ -44,7 +44,8 @@ enum change_doc { /* the JSON texts, in the order that SQL_CLOSE takes */
 struct change {
 	struct arena *mem;
 	int64_t block_ttl_s; /* the batch's */
-	struct buf doc[CHANGE__MAX];
+	struct buf param[DB_PARAMS];
+	size_t rows[CHANGE__MAX]; /* of each text */
 	struct count {
 		uint64_t ntt_id;
 		int by;

@@ -16,30 +16,30 @@
  */
 #include "store/sql.h"
 
-#define ROWS_OF(doc, path, columns) \
+#define ROWS_OF(doc, path, columns)                                          \
 	" JSON_TABLE(" doc ",'" path "' COLUMNS(" columns ")) x "
 #define JSON_ROWS(path, columns) ROWS_OF("j", path, columns)
 #define ID_AT(path)    "id BIGINT UNSIGNED PATH '" path "'"
 #define OP_ID_AT(path) "id VARCHAR(64) CHARACTER SET ascii PATH '" path "'"
-#define TAKES(doc) \
+#define TAKES(doc)                                                           \
 	"DECLARE " doc " LONGTEXT CHARACTER SET utf8mb4 DEFAULT ?; "
 #define BEGIN_WITH_J  "BEGIN NOT ATOMIC " TAKES("j")
 #define VALUE(doc, path) "JSON_VALUE(" doc ",'" path "')"
 #define ID_OF(doc, path) "CAST(" VALUE(doc, path) " AS UNSIGNED)"
-#define IF_ANY(doc)   " IF " doc "<>'[]' THEN "
+#define IF_ANY(n)     " IF " n " THEN "
 #define END_IF        " END IF;"
 #define NOW           "UTC_TIMESTAMP(3)"
 /* a later version's operations are left to it */
-#define IS_OURS(o) \
+#define IS_OURS(o)                                                           \
 	o ".kind IN('LINK','UNLINK','RESOLVE','CPE_UPDATE')"
 #define IN_MS(column) "TIMESTAMPADD(MICROSECOND," column "*1000," NOW ")"
-#define ABANDONED(o) \
+#define ABANDONED(o)                                                         \
 	"(" o ".owner IS NULL OR IS_FREE_LOCK(CONCAT('cttd:'," o ".owner))=1)"
-#define UTC(column) \
+#define UTC(column)                                                          \
 	"CONCAT(LEFT(DATE_FORMAT(" column ",'%Y-%m-%dT%H:%i:%s.%f'),23),'Z')"
 
 /* what model/ticket.h knows of a ticket; store/journal.c reads them so */
-#define CTT_COLUMNS \
+#define CTT_COLUMNS                                                          \
 	"c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
 #define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
 
@@ -49,7 +49,7 @@
 	"request_id,remark,intent,error_code,steps,owner,idempotency_id,"    \
 	"item_index,next_try_at,created_at,updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,"\
 	"x.partner,x.actor,x.request_id,x.remark,NULLIF(x.intent,'null'),"   \
-	"x.error_code,x.steps,x.owner,x.idempotency_id,x.item_index," NOW "," NOW "," NOW " FROM" ROWS_OF("news", "$[*]",                             \
+	"x.error_code,x.steps,x.owner,x.idempotency_id,x.item_index," NOW "," NOW "," NOW " FROM" ROWS_OF("?a", "$[*]",\
 		OP_ID_AT("$.id") ",kind VARCHAR(16) PATH '$.kind',"          \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
@@ -67,35 +67,28 @@
 
 /* links [{"id","nttId","nttTicketNo"}]: links made or taken away */
 #define UPDATE_LINKS                                                         \
-	IF_ANY("links")                                                      \
-	"IF JSON_LENGTH(links)=1 THEN "                                      \
-	"UPDATE ctt c SET c.ntt_id=" VALUE("links", "$[0].nttId") ","        \
-	"c.ntt_ticket_no=" VALUE("links", "$[0].nttTicketNo") ","            \
-	"c.updated_at=" NOW " WHERE c.id=" ID_OF("links", "$[0].id") ";"     \
-	"ELSE "                                                              \
-	"UPDATE" ROWS_OF("links", "$[*]", ID_AT("$.id") ","                  \
+	"IF ?B=1 THEN "                                                      \
+	"UPDATE ctt c SET c.ntt_id=?t,c.ntt_ticket_no=?u,c.updated_at=" NOW  \
+	" WHERE c.id=CAST(?s AS UNSIGNED);"                                  \
+	"ELSEIF ?B THEN "                                                    \
+	"UPDATE" ROWS_OF("?b", "$[*]", ID_AT("$.id") ","                     \
 		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
 		"ntt_no VARCHAR(64) PATH '$.nttTicketNo'")                   \
 	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.ntt_id=x.ntt_id,"            \
-	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW "; END IF;"             \
+	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW ";"                     \
 	END_IF
 
 /* ops [{"id","was",...}]: the operations' new states; all or none */
-#define SET_OPERATION(state, error, steps, tries, next_ms, why)              \
+#define SET_OPERATION(state, error, tries, next_ms, why, steps)              \
 	" SET o.state=" state ",o.error_code=" error ",o.steps=" steps ","   \
 	"o.tries=" tries ",o.next_try_at=" IN_MS(next_ms) ","                \
 	"o.last_error=LEFT(" why ",255),o.owner=NULL,o.updated_at=" NOW
-#define OF_OP(name) VALUE("ops", "$[0]." name)
 #define UPDATE_OPERATIONS                                                    \
-	"IF JSON_LENGTH(ops)=1 THEN "                                        \
-	"UPDATE operation o" SET_OPERATION(OF_OP("state"), OF_OP("error"),   \
-		"JSON_QUERY(ops,'$[0].steps')", OF_OP("tries"),              \
-		OF_OP("nextMs"), OF_OP("why"))                               \
-	" WHERE o.id=CONVERT(" OF_OP("id") " USING ascii) COLLATE ascii_bin" \
-	" AND o.state=" OF_OP("was") ";"          \
-	"SET done=ROW_COUNT();"                                              \
+	"IF ?C=1 THEN "                                                      \
+	"UPDATE operation o" SET_OPERATION("?m", "?n", "?o", "?p", "?q", "?r")\
+	" WHERE o.id=?k AND o.state=?l;"                                     \
 	"ELSE "                                                              \
-	"UPDATE" ROWS_OF("ops", "$[*]", OP_ID_AT("$.id") ","                 \
+	"UPDATE" ROWS_OF("?c", "$[*]", OP_ID_AT("$.id") ","                  \
 		"was VARCHAR(16) PATH '$.was',"                              \
 		"state VARCHAR(16) PATH '$.state',"                          \
 		"error_code VARCHAR(64) PATH '$.error',"                     \
@@ -104,15 +97,14 @@
 		"why TEXT PATH '$.why',"                                     \
 		"steps JSON PATH '$.steps'")                                 \
 	"STRAIGHT_JOIN operation o ON o.id=x.id"                             \
-	SET_OPERATION("x.state", "x.error_code", "x.steps", "x.tries",       \
-		      "x.next_ms", "x.why")                                  \
-	" WHERE o.state=x.was;"                                              \
-	"SET done=ROW_COUNT(); END IF;"
+	SET_OPERATION("x.state", "x.error_code", "x.tries", "x.next_ms",     \
+		      "x.why", "x.steps")                                    \
+	" WHERE o.state=x.was; END IF;"
 
 /* statuses [{"id","status"}]: what a resolve makes of the CTT */
 #define UPDATE_STATUSES                                                      \
-	IF_ANY("statuses")                                                   \
-	"UPDATE" ROWS_OF("statuses", "$[*]", ID_AT("$.id") ","               \
+	IF_ANY("?D")                                                         \
+	"UPDATE" ROWS_OF("?d", "$[*]", ID_AT("$.id") ","                     \
 		"status VARCHAR(32) PATH '$.status'")                        \
 	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.status=x.status,"            \
 	"c.resolved_at=" NOW ",c.updated_at=" NOW ";"                        \
@@ -120,12 +112,12 @@
 
 /* activities, and their notes [{"operationId","cttId",...}] */
 #define INSERT_ACTIVITIES                                                    \
-	IF_ANY("activities")                                                 \
+	IF_ANY("?E")                                                         \
 	"INSERT INTO ctt_activity(ctt_id,type,status,cause_code,disposition,"\
 	"resolution_code,delay_reason,created_by,created_at,operation_id)"   \
 	" SELECT x.id,x.type,x.status,x.cause_code,x.disposition,"           \
 	"x.resolution_code,x.delay_reason,x.actor," NOW ",x.operation_id FROM"\
-	ROWS_OF("activities", "$[*]", ID_AT("$.cttId") ","                   \
+	ROWS_OF("?e", "$[*]", ID_AT("$.cttId") ","                           \
 		"type VARCHAR(64) PATH '$.type',"                            \
 		"status VARCHAR(32) PATH '$.status',"                        \
 		"cause_code VARCHAR(64) PATH '$.causeCode',"                 \
@@ -135,10 +127,10 @@
 		"actor VARCHAR(128) PATH '$.actor',"                         \
 		"operation_id VARCHAR(64) PATH '$.operationId'") ";"         \
 	END_IF                                                               \
-	IF_ANY("notes")                                                      \
+	IF_ANY("?F")                                                         \
 	"INSERT INTO activity_note(ctt_id,activity_id,text,author,created_at)"\
 	" SELECT a.ctt_id,a.id,x.text,a.created_by," NOW " FROM"             \
-	ROWS_OF("notes", "$[*]", OP_ID_AT("$.operationId") ","               \
+	ROWS_OF("?f", "$[*]", OP_ID_AT("$.operationId") ","                  \
 		"text TEXT PATH '$.text'")                                   \
 	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id;"               \
 	END_IF
@@ -146,7 +138,7 @@
 /* elements [{"id","cttId", the five facts, "before","after",...}]: the CPE,
  * its copy for reporting, and its history */
 #define ELEMENT_ROWS                                                         \
-	ROWS_OF("elements", "$[*]", ID_AT("$.id") ","                        \
+	ROWS_OF("?g", "$[*]", ID_AT("$.id") ","                              \
 		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
 		"manufacturer VARCHAR(64) PATH '$.after.manufacturer',"      \
 		"model VARCHAR(64) PATH '$.after.model',"                    \
@@ -158,7 +150,7 @@
 		"actor VARCHAR(128) PATH '$.actor',"                         \
 		"operation_id VARCHAR(64) PATH '$.operationId'")
 #define UPDATE_ELEMENTS                                                      \
-	IF_ANY("elements")                                                   \
+	IF_ANY("?G")                                                         \
 	"UPDATE" ELEMENT_ROWS "STRAIGHT_JOIN network_element e ON e.id=x.id" \
 	" SET e.manufacturer=x.manufacturer,e.model=x.model,"                \
 	"e.ip_address=x.ip_address,e.bandwidth_mbps=x.bandwidth_mbps,"       \
@@ -176,11 +168,11 @@
 	END_IF
 
 #define INSERT_JOBS                                                          \
-	IF_ANY("jobs")                                                      \
+	IF_ANY("?H")                                                         \
 	"INSERT INTO job(type,payload,dedupe_key,run_at,since,created_at,"   \
 	"updated_at) SELECT x.type,x.payload,x.dedupe_key," NOW "," NOW ","  \
 	NOW "," NOW                                                          \
-	" FROM" ROWS_OF("jobs", "$[*]", "type VARCHAR(64) PATH '$.type',"      \
+	" FROM" ROWS_OF("?h", "$[*]", "type VARCHAR(64) PATH '$.type',"      \
 		"payload JSON PATH '$.payload',"                             \
 		"dedupe_key VARCHAR(128) PATH '$.dedupeKey'") ";"            \
 	END_IF
@@ -191,16 +183,14 @@
 	"GREATEST(0,CAST(n.ctt_count AS SIGNED)+" by "),"                    \
 	"n.updated_at=IF(" by "," NOW ",n.updated_at)"
 #define UPDATE_COUNTS                                                        \
-	IF_ANY("counts")                                                     \
-	"IF JSON_LENGTH(counts)=1 THEN "                                     \
-	"UPDATE ntt n SET n.ctt_count=@count:="                              \
-	COUNTED(VALUE("counts", "$[0].by"))                                  \
-	" WHERE n.id=" ID_OF("counts", "$[0].id") ";"                        \
-	"ELSE "                                                              \
-	"UPDATE" ROWS_OF("counts", "$[*]",                                   \
+	"IF ?J=1 THEN "                                                      \
+	"UPDATE ntt n SET n.ctt_count=@count:=" COUNTED("CAST(?w AS SIGNED)")\
+	" WHERE n.id=CAST(?v AS UNSIGNED);"                                  \
+	"ELSEIF ?J THEN "                                                    \
+	"UPDATE" ROWS_OF("?j", "$[*]",                                       \
 			 ID_AT("$.id") ",`by` INT PATH '$.by'")              \
 	"STRAIGHT_JOIN ntt n ON n.id=x.id SET n.ctt_count="                  \
-	COUNTED("x.`by`") "; END IF;"                                        \
+	COUNTED("x.`by`") ";"                                                \
 	END_IF
 
 /* audits: see put_audits. One ticket's rows are chained (store/audit.h). The
@@ -210,7 +200,7 @@
 	"COALESCE((SELECT p.hash FROM audit_log p WHERE p.entity_type="      \
 	entity " AND p.entity_id=" id " ORDER BY p.id DESC LIMIT 1),'')"
 #define AUDIT_ROWS                                                           \
-	ROWS_OF("audits", "$[*]", "n FOR ORDINALITY," ID_AT("$.id") ","      \
+	ROWS_OF("?i", "$[*]", "n FOR ORDINALITY," ID_AT("$.id") ","          \
 		"entity_type VARCHAR(8) PATH '$.type',"                      \
 		"action VARCHAR(16) PATH '$.action',"                        \
 		"outcome VARCHAR(16) PATH '$.outcome',"                      \
@@ -221,10 +211,10 @@
 		"`first` BOOLEAN PATH '$.first',"                            \
 		"seal CHAR(64) CHARACTER SET ascii PATH '$.seal'")
 #define INSERT_AUDITS                                                        \
-	IF_ANY("audits")                                                     \
-	"SET last=(SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                   \
+	IF_ANY("?I")                                                         \
+	"SET @last=(SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                  \
 	LAST_HASH("x.entity_type", "x.id") ",''),64,' ') ORDER BY x.n"       \
-	" SEPARATOR '') FROM" ROWS_OF("audits", "$[*]", "n FOR ORDINALITY,"  \
+	" SEPARATOR '') FROM" ROWS_OF("?i", "$[*]", "n FOR ORDINALITY,"      \
 		ID_AT("$.id") ",entity_type VARCHAR(8) PATH '$.type',"       \
 		"`first` BOOLEAN PATH '$.first'") "),@hash='';"              \
 	"INSERT INTO audit_log(entity_type,entity_id,action,outcome,actor,"  \
@@ -232,67 +222,62 @@
 	" x.entity_type,x.id,x.action,x.outcome,x.actor,x.request_id,"       \
 	"x.operation_id,x.detail," NOW ",IF(x.seal IS NULL,NULL,"            \
 	"@hash:=SHA2(CONCAT(IF(x.`first`,"                                   \
-	"RTRIM(SUBSTR(last,64*x.n-63,64)),@hash),x.seal," NOW "),256))"      \
+	"RTRIM(SUBSTR(@last,64*x.n-63,64)),@hash),x.seal," NOW "),256))"     \
 	" FROM" AUDIT_ROWS ";"                                               \
 	END_IF
 
 /* What LOAD... reads goes as one result set, for each costs a packet there and
  * back: its first column says what a row is, and rows are alike by NULLs. */
+#define IDS_IN(doc) ROWS_OF(doc, "$[*]", ID_AT("$"))
+#define CTT_IDS     IDS_IN("?a")
 #define LOCK_CTTS                                                            \
 	"START TRANSACTION;"                                                 \
-	"SELECT COUNT(*) INTO locked FROM"                                   \
-	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
+	"SELECT COUNT(*) INTO locked FROM" CTT_IDS                           \
 	"STRAIGHT_JOIN ctt c ON c.id=x.id FOR UPDATE;"
 
 #define SELECT_CTTS                                                          \
 	"SELECT 'ctt'," CTT_COLUMNS ",c.external_sync,c.segment_group,"      \
 	"o.id,o.kind,o.state," ABANDONED("o") ","                            \
 	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at) DIV 1000 FROM"     \
-	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
-	"STRAIGHT_JOIN ctt c ON c.id=x.id"                                   \
+	CTT_IDS "STRAIGHT_JOIN ctt c ON c.id=x.id"                           \
 	" LEFT JOIN operation o ON o.open_ctt_id=x.id"
 
-#define AND_NTTS(doc, path)                                                  \
+#define AND_NTTS(ids)                                                        \
 	" UNION ALL SELECT 'ntt'," NTT_COLUMNS ",w.id,w.order_no,w.status,"  \
 	"NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"                            \
-	ROWS_OF(doc, path, ID_AT("$"))                                       \
-	"STRAIGHT_JOIN ntt n ON n.id=x.id"                                   \
+	IDS_IN(ids) "STRAIGHT_JOIN ntt n ON n.id=x.id"                       \
 	" LEFT JOIN work_order w ON w.ntt_id=x.id"
 
 /* what a pair went through of late */
 #define AND_PAIRS                                                            \
 	" UNION ALL SELECT 'pair',x.c,x.n,o.kind,o.seq,"                     \
-	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.updated_at+INTERVAL ttl SECOND)"\
+	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.updated_at+INTERVAL ?d SECOND)"\
 	" DIV 1000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"             \
-	JSON_ROWS("$.pair[*]", "c BIGINT UNSIGNED PATH '$[0]',"              \
-		  "n BIGINT UNSIGNED PATH '$[1]'")                           \
+	ROWS_OF("?c", "$[*]", "c BIGINT UNSIGNED PATH '$[0]',"               \
+		"n BIGINT UNSIGNED PATH '$[1]'")                             \
 	"STRAIGHT_JOIN operation o ON o.ctt_id=x.c AND o.ntt_id=x.n"         \
 	" WHERE o.kind IN('LINK','UNLINK') AND o.state='SUCCEEDED'"          \
-	" AND o.updated_at>" NOW "-INTERVAL ttl SECOND"
+	" AND o.updated_at>" NOW "-INTERVAL ?d SECOND"
 
 #define AND_ACTIVITIES                                                       \
 	" UNION ALL SELECT 'activity',a.ctt_id,a.id,a.type,a.status,"        \
 	"a.cause_code,a.disposition,a.resolution_code,a.delay_reason,"       \
 	"NULL,NULL,NULL,NULL,NULL FROM"                                      \
-	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
-	"STRAIGHT_JOIN ctt_activity a ON a.id="                              \
+	CTT_IDS "STRAIGHT_JOIN ctt_activity a ON a.id="                      \
 	"(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id=x.id)"
 
-#define BEGIN_LOAD                                                           \
-	BEGIN_WITH_J "DECLARE locked INT;"                                   \
-	"DECLARE ttl INT DEFAULT " VALUE("j", "$.ttl") ";"
+#define BEGIN_LOAD "BEGIN NOT ATOMIC DECLARE locked INT; "
 
-#define LOAD_TICKETS \
-	LOCK_CTTS SELECT_CTTS AND_NTTS("j", "$.ntt[*]") AND_PAIRS
+#define LOAD_TICKETS                                                         \
+	LOCK_CTTS SELECT_CTTS AND_NTTS("?b") AND_PAIRS
 
 /* the same, and the NTTs to which the CTTs are linked among the NTTs */
 #define LOAD_TICKETS_AND_LINKED                                              \
 	LOCK_CTTS                                                            \
 	"SET k=(SELECT JSON_ARRAYAGG(u.id) FROM(SELECT x.id FROM"            \
-	JSON_ROWS("$.ntt[*]", ID_AT("$")) "UNION SELECT c.ntt_id FROM"       \
-	JSON_ROWS("$.ctt[*]", ID_AT("$"))                                    \
-	"STRAIGHT_JOIN ctt c ON c.id=x.id WHERE c.ntt_id IS NOT NULL) u);"   \
-	SELECT_CTTS AND_NTTS("COALESCE(k,'[]')", "$[*]") AND_PAIRS
+	IDS_IN("?b") "UNION SELECT c.ntt_id FROM"                            \
+	CTT_IDS "STRAIGHT_JOIN ctt c ON c.id=x.id WHERE c.ntt_id IS NOT NULL) u);"\
+	SELECT_CTTS AND_NTTS("COALESCE(k,'[]')") AND_PAIRS
 
 #define ELEMENT_COLUMNS                                                      \
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
@@ -349,11 +334,10 @@ SQL_TEXT(TICKET_IDS,
 	"END"),
 
 /*
- * {"ctt":[id...],"ntt":[id...],"pair":[[ctt,ntt]...],"ttl":s}, ids rising.
- * Begins the transaction and locks the CTTs -> rows of
+ * a [ctt...], b [ntt...], ids rising; c [[ctt,ntt]...]; d seconds. Begins the transaction and locks the CTTs -> rows of
  *   'ctt': the CTT, and its open operation
  *   'ntt': the NTT, for each of its work orders once
- *   'pair': a link or an unlink of a pair in the last `ttl` seconds: its seq,
+ *   'pair': a link or an unlink of a pair in the last d seconds: its seq,
  *	and the milliseconds left
  * and as the name says, 'activity': the CTTs' latest (and the NTTs to which
  * they are linked); 'lov': the values that are allowed; 'element': the CTTs'
@@ -372,13 +356,20 @@ SQL_TEXT(LOAD_ELEMENTS,
 	BEGIN_LOAD LOAD_TICKETS AND_ACTIVITIES
 	" UNION ALL SELECT 'element',e.ctt_id," ELEMENT_COLUMNS
 	",NULL,NULL,NULL FROM"
-	JSON_ROWS("$.ctt[*]", ID_AT("$"))
-	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id; END"),
+	CTT_IDS "STRAIGHT_JOIN network_element e ON e.ctt_id=x.id; END"),
 
-/* news, links: the first transaction ends: journal rows, links, COMMIT */
+/*
+ * What SAVE and CLOSE take: the JSON texts a news, b links, c ops, d statuses,
+ * e activities, f notes, g elements, h jobs, i audits, j counts; in A to J how
+ * many each has. And what is there once only goes by itself, for that is
+ * cheaper than JSON: of an operation k id, l was, m state, n error, o tries,
+ * p nextMs, q why, r steps; of a link s id, t nttId, u nttTicketNo; of a count
+ * v id, w by.
+ */
+
+/* the first transaction ends: journal rows, links, COMMIT */
 SQL_TEXT(SAVE,
-	"BEGIN NOT ATOMIC " TAKES("news") TAKES("links")
-	UPDATE_LINKS INSERT_OPERATIONS "COMMIT; END"),
+	"BEGIN NOT ATOMIC " UPDATE_LINKS INSERT_OPERATIONS "COMMIT; END"),
 
 /*
  * The second transaction. If any of the operations is not in the state any
@@ -387,40 +378,35 @@ SQL_TEXT(SAVE,
  * operation and history; the CTTs' elements as they are stored now.
  */
 SQL_TEXT(CLOSE,
-	"BEGIN NOT ATOMIC " TAKES("news") TAKES("links") TAKES("ops")
-	TAKES("statuses") TAKES("activities") TAKES("notes") TAKES("elements")
-	TAKES("jobs") TAKES("audits") TAKES("counts")
-	"DECLARE done INT DEFAULT 0;"
-	"DECLARE last LONGTEXT CHARACTER SET ascii;"
-	"START TRANSACTION;"
+	"BEGIN NOT ATOMIC START TRANSACTION;"
 	UPDATE_OPERATIONS
-	"IF done<>JSON_LENGTH(ops) THEN ROLLBACK; SELECT 0;"
-	"ELSE"
+	"IF ROW_COUNT()<>?C THEN ROLLBACK; SELECT 0;"
+	"ELSE "
 	UPDATE_LINKS UPDATE_STATUSES
-	IF_ANY("news") INSERT_OPERATIONS END_IF
+	IF_ANY("?A") INSERT_OPERATIONS END_IF
 	INSERT_ACTIVITIES UPDATE_ELEMENTS INSERT_JOBS UPDATE_COUNTS
 	INSERT_AUDITS
 	"COMMIT;"
-	"IF JSON_LENGTH(counts)=1 THEN"
-	" SELECT 1," ID_OF("counts", "$[0].id") ",@count; "
+	"IF ?J=1 THEN"
+	" SELECT 1,?v,@count; "
 	"ELSE"
 	" SELECT 1,NULL,NULL UNION ALL SELECT 1,n.id,n.ctt_count FROM"
-	ROWS_OF("counts", "$[*]", ID_AT("$.id"))
+	ROWS_OF("?j", "$[*]", ID_AT("$.id"))
 	"STRAIGHT_JOIN ntt n ON n.id=x.id;"
 	END_IF
-	IF_ANY("activities")
+	IF_ANY("?E")
 	"SELECT x.id,a.id,t.id FROM"
-	ROWS_OF("activities", "$[*]", OP_ID_AT("$.operationId"))
+	ROWS_OF("?e", "$[*]", OP_ID_AT("$.operationId"))
 	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id"
 	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id;"
 	END_IF
-	IF_ANY("elements")
+	IF_ANY("?G")
 	"SELECT x.op,h.id,NULL FROM"
-	ROWS_OF("elements", "$[*]", ID_AT("$.cttId") ","
+	ROWS_OF("?g", "$[*]", ID_AT("$.cttId") ","
 		"op VARCHAR(64) CHARACTER SET ascii PATH '$.operationId'")
 	"STRAIGHT_JOIN cpe_history h ON h.ctt_id=x.id AND h.operation_id=x.op;"
 	"SELECT e.ctt_id," ELEMENT_COLUMNS " FROM"
-	ROWS_OF("elements", "$[*]", ID_AT("$.cttId"))
+	ROWS_OF("?g", "$[*]", ID_AT("$.cttId"))
 	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id;"
 	END_IF
 	"END IF; END"),
