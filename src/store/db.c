@@ -25,7 +25,7 @@ enum {
 	CONNECT_TIMEOUT_S = 1,
 	LOCK_WAIT_S = 3, /* strictly below the next */
 	IO_TIMEOUT_S = 6,
-	MARKS_MAX = 80, /* of parameters in one text */
+	MARKS_MAX = 128, /* of parameters in one text */
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
 };
 
@@ -186,8 +186,26 @@ bool db_is_owner(const struct db *db, const char *name)
 	return db->my && !strcmp(db->owner, name);
 }
 
-/* The text as the server takes it, with question marks that have no letters;
- * and whose marks they are. The caller frees it. */
+/* Whose mark stands behind this question mark; and where the text goes on. */
+static unsigned char mark_of(const char **text, unsigned n)
+{
+	const char *at = *text;
+	char *end;
+	int param;
+
+	if (!isalpha((unsigned char)*at))
+		return (unsigned char)n;
+	param = DB_PARAM(*at);
+	if (isdigit((unsigned char)*++at)) {
+		param = DB_CELL(param, (int)strtol(at, &end, 10));
+		at = end;
+	}
+	*text = at;
+	return (unsigned char)param;
+}
+
+/* The text as the server takes it, with question marks that have no names; and
+ * whose marks they are. The caller frees it. */
 static char *unmark(const char *text, unsigned char *mark)
 {
 	char *plain = malloc(strlen(text) + 1), *to = plain;
@@ -200,11 +218,7 @@ static char *unmark(const char *text, unsigned char *mark)
 			continue;
 		if (n == MARKS_MAX)
 			abort(); /* no text of ours has so many */
-		mark[n] = (unsigned char)n;
-		if (isalpha((unsigned char)*text)) {
-			mark[n] = (unsigned char)DB_PARAM(*text);
-			text++;
-		}
+		mark[n] = mark_of(&text, n);
 		n++;
 	}
 	return plain;

@@ -38,11 +38,14 @@ const char *rows_text(const struct rows *r, size_t row, unsigned col);
 uint64_t rows_id(const struct rows *r, size_t row, unsigned col); /* or 0 */
 int64_t rows_int(const struct rows *r, size_t row, unsigned col); /* or 0 */
 
-/* The place of the parameter that a statement's text names ?a to ?z, ?A to ?Z;
- * one that is only a question mark is the next. */
+/*
+ * The places of the parameters that a statement's text names: ?a to ?z; ?A to
+ * ?Z; and ?a0, ?a1... One that is only a question mark is the next.
+ */
+enum { DB_CELLS = 20, DB_TABLES = 10, DB_PARAMS = 52 + DB_TABLES * DB_CELLS };
 #define DB_PARAM(letter) \
 	((letter) >= 'a' ? (letter) - 'a' : (letter) - 'A' + 26)
-enum { DB_PARAMS = 52 };
+#define DB_CELL(table, n) (52 + (table) * DB_CELLS + (n))
 
 /*
  * Run one statement of sql.h: one round trip. `param` are its parameters, as

@@ -383,7 +383,7 @@ void change_init(struct change *ch, const struct batch *b)
 		put_open(&ch->param[i], NULL, '[');
 }
 
-/* Begin a row of a text. */
+/* Begin a row: an object in a text. */
 static struct buf *open_row(struct change *ch, enum change_doc which)
 {
 	struct buf *doc = &ch->param[which];
@@ -393,92 +393,115 @@ static struct buf *open_row(struct change *ch, enum change_doc which)
 	return doc;
 }
 
-/* What a parameter of its own has; NULL: nothing. */
-static void set_text(struct change *ch, char letter, const char *text)
+/* The first cells of a text are also parameters by themselves: the next one of
+ * these, or NULL. */
+static struct buf *next_cell(struct change *ch, enum change_doc which)
 {
-	if (text)
-		buf_str(&ch->param[DB_PARAM(letter)], text);
+	size_t n = ch->cells[which]++;
+
+	return n < DB_CELLS ? &ch->param[DB_CELL(which, n)] : NULL;
 }
 
-static void set_int(struct change *ch, char letter, int64_t value)
+/* A cell of the row that was begun last: a text, JSON, or a number. */
+static void cell(struct change *ch, enum change_doc which, const char *key,
+		 const char *text)
 {
-	put_int(&ch->param[DB_PARAM(letter)], NULL, value);
+	struct buf *own = next_cell(ch, which);
+
+	put_str(&ch->param[which], key, text);
+	if (own && text)
+		buf_str(own, text);
 }
 
-static void set_id(struct change *ch, char letter, uint64_t id)
+static void cell_raw(struct change *ch, enum change_doc which, const char *key,
+		     const char *json)
 {
-	if (id)
-		set_int(ch, letter, (int64_t)id);
+	struct buf *own = next_cell(ch, which);
+
+	put_raw(&ch->param[which], key, json);
+	if (own && json)
+		buf_str(own, json);
+}
+
+static void cell_int(struct change *ch, enum change_doc which, const char *key,
+		     int64_t value)
+{
+	struct buf *own = next_cell(ch, which);
+
+	put_int(&ch->param[which], key, value);
+	if (own)
+		put_int(own, NULL, value);
+}
+
+static void cell_id(struct change *ch, enum change_doc which, const char *key,
+		    uint64_t id)
+{
+	struct buf *own = next_cell(ch, which);
+
+	put_id(&ch->param[which], key, id);
+	if (own && id)
+		put_id(own, NULL, id);
+}
+
+static const char *steps_text(struct arena *mem, const struct item *it)
+{
+	struct buf steps;
+
+	buf_init(&steps, mem);
+	trace_write(&it->trace, kind_steps[it->kind], &steps, NULL);
+	return steps.s;
 }
 
 void change_op_new(struct change *ch, const struct item *it,
 		   const char *owner)
 {
-	struct buf *doc = open_row(ch, CHANGE_NEWS);
+	const enum change_doc news = CHANGE_NEWS;
 
-	put_str(doc, "id", it->op_id);
-	put_str(doc, "kind", kind_name[it->kind]);
-	put_str(doc, "state", op_state_name[it->state]);
-	put_id(doc, "cttId", it->ctt ? it->ctt->id : 0);
-	put_id(doc, "nttId", it->ntt ? it->ntt->id : 0);
-	put_str(doc, "partner", it->partner);
-	put_str(doc, "actor", it->actor);
-	put_str(doc, "requestId", it->request_id);
-	put_str(doc, "remark", it->remark);
-	put_raw(doc, "intent", it->intent);
-	put_str(doc, "error", it->code ? code_info[it->code].name : NULL);
-	trace_write(&it->trace, kind_steps[it->kind], doc, "steps");
-	put_str(doc, "owner", op_is_open(it->state) ? owner : NULL);
-	put_id(doc, "idempotencyId", it->idempotency_id);
-	put_int(doc, "index", (int64_t)it->index);
-	put_close(doc, '}');
+	open_row(ch, news);
+	cell(ch, news, "id", it->op_id);
+	cell(ch, news, "kind", kind_name[it->kind]);
+	cell(ch, news, "state", op_state_name[it->state]);
+	cell_id(ch, news, "cttId", it->ctt ? it->ctt->id : 0);
+	cell_id(ch, news, "nttId", it->ntt ? it->ntt->id : 0);
+	cell(ch, news, "partner", it->partner);
+	cell(ch, news, "actor", it->actor);
+	cell(ch, news, "requestId", it->request_id);
+	cell(ch, news, "remark", it->remark);
+	cell_raw(ch, news, "intent", it->intent);
+	cell(ch, news, "error", it->code ? code_info[it->code].name : NULL);
+	cell(ch, news, "owner", op_is_open(it->state) ? owner : NULL);
+	cell_id(ch, news, "idempotencyId", it->idempotency_id);
+	cell_int(ch, news, "index", (int64_t)it->index);
+	cell_raw(ch, news, "steps", steps_text(ch->mem, it));
+	put_close(&ch->param[news], '}');
 }
 
 void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
-	const char *error = it->code ? code_info[it->code].name : NULL;
-	struct buf *doc = open_row(ch, CHANGE_OPS);
-	struct buf steps;
+	const enum change_doc ops = CHANGE_OPS;
 
-	buf_init(&steps, ch->mem);
-	trace_write(&it->trace, kind_steps[it->kind], &steps, NULL);
-	put_str(doc, "id", it->op_id);
-	put_str(doc, "was", op_state_name[it->was]);
-	put_str(doc, "state", op_state_name[it->state]);
-	put_str(doc, "error", error);
-	put_int(doc, "tries", it->tries);
-	put_int(doc, "nextMs", next_ms);
-	put_str(doc, "why", it->note);
-	put_raw(doc, "steps", steps.s);
-	put_close(doc, '}');
-	if (ch->rows[CHANGE_OPS] > 1)
-		return;
-	set_text(ch, 'k', it->op_id);
-	set_text(ch, 'l', op_state_name[it->was]);
-	set_text(ch, 'm', op_state_name[it->state]);
-	set_text(ch, 'n', error);
-	set_int(ch, 'o', it->tries);
-	set_int(ch, 'p', next_ms);
-	set_text(ch, 'q', it->note);
-	set_text(ch, 'r', steps.s);
+	open_row(ch, ops);
+	cell(ch, ops, "id", it->op_id);
+	cell(ch, ops, "was", op_state_name[it->was]);
+	cell(ch, ops, "state", op_state_name[it->state]);
+	cell(ch, ops, "error", it->code ? code_info[it->code].name : NULL);
+	cell_int(ch, ops, "tries", it->tries);
+	cell_int(ch, ops, "nextMs", next_ms);
+	cell(ch, ops, "why", it->note);
+	cell_raw(ch, ops, "steps", steps_text(ch->mem, it));
+	put_close(&ch->param[ops], '}');
 }
 
 void change_link(struct change *ch, const struct ctt *ctt,
 		 const struct ntt *ntt)
 {
-	struct buf *doc = open_row(ch, CHANGE_LINKS);
-	uint64_t ntt_id = ntt ? ntt->id : 0;
-	const char *ntt_no = ntt ? ntt->ticket_no : NULL;
+	const enum change_doc links = CHANGE_LINKS;
 
-	put_id(doc, "id", ctt->id);
-	put_id(doc, "nttId", ntt_id);
-	put_str(doc, "nttTicketNo", ntt_no);
-	put_close(doc, '}');
-	if (ch->rows[CHANGE_LINKS] > 1)
-		return;
-	set_id(ch, 's', ctt->id);
-	set_id(ch, 't', ntt_id);
-	set_text(ch, 'u', ntt_no);
+	open_row(ch, links);
+	cell_id(ch, links, "id", ctt->id);
+	cell_id(ch, links, "nttId", ntt ? ntt->id : 0);
+	cell(ch, links, "nttTicketNo", ntt ? ntt->ticket_no : NULL);
+	put_close(&ch->param[links], '}');
 }
 
 static void count(struct change *ch, uint64_t ntt_id, int by)
@@ -607,22 +630,25 @@ static int by_ticket(const void *a, const void *b)
  * that the database has of it. */
 static void put_audits(struct change *ch, const char *key)
 {
+	const enum change_doc audits = CHANGE_AUDITS;
+
 	qsort(ch->audits, ch->naudits, sizeof *ch->audits, by_ticket);
 	for (size_t i = 0; i < ch->naudits; i++) {
 		const struct audit *a = &ch->audits[i];
-		struct buf *doc = open_row(ch, CHANGE_AUDITS);
 
-		put_str(doc, "type", a->entity);
-		put_id(doc, "id", a->id);
-		put_str(doc, "action", a->action);
-		put_str(doc, "outcome", a->outcome);
-		put_str(doc, "actor", a->actor);
-		put_str(doc, "requestId", a->request_id);
-		put_str(doc, "operationId", a->operation_id);
-		put_raw(doc, "detail", a->detail);
-		put_bool(doc, "first", !i || by_ticket(a, a - 1));
-		put_str(doc, "seal", *key ? audit_seal(ch->mem, key, a) : NULL);
-		put_close(doc, '}');
+		open_row(ch, audits);
+		cell_id(ch, audits, "id", a->id);
+		cell(ch, audits, "type", a->entity);
+		cell(ch, audits, "action", a->action);
+		cell(ch, audits, "outcome", a->outcome);
+		cell(ch, audits, "actor", a->actor);
+		cell(ch, audits, "requestId", a->request_id);
+		cell(ch, audits, "operationId", a->operation_id);
+		cell_raw(ch, audits, "detail", a->detail);
+		cell_int(ch, audits, "first", !i || by_ticket(a, a - 1));
+		cell(ch, audits, "seal",
+		     *key ? audit_seal(ch->mem, key, a) : NULL);
+		put_close(&ch->param[audits], '}');
 	}
 }
 
@@ -634,18 +660,15 @@ static int by_count_id(const void *a, const void *b)
 
 static void put_counts(struct change *ch)
 {
+	const enum change_doc counts = CHANGE_COUNTS;
+
 	qsort(ch->counts, ch->ncounts, sizeof *ch->counts, by_count_id);
 	for (size_t i = 0; i < ch->ncounts; i++) {
-		struct buf *doc = open_row(ch, CHANGE_COUNTS);
-
-		put_id(doc, "id", ch->counts[i].ntt_id);
-		put_int(doc, "by", ch->counts[i].by);
-		put_close(doc, '}');
+		open_row(ch, counts);
+		cell_id(ch, counts, "id", ch->counts[i].ntt_id);
+		cell_int(ch, counts, "by", ch->counts[i].by);
+		put_close(&ch->param[counts], '}');
 	}
-	if (ch->ncounts != 1)
-		return;
-	set_id(ch, 'v', ch->counts[0].ntt_id);
-	set_int(ch, 'w', ch->counts[0].by);
 }
 
 /* Finish the parameters of a statement. */
@@ -655,7 +678,8 @@ static const struct buf *change_params(struct change *ch, const char *audit_key)
 	put_counts(ch);
 	for (int i = 0; i < CHANGE__MAX; i++) {
 		put_close(&ch->param[i], ']');
-		set_int(ch, (char)('A' + i), (int64_t)ch->rows[i]);
+		put_int(&ch->param[DB_PARAM('A') + i], NULL,
+			(int64_t)ch->rows[i]);
 	}
 	return ch->param;
 }

@@ -45,7 +45,7 @@ struct change {
 	struct arena *mem;
 	int64_t block_ttl_s; /* the batch's */
 	struct buf param[DB_PARAMS];
-	size_t rows[CHANGE__MAX]; /* of each text */
+	size_t rows[CHANGE__MAX], cells[CHANGE__MAX]; /* of each text */
 	struct count {
 		uint64_t ntt_id;
 		int by;

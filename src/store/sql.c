@@ -43,33 +43,51 @@
 	"c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
 #define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
 
-/* news [{...}]: new journal rows. Only the open ones have an owner. */
-#define INSERT_OPERATIONS                                                    \
-	"INSERT INTO operation(id,kind,state,ctt_id,ntt_id,partner,actor,"   \
-	"request_id,remark,intent,error_code,steps,owner,idempotency_id,"    \
-	"item_index,next_try_at,created_at,updated_at) SELECT x.id,x.kind,x.state,x.ctt_id,x.ntt_id,"\
-	"x.partner,x.actor,x.request_id,x.remark,NULLIF(x.intent,'null'),"   \
-	"x.error_code,x.steps,x.owner,x.idempotency_id,x.item_index," NOW "," NOW "," NOW " FROM" ROWS_OF("?a", "$[*]",\
-		OP_ID_AT("$.id") ",kind VARCHAR(16) PATH '$.kind',"          \
-		"state VARCHAR(16) PATH '$.state',"                          \
-		"ctt_id BIGINT UNSIGNED PATH '$.cttId',"                     \
-		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
-		"partner VARCHAR(8) PATH '$.partner',"                       \
-		"actor VARCHAR(128) PATH '$.actor',"                         \
-		"request_id VARCHAR(64) PATH '$.requestId',"                 \
-		"remark TEXT PATH '$.remark',"                               \
-		"intent JSON PATH '$.intent',"                               \
-		"error_code VARCHAR(64) PATH '$.error',"                     \
-		"steps JSON PATH '$.steps',"                                 \
-		"owner VARCHAR(64) PATH '$.owner',"                          \
-		"idempotency_id BIGINT UNSIGNED PATH '$.idempotencyId',"     \
-		"item_index INT UNSIGNED PATH '$.index'") ";"
+/*
+ * A row as it is written: F(table's letter, number of the cell, column, type,
+ * member). One row goes by its cells, for that is cheaper than JSON; more go
+ * as JSON. INSERT_... add what is the same for all.
+ */
+#define AS_COLUMN(t, n, column, type, member) column ","
+#define AS_CELL(t, n, column, type, member)   "?" t n ","
+#define AS_PATH(t, n, column, type, member) \
+	column " " type " PATH '$." member "',"
+#define AS_VALUE(t, n, column, type, member)  "x." column ","
+#define ROWS_AS(doc, fields) ROWS_OF(doc, "$[*]", fields(AS_PATH) "n FOR ORDINALITY")
 
-/* links [{"id","nttId","nttTicketNo"}]: links made or taken away */
+/* news: new journal rows. Only the open ones have an owner. */
+#define NEWS(F)                                                              \
+	F("a", "0", "id", "VARCHAR(64) CHARACTER SET ascii", "id")           \
+	F("a", "1", "kind", "VARCHAR(16)", "kind")                           \
+	F("a", "2", "state", "VARCHAR(16)", "state")                         \
+	F("a", "3", "ctt_id", "BIGINT UNSIGNED", "cttId")                    \
+	F("a", "4", "ntt_id", "BIGINT UNSIGNED", "nttId")                    \
+	F("a", "5", "partner", "VARCHAR(8)", "partner")                      \
+	F("a", "6", "actor", "VARCHAR(128)", "actor")                        \
+	F("a", "7", "request_id", "VARCHAR(64)", "requestId")                \
+	F("a", "8", "remark", "TEXT", "remark")                              \
+	F("a", "9", "intent", "JSON", "intent")                              \
+	F("a", "10", "error_code", "VARCHAR(64)", "error")                   \
+	F("a", "11", "owner", "VARCHAR(64)", "owner")                        \
+	F("a", "12", "idempotency_id", "BIGINT UNSIGNED", "idempotencyId")   \
+	F("a", "13", "item_index", "INT UNSIGNED", "index")                  \
+	F("a", "14", "steps", "JSON", "steps")
+#define INTO_OPERATION                                                       \
+	"INSERT INTO operation(" NEWS(AS_COLUMN)                             \
+	"next_try_at,created_at,updated_at) "
+#define INSERT_OPERATIONS                                                    \
+	"IF ?A=1 THEN "                                                      \
+	INTO_OPERATION "VALUES(" NEWS(AS_CELL) NOW "," NOW "," NOW ");"      \
+	"ELSEIF ?A THEN "                                                    \
+	INTO_OPERATION "SELECT " NEWS(AS_VALUE) NOW "," NOW "," NOW " FROM"  \
+	ROWS_AS("?a", NEWS) ";"                                              \
+	END_IF
+
+/* links: id, nttId, nttTicketNo: links made or taken away */
 #define UPDATE_LINKS                                                         \
 	"IF ?B=1 THEN "                                                      \
-	"UPDATE ctt c SET c.ntt_id=?t,c.ntt_ticket_no=?u,c.updated_at=" NOW  \
-	" WHERE c.id=CAST(?s AS UNSIGNED);"                                  \
+	"UPDATE ctt c SET c.ntt_id=?b1,c.ntt_ticket_no=?b2,c.updated_at=" NOW  \
+	" WHERE c.id=CAST(?b0 AS UNSIGNED);"                                  \
 	"ELSEIF ?B THEN "                                                    \
 	"UPDATE" ROWS_OF("?b", "$[*]", ID_AT("$.id") ","                     \
 		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
@@ -78,15 +96,16 @@
 	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW ";"                     \
 	END_IF
 
-/* ops [{"id","was",...}]: the operations' new states; all or none */
+/* ops: id, was, state, error, tries, nextMs, why, steps: the operations' new states; all or none */
 #define SET_OPERATION(state, error, tries, next_ms, why, steps)              \
 	" SET o.state=" state ",o.error_code=" error ",o.steps=" steps ","   \
 	"o.tries=" tries ",o.next_try_at=" IN_MS(next_ms) ","                \
 	"o.last_error=LEFT(" why ",255),o.owner=NULL,o.updated_at=" NOW
 #define UPDATE_OPERATIONS                                                    \
 	"IF ?C=1 THEN "                                                      \
-	"UPDATE operation o" SET_OPERATION("?m", "?n", "?o", "?p", "?q", "?r")\
-	" WHERE o.id=?k AND o.state=?l;"                                     \
+	"UPDATE operation o" SET_OPERATION("?c2", "?c3", "?c4", "?c5",        \
+		"?c6", "?c7")                                               \
+	" WHERE o.id=?c0 AND o.state=?c1;"                                     \
 	"ELSE "                                                              \
 	"UPDATE" ROWS_OF("?c", "$[*]", OP_ID_AT("$.id") ","                  \
 		"was VARCHAR(16) PATH '$.was',"                              \
@@ -184,8 +203,8 @@
 	"n.updated_at=IF(" by "," NOW ",n.updated_at)"
 #define UPDATE_COUNTS                                                        \
 	"IF ?J=1 THEN "                                                      \
-	"UPDATE ntt n SET n.ctt_count=@count:=" COUNTED("CAST(?w AS SIGNED)")\
-	" WHERE n.id=CAST(?v AS UNSIGNED);"                                  \
+	"UPDATE ntt n SET n.ctt_count=@count:=" COUNTED("CAST(?j1 AS SIGNED)")\
+	" WHERE n.id=CAST(?j0 AS UNSIGNED);"                                  \
 	"ELSEIF ?J THEN "                                                    \
 	"UPDATE" ROWS_OF("?j", "$[*]",                                       \
 			 ID_AT("$.id") ",`by` INT PATH '$.by'")              \
@@ -195,39 +214,45 @@
 
 /* audits: see put_audits. One ticket's rows are chained (store/audit.h). The
  * last hashes are read first, 64 places for each row: an INSERT that reads its
- * own table goes by a temporary one on disk. */
+ * own table goes by a temporary one on disk. Two rows of two tickets, as most
+ * changes have them, go by their cells. */
+#define AUDITS(F)                                                            \
+	F("i", "0", "entity_id", "BIGINT UNSIGNED", "id")                    \
+	F("i", "1", "entity_type", "VARCHAR(8)", "type")                     \
+	F("i", "2", "action", "VARCHAR(16)", "action")                       \
+	F("i", "3", "outcome", "VARCHAR(16)", "outcome")                     \
+	F("i", "4", "actor", "VARCHAR(128)", "actor")                        \
+	F("i", "5", "request_id", "VARCHAR(64)", "requestId")                \
+	F("i", "6", "operation_id", "VARCHAR(64)", "operationId")            \
+	F("i", "7", "detail", "JSON", "detail")
+#define AS_SECOND(t, n, column, type, member) "?" t "1" n ","
+#define INTO_AUDIT \
+	"INSERT INTO audit_log(" AUDITS(AS_COLUMN) "created_at,hash) "
 #define LAST_HASH(entity, id)                                                \
 	"COALESCE((SELECT p.hash FROM audit_log p WHERE p.entity_type="      \
 	entity " AND p.entity_id=" id " ORDER BY p.id DESC LIMIT 1),'')"
-#define AUDIT_ROWS                                                           \
-	ROWS_OF("?i", "$[*]", "n FOR ORDINALITY," ID_AT("$.id") ","          \
-		"entity_type VARCHAR(8) PATH '$.type',"                      \
-		"action VARCHAR(16) PATH '$.action',"                        \
-		"outcome VARCHAR(16) PATH '$.outcome',"                      \
-		"actor VARCHAR(128) PATH '$.actor',"                         \
-		"request_id VARCHAR(64) PATH '$.requestId',"                 \
-		"operation_id VARCHAR(64) PATH '$.operationId',"             \
-		"detail JSON PATH '$.detail',"                               \
-		"`first` BOOLEAN PATH '$.first',"                            \
-		"seal CHAR(64) CHARACTER SET ascii PATH '$.seal'")
+#define HASH(last, seal) "SHA2(CONCAT(" last "," seal "," NOW "),256)"
 #define INSERT_AUDITS                                                        \
-	IF_ANY("?I")                                                         \
+	"IF ?I=2 AND ?i18 THEN "                                             \
+	"SET @last=" LAST_HASH("?i1", "CAST(?i0 AS UNSIGNED)") ","           \
+	"@hash=" LAST_HASH("?i11", "CAST(?i10 AS UNSIGNED)") ";"             \
+	INTO_AUDIT "VALUES"                                                  \
+	"(" AUDITS(AS_CELL) NOW "," HASH("@last", "?i9") "),"                \
+	"(" AUDITS(AS_SECOND) NOW "," HASH("@hash", "?i19") ");"             \
+	"ELSEIF ?I THEN "                                                    \
 	"SET @last=(SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                  \
 	LAST_HASH("x.entity_type", "x.id") ",''),64,' ') ORDER BY x.n"       \
 	" SEPARATOR '') FROM" ROWS_OF("?i", "$[*]", "n FOR ORDINALITY,"      \
 		ID_AT("$.id") ",entity_type VARCHAR(8) PATH '$.type',"       \
 		"`first` BOOLEAN PATH '$.first'") "),@hash='';"              \
-	"INSERT INTO audit_log(entity_type,entity_id,action,outcome,actor,"  \
-	"request_id,operation_id,detail,created_at,hash) SELECT"             \
-	" x.entity_type,x.id,x.action,x.outcome,x.actor,x.request_id,"       \
-	"x.operation_id,x.detail," NOW ",IF(x.seal IS NULL,NULL,"            \
-	"@hash:=SHA2(CONCAT(IF(x.`first`,"                                   \
-	"RTRIM(SUBSTR(@last,64*x.n-63,64)),@hash),x.seal," NOW "),256))"     \
-	" FROM" AUDIT_ROWS ";"                                               \
+	INTO_AUDIT "SELECT " AUDITS(AS_VALUE) NOW ",@hash:="                 \
+	HASH("IF(x.`first`,RTRIM(SUBSTR(@last,64*x.n-63,64)),@hash)",        \
+	     "x.seal") " FROM"                                               \
+	ROWS_OF("?i", "$[*]", AUDITS(AS_PATH) "n FOR ORDINALITY,"            \
+		"`first` BOOLEAN PATH '$.first',"                            \
+		"seal CHAR(64) CHARACTER SET ascii PATH '$.seal'") ";"       \
 	END_IF
 
-/* What LOAD... reads goes as one result set, for each costs a packet there and
- * back: its first column says what a row is, and rows are alike by NULLs. */
 #define IDS_IN(doc) ROWS_OF(doc, "$[*]", ID_AT("$"))
 #define CTT_IDS     IDS_IN("?a")
 #define LOCK_CTTS                                                            \
@@ -361,10 +386,7 @@ SQL_TEXT(LOAD_ELEMENTS,
 /*
  * What SAVE and CLOSE take: the JSON texts a news, b links, c ops, d statuses,
  * e activities, f notes, g elements, h jobs, i audits, j counts; in A to J how
- * many each has. And what is there once only goes by itself, for that is
- * cheaper than JSON: of an operation k id, l was, m state, n error, o tries,
- * p nextMs, q why, r steps; of a link s id, t nttId, u nttTicketNo; of a count
- * v id, w by.
+ * many rows each has; and their first cells: a0, a1...
  */
 
 /* the first transaction ends: journal rows, links, COMMIT */
@@ -388,7 +410,7 @@ SQL_TEXT(CLOSE,
 	INSERT_AUDITS
 	"COMMIT;"
 	"IF ?J=1 THEN"
-	" SELECT 1,?v,@count; "
+	" SELECT 1,?j0,@count; "
 	"ELSE"
 	" SELECT 1,NULL,NULL UNION ALL SELECT 1,n.id,n.ctt_count FROM"
 	ROWS_OF("?j", "$[*]", ID_AT("$.id"))
