@@ -1,6 +1,5 @@
 #include "base/buf.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,11 +106,16 @@ void put_str(struct buf *b, const char *key, const char *value)
 
 void put_int(struct buf *b, const char *key, int64_t value)
 {
-	char text[24];
+	char text[24], *const end = text + sizeof text, *at = end;
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
+	do
+		*--at = (char)('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		*--at = '-';
 	put_key(b, key);
-	buf_add(b, text,
-		(size_t)snprintf(text, sizeof text, "%" PRId64, value));
+	buf_add(b, at, (size_t)(end - at));
 }
 
 void put_id(struct buf *b, const char *key, uint64_t value)

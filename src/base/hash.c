@@ -1,9 +1,11 @@
 #include "base/hash.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 static const char *hex(struct arena *mem, const unsigned char *sum, size_t n)
 {
@@ -27,13 +29,44 @@ const char *hash_sha256(struct arena *mem, const void *data, size_t n)
 	return hex(mem, sum, len);
 }
 
+/* What HMAC makes of a key costs more than a short text: it is kept, with the
+ * last key, which the settings keep too. */
+static EVP_MAC_CTX *mac_of(const char *key)
+{
+	static EVP_MAC_CTX *ctx;
+	static char *last;
+	char digest[] = "SHA256";
+	const OSSL_PARAM with[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
+						 0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC *hmac;
+
+	if (last && !strcmp(last, key))
+		return EVP_MAC_init(ctx, NULL, 0, NULL) ? ctx : NULL;
+	free(last);
+	last = strdup(key);
+	if (!last)
+		arena_exhausted();
+	if (!ctx) {
+		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+		ctx = EVP_MAC_CTX_new(hmac);
+		EVP_MAC_free(hmac); /* the context keeps it */
+	}
+	return ctx && EVP_MAC_init(ctx, (const unsigned char *)key,
+				   strlen(key), with) ? ctx : NULL;
+}
+
 const char *hash_hmac(struct arena *mem, const char *key, const void *data,
 		      size_t n)
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
-	unsigned len;
+	EVP_MAC_CTX *ctx = mac_of(key);
+	size_t len;
 
-	if (!HMAC(EVP_sha256(), key, (int)strlen(key), data, n, sum, &len))
+	if (!ctx || !EVP_MAC_update(ctx, data, n) ||
+	    !EVP_MAC_final(ctx, sum, &len, sizeof sum))
 		arena_exhausted();
 	return hex(mem, sum, len);
 }

@@ -30,8 +30,9 @@ enum {
 };
 
 struct prepared {
-	MYSQL_STMT *st;                /* NULL: not yet */
-	unsigned char mark[MARKS_MAX]; /* the parameter of each */
+	MYSQL_STMT *st;   /* NULL: not yet */
+	MYSQL_BIND *bind; /* of its marks, and the parameter of each */
+	unsigned char mark[MARKS_MAX];
 };
 
 struct db {
@@ -70,6 +71,8 @@ void db_drop(struct db *db)
 		if (db->prepared[i].st)
 			mysql_stmt_close(db->prepared[i].st);
 		db->prepared[i].st = NULL;
+		free(db->prepared[i].bind);
+		db->prepared[i].bind = NULL;
 	}
 	if (db->my)
 		mysql_close(db->my);
@@ -243,6 +246,10 @@ static enum rc prepare(struct db *db, enum sql sql)
 		mysql_stmt_close(st);
 	} else {
 		p->st = st;
+		p->bind = calloc(mysql_stmt_param_count(st) + 1,
+				 sizeof *p->bind);
+		if (!p->bind)
+			arena_exhausted();
 	}
 	free(text);
 	return rc;
@@ -321,7 +328,7 @@ static int fetch(MYSQL_STMT *st, struct arena *mem, struct rows *r)
 enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	       struct arena *mem, struct rows *sets, size_t most)
 {
-	MYSQL_BIND bind[MARKS_MAX] = {0};
+	struct prepared *p = &db->prepared[sql];
 	unsigned long size = 0;
 	MYSQL_STMT *st;
 	int64_t began = clock_mono_ms();
@@ -337,17 +344,17 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	rc = prepare(db, sql);
 	if (rc != RC_OK)
 		return rc;
-	st = db->prepared[sql].st;
+	st = p->st;
 	for (unsigned i = 0; i < mysql_stmt_param_count(st); i++) {
-		const struct buf *of = &param[db->prepared[sql].mark[i]];
+		const struct buf *of = &param[p->mark[i]];
 
-		bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
-					    : MYSQL_TYPE_NULL;
-		bind[i].buffer = of->s;
-		bind[i].buffer_length = of->len;
+		p->bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
+					       : MYSQL_TYPE_NULL;
+		p->bind[i].buffer = of->s;
+		p->bind[i].buffer_length = of->len;
 		size += of->len;
 	}
-	if (mysql_stmt_bind_param(st, bind) || mysql_stmt_execute(st))
+	if (mysql_stmt_bind_param(st, p->bind) || mysql_stmt_execute(st))
 		goto broken;
 	do {
 		struct rows unwanted;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <jwt.h>
+#include <math.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -35,6 +36,20 @@ struct key {
 	size_t len;
 };
 
+/* The seconds in which a token is valid: [from, until). */
+struct validity {
+	double from, until;
+};
+
+/* A token whose signature held, by its hash; and what is in it, if its claims
+ * were good at some time. */
+struct proven {
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+	bool has_claims;
+	struct validity validity;
+	struct claims claims;
+};
+
 struct auth_keys {
 	jwt_alg_t alg;
 	const char *issuer, *audience;
@@ -42,8 +57,7 @@ struct auth_keys {
 	struct key keys[KEYS_MAX]; /* either will do; the first one signs */
 	size_t len;
 	unsigned char text[KEY_MAX + 1];
-	/* Hashes of tokens whose signature held; their claims may not. */
-	unsigned char proven[PROVEN_MAX][SHA256_DIGEST_LENGTH];
+	struct proven proven[PROVEN_MAX];
 };
 
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -269,21 +283,28 @@ static bool is_number(struct json_object *value)
 	       json_object_is_type(value, json_type_double);
 }
 
-static const char *time_fault(struct json_object *body, int64_t now_s)
+static const char *validity_read(struct json_object *body, struct validity *v)
 {
 	struct json_object *exp = NULL, *nbf = NULL;
-	double now = (double)now_s;
 
 	json_object_object_get_ex(body, "exp", &exp);
 	if (!is_number(exp))
 		return "The token has no exp that is a number.";
-	if (!(now < json_object_get_double(exp)))
-		return "The token has expired.";
+	v->until = json_object_get_double(exp);
+	v->from = -HUGE_VAL;
 	if (!json_object_object_get_ex(body, "nbf", &nbf))
 		return NULL;
 	if (!is_number(nbf))
 		return "The token's nbf is not a number.";
-	if (!(now >= json_object_get_double(nbf)))
+	v->from = json_object_get_double(nbf);
+	return NULL;
+}
+
+static const char *time_fault(const struct validity *v, int64_t now_s)
+{
+	if (!((double)now_s < v->until))
+		return "The token has expired.";
+	if (!((double)now_s >= v->from))
 		return "The token is not valid yet.";
 	return NULL;
 }
@@ -357,14 +378,16 @@ static const char *roles_keep(struct json_object *body, struct claims *c)
 
 static const char *body_fault(const struct auth_keys *keys,
 			      struct json_object *body, int64_t now_s,
-			      struct claims *c)
+			      struct validity *v, struct claims *c)
 {
 	struct json_object *sub = NULL;
 	const char *fault;
 
 	if (!json_object_is_type(body, json_type_object))
 		return "The token's claims are not a JSON object.";
-	if ((fault = time_fault(body, now_s)))
+	if ((fault = validity_read(body, v)))
+		return fault;
+	if ((fault = time_fault(v, now_s)))
 		return fault;
 	if ((fault = party_fault(keys, body)))
 		return fault;
@@ -375,19 +398,13 @@ static const char *body_fault(const struct auth_keys *keys,
 }
 
 /*
- * Does the signature hold? A public key costs libjwt half a millisecond, so
- * what was proven once is remembered: it stays true of the same bytes.
+ * Does the signature hold? A public key costs libjwt half a millisecond.
  */
-static bool is_signed(struct auth_keys *keys, const char *token)
+static bool is_signed(const struct auth_keys *keys, const char *token)
 {
-	unsigned char hash[SHA256_DIGEST_LENGTH], *slot;
 	bool good = false;
 	size_t i;
 
-	SHA256((const unsigned char *)token, strlen(token), hash);
-	slot = keys->proven[hash[0] % PROVEN_MAX];
-	if (!memcmp(slot, hash, sizeof hash))
-		return true;
 	for (i = 0; i < keys->nkeys && !good; i++) {
 		const struct key *key = &keys->keys[i];
 		jwt_t *jwt = NULL;
@@ -397,33 +414,48 @@ static bool is_signed(struct auth_keys *keys, const char *token)
 		jwt_free(jwt);
 	}
 	ERR_clear_error(); /* or the next user of TLS would find it */
-	if (good)
-		memcpy(slot, hash, sizeof hash);
 	return good;
 }
 
 static const char *token_fault(struct auth_keys *keys, const char *token,
 			       int64_t now_s, struct claims *c)
 {
+	unsigned char hash[SHA256_DIGEST_LENGTH];
 	struct json_object *head, *body;
+	struct proven *known;
 	const char *fault;
 
 	memset(c, 0, sizeof *c);
 	if (strlen(token) > TOKEN_MAX)
 		return "The token is longer than 4 KiB.";
-	if (!is_three_segments(token))
-		return "The token is not a JWT of three parts.";
-	head = segment_read(token);
-	fault = head_fault(keys, head);
-	json_object_put(head);
-	if (fault)
-		return fault;
-	if (!is_signed(keys, token))
-		return "The token's signature does not hold.";
-	body = segment_read(strchr(token, '.') + 1);
-	fault = body_fault(keys, body, now_s, c);
-	json_object_put(body);
-	return fault;
+	/* What was found once stays true of the same bytes, but for the hour. */
+	SHA256((const unsigned char *)token, strlen(token), hash);
+	known = &keys->proven[hash[0] % PROVEN_MAX];
+	if (memcmp(known->hash, hash, sizeof hash) != 0) {
+		if (!is_three_segments(token))
+			return "The token is not a JWT of three parts.";
+		head = segment_read(token);
+		fault = head_fault(keys, head);
+		json_object_put(head);
+		if (fault)
+			return fault;
+		if (!is_signed(keys, token))
+			return "The token's signature does not hold.";
+		memcpy(known->hash, hash, sizeof hash);
+		known->has_claims = false;
+	}
+	if (!known->has_claims) {
+		memset(&known->claims, 0, sizeof known->claims);
+		body = segment_read(strchr(token, '.') + 1);
+		fault = body_fault(keys, body, now_s, &known->validity,
+				   &known->claims);
+		json_object_put(body);
+		if (fault)
+			return fault;
+		known->has_claims = true;
+	}
+	*c = known->claims;
+	return time_fault(&known->validity, now_s);
 }
 
 bool auth_check(struct auth_keys *keys, const char *authorization,
