@@ -316,13 +316,13 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 	uint64_t *ctt_ids = arena_array(b->mem, b->n, sizeof *ctt_ids);
 	uint64_t *ntt_ids = arena_array(b->mem, b->n * 3, sizeof *ntt_ids);
 	struct rows all, rows;
-	struct buf param[4], *pairs = &param[DB_PARAM('c')];
+	struct buf param[6], *pairs = &param[DB_PARAM('c')];
 	struct ctt *ctts;
 	struct ntt *ntts;
 	enum rc rc;
 	size_t n = 0, nntts = 0;
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		buf_init(&param[i], b->mem);
 	put_open(pairs, NULL, '[');
 	batch_each (b, it) {
@@ -339,7 +339,12 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 	add_distinct(&param[DB_PARAM('a')], ctt_ids, n);
 	add_distinct(&param[DB_PARAM('b')], ntt_ids, nntts);
 	put_int(&param[DB_PARAM('d')], NULL, b->block_ttl_s);
-
+	if (b->n == 1 && !b->it[0]->then_id && !b->it[0]->else_id) {
+		put_int(&param[DB_PARAM('e')], NULL,
+			(int64_t)b->it[0]->ctt_ref.id);
+		put_int(&param[DB_PARAM('f')], NULL,
+			(int64_t)b->it[0]->ntt_ref.id);
+	}
 	rc = db_run(db, load, param, b->mem, &all, 1);
 	if (rc != RC_OK)
 		return rc;
@@ -523,13 +528,14 @@ void change_count(struct change *ch, const struct ntt *ntt, int by)
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload)
 {
-	struct buf *doc = open_row(ch, CHANGE_JOBS);
+	const enum change_doc jobs = CHANGE_JOBS;
 
-	put_str(doc, "type", type);
-	put_str(doc, "dedupeKey",
-		arena_printf(ch->mem, "%s:%s", it->op_id, type));
-	put_raw(doc, "payload", payload->s);
-	put_close(doc, '}');
+	open_row(ch, jobs);
+	cell(ch, jobs, "type", type);
+	cell(ch, jobs, "dedupeKey",
+	     arena_printf(ch->mem, "%s:%s", it->op_id, type));
+	cell_raw(ch, jobs, "payload", payload->s);
+	put_close(&ch->param[jobs], '}');
 }
 
 void change_status(struct change *ch, const struct ctt *ctt,

@@ -186,17 +186,26 @@
 	ELEMENT_ROWS ";"                                                     \
 	END_IF
 
+#define INTO_JOB                                                             \
+	"INSERT INTO job(type,dedupe_key,payload,run_at,since,created_at,"   \
+	"updated_at) "
+#define JOB_TIMES NOW "," NOW "," NOW "," NOW
+#define JOB(type, key, payload) \
+	"(?h" type ",?h" key ",?h" payload "," JOB_TIMES ")"
 #define INSERT_JOBS                                                          \
-	IF_ANY("?H")                                                         \
-	"INSERT INTO job(type,payload,dedupe_key,run_at,since,created_at,"   \
-	"updated_at) SELECT x.type,x.payload,x.dedupe_key," NOW "," NOW ","  \
-	NOW "," NOW                                                          \
-	" FROM" ROWS_OF("?h", "$[*]", "type VARCHAR(64) PATH '$.type',"      \
-		"payload JSON PATH '$.payload',"                             \
-		"dedupe_key VARCHAR(128) PATH '$.dedupeKey'") ";"            \
+	"IF ?H=3 THEN " /* a link's; two where there is no work order */     \
+	INTO_JOB "VALUES" JOB("0", "1", "2") "," JOB("3", "4", "5") ","      \
+	JOB("6", "7", "8") ";"                                               \
+	"ELSEIF ?H=2 THEN "                                                  \
+	INTO_JOB "VALUES" JOB("0", "1", "2") "," JOB("3", "4", "5") ";"      \
+	"ELSEIF ?H THEN "                                                    \
+	INTO_JOB "SELECT x.type,x.dedupe_key,x.payload," JOB_TIMES " FROM"   \
+	ROWS_OF("?h", "$[*]", "type VARCHAR(64) PATH '$.type',"              \
+		"dedupe_key VARCHAR(128) PATH '$.dedupeKey',"                \
+		"payload JSON PATH '$.payload'") ";"                         \
 	END_IF
 
-/* counts [{"id","by"}]: late, for every link of a mass outage waits for this
+/* counts: id, by: late, for every link of a mass outage waits for this
  * row; but the trails of the NTTs are theirs who hold it (by 0: only that) */
 #define COUNTED(by)                                                          \
 	"GREATEST(0,CAST(n.ctt_count AS SIGNED)+" by "),"                    \
@@ -253,56 +262,73 @@
 		"seal CHAR(64) CHARACTER SET ascii PATH '$.seal'") ";"       \
 	END_IF
 
+/*
+ * What LOAD... reads goes as one result set, for each costs a packet there and
+ * back: its first column says what a row is, and rows are alike by NULLs. The
+ * tickets are those of JSON texts, joined as x; or one of each, by its id.
+ */
 #define IDS_IN(doc) ROWS_OF(doc, "$[*]", ID_AT("$"))
-#define CTT_IDS     IDS_IN("?a")
-#define LOCK_CTTS                                                            \
-	"START TRANSACTION;"                                                 \
-	"SELECT COUNT(*) INTO locked FROM" CTT_IDS                           \
-	"STRAIGHT_JOIN ctt c ON c.id=x.id FOR UPDATE;"
+#define THE_CTTS    IDS_IN("?a") "STRAIGHT_JOIN ctt c ON c.id=x.id"
+#define THE_NTTS(doc) IDS_IN(doc) "STRAIGHT_JOIN ntt n ON n.id=x.id"
+#define THE_PAIRS                                                            \
+	ROWS_OF("?c", "$[*]", "c BIGINT UNSIGNED PATH '$[0]',"               \
+		"n BIGINT UNSIGNED PATH '$[1]'")                             \
+	"STRAIGHT_JOIN operation o ON o.ctt_id=x.c AND o.ntt_id=x.n WHERE "
+#define CTT_ID   "CAST(?e AS UNSIGNED)"
+#define NTT_ID   "CAST(?f AS UNSIGNED)"
+#define THE_PAIR " operation o WHERE o.ctt_id=" CTT_ID " AND o.ntt_id=" NTT_ID \
+	" AND "
 
-#define SELECT_CTTS                                                          \
+#define LOCK_CTTS(ctts, where) \
+	"SELECT COUNT(*) INTO locked FROM" ctts where " FOR UPDATE;"
+
+#define SELECT_CTTS(ctts, where)                                             \
 	"SELECT 'ctt'," CTT_COLUMNS ",c.external_sync,c.segment_group,"      \
 	"o.id,o.kind,o.state," ABANDONED("o") ","                            \
 	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at) DIV 1000 FROM"     \
-	CTT_IDS "STRAIGHT_JOIN ctt c ON c.id=x.id"                           \
-	" LEFT JOIN operation o ON o.open_ctt_id=x.id"
+	ctts " LEFT JOIN operation o ON o.open_ctt_id=c.id" where
 
-#define AND_NTTS(ids)                                                        \
+#define AND_NTTS(ntts, where)                                                \
 	" UNION ALL SELECT 'ntt'," NTT_COLUMNS ",w.id,w.order_no,w.status,"  \
 	"NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"                            \
-	IDS_IN(ids) "STRAIGHT_JOIN ntt n ON n.id=x.id"                       \
-	" LEFT JOIN work_order w ON w.ntt_id=x.id"
+	ntts " LEFT JOIN work_order w ON w.ntt_id=n.id" where
 
 /* what a pair went through of late */
-#define AND_PAIRS                                                            \
-	" UNION ALL SELECT 'pair',x.c,x.n,o.kind,o.seq,"                     \
-	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.updated_at+INTERVAL ?d SECOND)"\
+#define AND_PAIRS(pairs)                                                     \
+	" UNION ALL SELECT 'pair',o.ctt_id,o.ntt_id,o.kind,o.seq,"           \
+	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.updated_at+INTERVAL ?d SECOND)" \
 	" DIV 1000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"             \
-	ROWS_OF("?c", "$[*]", "c BIGINT UNSIGNED PATH '$[0]',"               \
-		"n BIGINT UNSIGNED PATH '$[1]'")                             \
-	"STRAIGHT_JOIN operation o ON o.ctt_id=x.c AND o.ntt_id=x.n"         \
-	" WHERE o.kind IN('LINK','UNLINK') AND o.state='SUCCEEDED'"          \
+	pairs "o.kind IN('LINK','UNLINK') AND o.state='SUCCEEDED'"           \
 	" AND o.updated_at>" NOW "-INTERVAL ?d SECOND"
 
 #define AND_ACTIVITIES                                                       \
 	" UNION ALL SELECT 'activity',a.ctt_id,a.id,a.type,a.status,"        \
 	"a.cause_code,a.disposition,a.resolution_code,a.delay_reason,"       \
 	"NULL,NULL,NULL,NULL,NULL FROM"                                      \
-	CTT_IDS "STRAIGHT_JOIN ctt_activity a ON a.id="                      \
+	IDS_IN("?a") "STRAIGHT_JOIN ctt_activity a ON a.id="                 \
 	"(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id=x.id)"
 
 #define BEGIN_LOAD "BEGIN NOT ATOMIC DECLARE locked INT; "
 
 #define LOAD_TICKETS                                                         \
-	LOCK_CTTS SELECT_CTTS AND_NTTS("?b") AND_PAIRS
+	"START TRANSACTION;" LOCK_CTTS(THE_CTTS, "")                         \
+	SELECT_CTTS(THE_CTTS, "") AND_NTTS(THE_NTTS("?b"), "")               \
+	AND_PAIRS(THE_PAIRS)
+
+#define LOAD_ONE                                                             \
+	"START TRANSACTION;"                                                 \
+	LOCK_CTTS(" ctt c", " WHERE c.id=" CTT_ID)                           \
+	SELECT_CTTS(" ctt c", " WHERE c.id=" CTT_ID)                         \
+	AND_NTTS(" ntt n", " WHERE n.id=" NTT_ID) AND_PAIRS(THE_PAIR)
 
 /* the same, and the NTTs to which the CTTs are linked among the NTTs */
 #define LOAD_TICKETS_AND_LINKED                                              \
-	LOCK_CTTS                                                            \
+	"START TRANSACTION;" LOCK_CTTS(THE_CTTS, "")                         \
 	"SET k=(SELECT JSON_ARRAYAGG(u.id) FROM(SELECT x.id FROM"            \
 	IDS_IN("?b") "UNION SELECT c.ntt_id FROM"                            \
-	CTT_IDS "STRAIGHT_JOIN ctt c ON c.id=x.id WHERE c.ntt_id IS NOT NULL) u);"\
-	SELECT_CTTS AND_NTTS("COALESCE(k,'[]')") AND_PAIRS
+	THE_CTTS " WHERE c.ntt_id IS NOT NULL) u);"                          \
+	SELECT_CTTS(THE_CTTS, "") AND_NTTS(THE_NTTS("COALESCE(k,'[]')"), "") \
+	AND_PAIRS(THE_PAIRS)
 
 #define ELEMENT_COLUMNS                                                      \
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
@@ -359,7 +385,8 @@ SQL_TEXT(TICKET_IDS,
 	"END"),
 
 /*
- * a [ctt...], b [ntt...], ids rising; c [[ctt,ntt]...]; d seconds. Begins the transaction and locks the CTTs -> rows of
+ * a [ctt...], b [ntt...], ids rising; c [[ctt,ntt]...]; d seconds; of one CTT
+ * and one NTT the ids e and f. Begins the transaction and locks the CTTs -> rows of
  *   'ctt': the CTT, and its open operation
  *   'ntt': the NTT, for each of its work orders once
  *   'pair': a link or an unlink of a pair in the last d seconds: its seq,
@@ -368,7 +395,9 @@ SQL_TEXT(TICKET_IDS,
  * they are linked); 'lov': the values that are allowed; 'element': the CTTs'
  * network elements.
  */
-SQL_TEXT(LOAD, BEGIN_LOAD LOAD_TICKETS "; END"),
+SQL_TEXT(LOAD,
+	BEGIN_LOAD
+	"IF ?e AND ?f THEN " LOAD_ONE "; ELSE " LOAD_TICKETS "; END IF; END"),
 SQL_TEXT(LOAD_ACTIVITIES,
 	BEGIN_LOAD "DECLARE k LONGTEXT CHARACTER SET utf8mb4; "
 	LOAD_TICKETS_AND_LINKED AND_ACTIVITIES "; END"),
@@ -381,7 +410,7 @@ SQL_TEXT(LOAD_ELEMENTS,
 	BEGIN_LOAD LOAD_TICKETS AND_ACTIVITIES
 	" UNION ALL SELECT 'element',e.ctt_id," ELEMENT_COLUMNS
 	",NULL,NULL,NULL FROM"
-	CTT_IDS "STRAIGHT_JOIN network_element e ON e.ctt_id=x.id; END"),
+	IDS_IN("?a") "STRAIGHT_JOIN network_element e ON e.ctt_id=x.id; END"),
 
 /*
  * What SAVE and CLOSE take: the JSON texts a news, b links, c ops, d statuses,
