@@ -100,6 +100,46 @@ $c->do('DROP TABLE trouble');
 	$c->agree;
 }
 
+# ---- who waited for a CTT sees what became of it meanwhile ----
+
+for (
+	[ 'a link', sub ($ctt, $ntt, $) { $c->link($ctt, $ntt) } ],
+	[ 'one of a bulk', sub ($ctt, $ntt, $other) {
+		$c->bulk([ $ctt, $ntt ], [ $other, $ntt ]) } ],
+	[ 'an unlink', sub ($ctt, $ntt, $) { $c->post('/ticket/ctt/unlink',
+		{ nttId => $ntt, cttIds => [$ctt] }) } ],
+) {
+	my ($name, $ask) = @$_;
+	my ($ctt, $ntt, $other) = $c->given(ctt => {}, ntt => {}, ctt => {});
+	my $holder = $c->connect_db('CTT_DB_MIGRATE');
+
+	$c->one("SELECT GET_LOCK('cttd:somebody', 0)");
+	$holder->begin_work;
+	$holder->do("SELECT id FROM ctt WHERE id = $ctt FOR UPDATE");
+	my ($r) = $c->parallel(2, sub ($i) {
+		return $ask->($ctt, $ntt, $other) unless $i;
+		my $cttd = $c->connect_db('CTT_DB');
+		$c->wait_for(20, sub {
+			return $cttd->selectrow_array('SELECT 1 FROM'
+			    . ' information_schema.processlist'
+			    . " WHERE command = 'Execute' AND time_ms > 200"
+			    . ' AND id <> CONNECTION_ID()');
+		});
+		$holder->do('INSERT INTO operation(id, kind, state, ctt_id,'
+		    . ' actor, request_id, steps, owner) SELECT'
+		    . " 'busy-$ctt', 'CPE_UPDATE', 'RUNNING', id, 'x', 'r',"
+		    . " '[]', 'somebody' FROM ctt WHERE id = $ctt");
+		$holder->commit;
+	});
+	my ($error) = grep { $_->{openOperationId} } $r->{json},
+	    map { $_->{error} // () } @{ $r->{json}{results} // [] };
+
+	is_deeply [ @{ $error // {} }{qw(code openOperationId)} ],
+	    [ 'OPERATION_IN_PROGRESS', "busy-$ctt" ], $name;
+	$holder->disconnect;
+	$c->unplant;
+}
+
 # ---- fifty clients, one CTT ----
 
 for my $source (qw(TAAS TMF)) {

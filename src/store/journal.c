@@ -128,24 +128,6 @@ static struct rows rows_of(const struct rows *all, const char *word)
 	return r;
 }
 
-/* id, open operation's id, kind, state, whether it is abandoned, milliseconds
- * until it is tried */
-static struct open_op *read_open(const struct rows *r, size_t i,
-				 struct arena *mem)
-{
-	struct open_op *o;
-
-	if (!rows_text(r, i, 8))
-		return NULL;
-	o = arena_alloc(mem, sizeof *o);
-	o->id = rows_text(r, i, 8);
-	o->kind = rows_text(r, i, 9);
-	o->state = rows_text(r, i, 10);
-	o->orphan = rows_int(r, i, 11) == 1;
-	o->next_in_ms = rows_int(r, i, 12);
-	return o;
-}
-
 static struct ctt *read_ctts(const struct rows *r, struct arena *mem)
 {
 	struct ctt *c = arena_array(mem, r->n, sizeof *c);
@@ -159,47 +141,70 @@ static struct ctt *read_ctts(const struct rows *r, struct arena *mem)
 		c[i].ntt_ticket_no = rows_text(r, i, 5);
 		c[i].external_sync = rows_int(r, i, 6);
 		c[i].segment_group = rows_text(r, i, 7);
-		c[i].open = read_open(r, i, mem);
 	}
 	return c;
 }
 
-/* A list with ids rising. */
-static void add_work_order(struct work_order **at, const struct rows *r,
-			   size_t i, struct arena *mem)
+/* ctt_id, id, kind, state, whether it is abandoned, milliseconds until it is
+ * tried */
+static void read_open(const struct rows *r, struct ctt *ctts, size_t n,
+		      struct arena *mem)
 {
-	struct work_order *w = arena_alloc(mem, sizeof *w);
+	for (size_t i = 0; i < r->n; i++) {
+		struct ctt *ctt = find_ctt(rows_id(r, i, 0), ctts, n);
+		struct open_op *o;
 
-	w->id = rows_id(r, i, 3);
-	w->order_no = rows_text(r, i, 4);
-	w->status = rows_text(r, i, 5);
+		if (!ctt)
+			continue;
+		o = arena_alloc(mem, sizeof *o);
+		o->id = rows_text(r, i, 1);
+		o->kind = rows_text(r, i, 2);
+		o->state = rows_text(r, i, 3);
+		o->orphan = rows_int(r, i, 4) == 1;
+		o->next_in_ms = rows_int(r, i, 5);
+		ctt->open = o;
+	}
+}
+
+/* A list with ids rising, each once. */
+static void add_work_order(struct work_order **at, struct work_order *w)
+{
 	while (*at && (*at)->id < w->id)
 		at = &(*at)->next;
+	if (*at && (*at)->id == w->id)
+		return;
 	w->next = *at;
 	*at = w;
 }
 
-/* id, ticket_no, count, and a work order or none: the rows of an NTT stand
- * together */
+/* id, ticket_no, count; id, order_no, status of a work order or none: rows of
+ * one NTT become one */
 static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 			     size_t *n_r)
 {
 	struct ntt *t = arena_array(mem, r->n, sizeof *t);
+	struct work_order *w;
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		uint64_t id = rows_id(r, i, 0);
-
-		if (!n || t[n - 1].id != id)
-			t[n++] = (struct ntt){
-				.id = id,
-				.ticket_no = rows_text(r, i, 1),
-				.ctt_count = rows_int(r, i, 2),
-			};
-		if (rows_text(r, i, 3))
-			add_work_order(&t[n - 1].work_orders, r, i, mem);
+		t[i].id = rows_id(r, i, 0);
+		t[i].ticket_no = rows_text(r, i, 1);
+		t[i].ctt_count = rows_int(r, i, 2);
+		if (!rows_text(r, i, 3))
+			continue;
+		w = t[i].work_orders = arena_alloc(mem, sizeof *w);
+		w->id = rows_id(r, i, 3);
+		w->order_no = rows_text(r, i, 4);
+		w->status = rows_text(r, i, 5);
 	}
-	qsort(t, n, sizeof *t, by_ntt_id);
+	qsort(t, r->n, sizeof *t, by_ntt_id);
+	for (size_t i = 0; i < r->n; i++) {
+		w = t[i].work_orders;
+		if (!n || t[n - 1].id != t[i].id)
+			t[n++] = t[i];
+		else if (w)
+			add_work_order(&t[n - 1].work_orders, w);
+	}
 	*n_r = n;
 	return t;
 }
@@ -351,6 +356,8 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 	rows = rows_of(&all, "ctt");
 	ctts = read_ctts(&rows, b->mem);
 	n = rows.n;
+	rows = rows_of(&all, "open");
+	read_open(&rows, ctts, n, b->mem);
 	rows = rows_of(&all, "ntt");
 	ntts = read_ntts(&rows, b->mem, &nntts);
 	batch_each (b, it) {
@@ -677,12 +684,34 @@ static void put_counts(struct change *ch)
 	}
 }
 
+/* Do the rows of a text go by their cells (store/sql.c)? */
+static bool by_cells(const struct change *ch, enum change_doc which)
+{
+	size_t n = ch->rows[which];
+
+	switch (which) {
+	case CHANGE_NEWS:
+	case CHANGE_LINKS:
+	case CHANGE_OPS:
+	case CHANGE_COUNTS:
+		return n == 1;
+	case CHANGE_JOBS:
+		return n == 2 || n == 3;
+	case CHANGE_AUDITS:
+		return n == 2 && by_ticket(&ch->audits[0], &ch->audits[1]);
+	default:
+		return false;
+	}
+}
+
 /* Finish the parameters of a statement. */
 static const struct buf *change_params(struct change *ch, const char *audit_key)
 {
 	put_audits(ch, audit_key);
 	put_counts(ch);
 	for (int i = 0; i < CHANGE__MAX; i++) {
+		if (by_cells(ch, (enum change_doc)i))
+			ch->param[i].len = 1; /* the bracket: none needed */
 		put_close(&ch->param[i], ']');
 		put_int(&ch->param[DB_PARAM('A') + i], NULL,
 			(int64_t)ch->rows[i]);
@@ -740,11 +769,19 @@ static void reread_elements(const struct rows *r, const struct batch *b)
 	}
 }
 
+/* Whether nothing changes but operations, jobs, counts and the trail. */
+static bool is_plain(const struct change *ch)
+{
+	return !ch->rows[CHANGE_NEWS] && !ch->rows[CHANGE_LINKS] &&
+	       !ch->rows[CHANGE_STATUSES] && !ch->rows[CHANGE_ACTIVITIES] &&
+	       !ch->rows[CHANGE_NOTES] && !ch->rows[CHANGE_ELEMENTS];
+}
+
 enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 		    bool *won_r)
 {
 	struct rows r[4];
-	enum rc rc = db_run(db, SQL_CLOSE,
+	enum rc rc = db_run(db, is_plain(ch) ? SQL_CLOSE : SQL_CLOSE_ALL,
 			    change_params(ch, db_conf(db)->audit_key), ch->mem,
 			    r, 4);
 

@@ -243,8 +243,8 @@
 #define HASH(last, seal) "SHA2(CONCAT(" last "," seal "," NOW "),256)"
 #define INSERT_AUDITS                                                        \
 	"IF ?I=2 AND ?i18 THEN "                                             \
-	"SET @last=" LAST_HASH("?i1", "CAST(?i0 AS UNSIGNED)") ","           \
-	"@hash=" LAST_HASH("?i11", "CAST(?i10 AS UNSIGNED)") ";"             \
+	"SELECT " LAST_HASH("?i1", "CAST(?i0 AS UNSIGNED)") ","              \
+	LAST_HASH("?i11", "CAST(?i10 AS UNSIGNED)") " INTO @last,@hash;"     \
 	INTO_AUDIT "VALUES"                                                  \
 	"(" AUDITS(AS_CELL) NOW "," HASH("@last", "?i9") "),"                \
 	"(" AUDITS(AS_SECOND) NOW "," HASH("@hash", "?i19") ");"             \
@@ -262,6 +262,42 @@
 		"seal CHAR(64) CHARACTER SET ascii PATH '$.seal'") ";"       \
 	END_IF
 
+#define SELECT_COUNTS                                                        \
+	"IF ?J=1 THEN"                                                       \
+	" SELECT 1,?j0,@count; "                                             \
+	"ELSE"                                                               \
+	" SELECT 1,NULL,NULL UNION ALL SELECT 1,n.id,n.ctt_count FROM"       \
+	ROWS_OF("?j", "$[*]", ID_AT("$.id"))                                 \
+	"STRAIGHT_JOIN ntt n ON n.id=x.id;"                                  \
+	END_IF
+#define SELECT_ACTIVITIES                                                    \
+	IF_ANY("?E")                                                         \
+	"SELECT x.id,a.id,t.id FROM"                                         \
+	ROWS_OF("?e", "$[*]", OP_ID_AT("$.operationId"))                     \
+	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id"                \
+	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id"                    \
+	" AND t.activity_id=a.id;"                                           \
+	END_IF
+#define SELECT_ELEMENTS                                                      \
+	IF_ANY("?G")                                                         \
+	"SELECT x.op,h.id,NULL FROM"                                         \
+	ROWS_OF("?g", "$[*]", ID_AT("$.cttId") ","                           \
+		"op VARCHAR(64) CHARACTER SET ascii PATH '$.operationId'")   \
+	"STRAIGHT_JOIN cpe_history h ON h.ctt_id=x.id"                       \
+	" AND h.operation_id=x.op;"                                          \
+	"SELECT e.ctt_id," ELEMENT_COLUMNS " FROM"                           \
+	ROWS_OF("?g", "$[*]", ID_AT("$.cttId"))                              \
+	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id;"                  \
+	END_IF
+
+#define CLOSE_WITH(changes, answers)                                         \
+	"BEGIN NOT ATOMIC START TRANSACTION;"                                \
+	UPDATE_OPERATIONS                                                    \
+	"IF ROW_COUNT()<>?C THEN ROLLBACK; SELECT 0; ELSE "                  \
+	changes INSERT_JOBS UPDATE_COUNTS INSERT_AUDITS                      \
+	"COMMIT; " SELECT_COUNTS answers                                     \
+	"END IF; END"
+
 /*
  * What LOAD... reads goes as one result set, for each costs a packet there and
  * back: its first column says what a row is, and rows are alike by NULLs. The
@@ -269,7 +305,6 @@
  */
 #define IDS_IN(doc) ROWS_OF(doc, "$[*]", ID_AT("$"))
 #define THE_CTTS    IDS_IN("?a") "STRAIGHT_JOIN ctt c ON c.id=x.id"
-#define THE_NTTS(doc) IDS_IN(doc) "STRAIGHT_JOIN ntt n ON n.id=x.id"
 #define THE_PAIRS                                                            \
 	ROWS_OF("?c", "$[*]", "c BIGINT UNSIGNED PATH '$[0]',"               \
 		"n BIGINT UNSIGNED PATH '$[1]'")                             \
@@ -279,56 +314,53 @@
 #define THE_PAIR " operation o WHERE o.ctt_id=" CTT_ID " AND o.ntt_id=" NTT_ID \
 	" AND "
 
-#define LOCK_CTTS(ctts, where) \
-	"SELECT COUNT(*) INTO locked FROM" ctts where " FOR UPDATE;"
-
+/* Locks the CTTs, first of all: what is read after them is as those left it
+ * for whom this waited (READ COMMITTED, and the parts are read in turn). */
 #define SELECT_CTTS(ctts, where)                                             \
-	"SELECT 'ctt'," CTT_COLUMNS ",c.external_sync,c.segment_group,"      \
-	"o.id,o.kind,o.state," ABANDONED("o") ","                            \
-	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at) DIV 1000 FROM"     \
-	ctts " LEFT JOIN operation o ON o.open_ctt_id=c.id" where
+	"(SELECT 'ctt'," CTT_COLUMNS ",c.external_sync,c.segment_group,"     \
+	"NULL,NULL FROM" ctts where " FOR UPDATE)"
+
+#define AND_OPEN(operations)                                                 \
+	" UNION ALL SELECT 'open',o.open_ctt_id,o.id,o.kind,o.state,"        \
+	ABANDONED("o") ",TIMESTAMPDIFF(MICROSECOND," NOW ",o.next_try_at)"   \
+	" DIV 1000,NULL,NULL,NULL,NULL FROM" operations
 
 #define AND_NTTS(ntts, where)                                                \
 	" UNION ALL SELECT 'ntt'," NTT_COLUMNS ",w.id,w.order_no,w.status,"  \
-	"NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"                            \
+	"NULL,NULL,NULL,NULL FROM"                                           \
 	ntts " LEFT JOIN work_order w ON w.ntt_id=n.id" where
 
 /* what a pair went through of late */
 #define AND_PAIRS(pairs)                                                     \
 	" UNION ALL SELECT 'pair',o.ctt_id,o.ntt_id,o.kind,o.seq,"           \
 	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.updated_at+INTERVAL ?d SECOND)" \
-	" DIV 1000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM"             \
+	" DIV 1000,NULL,NULL,NULL,NULL,NULL FROM"                            \
 	pairs "o.kind IN('LINK','UNLINK') AND o.state='SUCCEEDED'"           \
 	" AND o.updated_at>" NOW "-INTERVAL ?d SECOND"
 
 #define AND_ACTIVITIES                                                       \
 	" UNION ALL SELECT 'activity',a.ctt_id,a.id,a.type,a.status,"        \
 	"a.cause_code,a.disposition,a.resolution_code,a.delay_reason,"       \
-	"NULL,NULL,NULL,NULL,NULL FROM"                                      \
+	"NULL,NULL FROM"                                                     \
 	IDS_IN("?a") "STRAIGHT_JOIN ctt_activity a ON a.id="                 \
 	"(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id=x.id)"
 
-#define BEGIN_LOAD "BEGIN NOT ATOMIC DECLARE locked INT; "
+/* also the NTTs to which the CTTs are linked */
+#define AND_LINKED AND_NTTS(THE_CTTS " JOIN ntt n ON n.id=c.ntt_id", "")
 
-#define LOAD_TICKETS                                                         \
-	"START TRANSACTION;" LOCK_CTTS(THE_CTTS, "")                         \
-	SELECT_CTTS(THE_CTTS, "") AND_NTTS(THE_NTTS("?b"), "")               \
-	AND_PAIRS(THE_PAIRS)
+#define LOAD_TICKETS(more_ntts)                                              \
+	"START TRANSACTION;"                                                 \
+	SELECT_CTTS(THE_CTTS, "")                                            \
+	AND_OPEN(IDS_IN("?a") "STRAIGHT_JOIN operation o"                    \
+		 " ON o.open_ctt_id=x.id")                                   \
+	AND_NTTS(IDS_IN("?b") "STRAIGHT_JOIN ntt n ON n.id=x.id", "")        \
+	more_ntts AND_PAIRS(THE_PAIRS)
 
 #define LOAD_ONE                                                             \
 	"START TRANSACTION;"                                                 \
-	LOCK_CTTS(" ctt c", " WHERE c.id=" CTT_ID)                           \
 	SELECT_CTTS(" ctt c", " WHERE c.id=" CTT_ID)                         \
+	AND_OPEN(" operation o WHERE o.open_ctt_id=" CTT_ID)                 \
 	AND_NTTS(" ntt n", " WHERE n.id=" NTT_ID) AND_PAIRS(THE_PAIR)
-
-/* the same, and the NTTs to which the CTTs are linked among the NTTs */
-#define LOAD_TICKETS_AND_LINKED                                              \
-	"START TRANSACTION;" LOCK_CTTS(THE_CTTS, "")                         \
-	"SET k=(SELECT JSON_ARRAYAGG(u.id) FROM(SELECT x.id FROM"            \
-	IDS_IN("?b") "UNION SELECT c.ntt_id FROM"                            \
-	THE_CTTS " WHERE c.ntt_id IS NOT NULL) u);"                          \
-	SELECT_CTTS(THE_CTTS, "") AND_NTTS(THE_NTTS("COALESCE(k,'[]')"), "") \
-	AND_PAIRS(THE_PAIRS)
 
 #define ELEMENT_COLUMNS                                                      \
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
@@ -386,9 +418,10 @@ SQL_TEXT(TICKET_IDS,
 
 /*
  * a [ctt...], b [ntt...], ids rising; c [[ctt,ntt]...]; d seconds; of one CTT
- * and one NTT the ids e and f. Begins the transaction and locks the CTTs -> rows of
- *   'ctt': the CTT, and its open operation
- *   'ntt': the NTT, for each of its work orders once
+ * and one NTT the ids e and f. Begins the transaction, locks the CTTs -> rows
+ *   'ctt': the CTT
+ *   'open': its open operation
+ *   'ntt': the NTT, for each of its work orders once; or twice
  *   'pair': a link or an unlink of a pair in the last d seconds: its seq,
  *	and the milliseconds left
  * and as the name says, 'activity': the CTTs' latest (and the NTTs to which
@@ -396,20 +429,17 @@ SQL_TEXT(TICKET_IDS,
  * network elements.
  */
 SQL_TEXT(LOAD,
-	BEGIN_LOAD
-	"IF ?e AND ?f THEN " LOAD_ONE "; ELSE " LOAD_TICKETS "; END IF; END"),
+	"BEGIN NOT ATOMIC "
+	"IF ?e AND ?f THEN " LOAD_ONE "; ELSE " LOAD_TICKETS("") "; END IF; END"),
 SQL_TEXT(LOAD_ACTIVITIES,
-	BEGIN_LOAD "DECLARE k LONGTEXT CHARACTER SET utf8mb4; "
-	LOAD_TICKETS_AND_LINKED AND_ACTIVITIES "; END"),
+	"BEGIN NOT ATOMIC " LOAD_TICKETS(AND_LINKED) AND_ACTIVITIES "; END"),
 SQL_TEXT(LOAD_LOV,
-	BEGIN_LOAD LOAD_TICKETS AND_ACTIVITIES
+	"BEGIN NOT ATOMIC " LOAD_TICKETS("") AND_ACTIVITIES
 	" UNION ALL SELECT 'lov',type,code,label,"
-	"NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL"
-	" FROM lov WHERE active; END"),
+	"NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM lov WHERE active; END"),
 SQL_TEXT(LOAD_ELEMENTS,
-	BEGIN_LOAD LOAD_TICKETS AND_ACTIVITIES
-	" UNION ALL SELECT 'element',e.ctt_id," ELEMENT_COLUMNS
-	",NULL,NULL,NULL FROM"
+	"BEGIN NOT ATOMIC " LOAD_TICKETS("") AND_ACTIVITIES
+	" UNION ALL SELECT 'element',e.ctt_id," ELEMENT_COLUMNS " FROM"
 	IDS_IN("?a") "STRAIGHT_JOIN network_element e ON e.ctt_id=x.id; END"),
 
 /*
@@ -425,42 +455,15 @@ SQL_TEXT(SAVE,
 /*
  * The second transaction. If any of the operations is not in the state any
  * more in which it was found, nothing is done -> 0; else -> 1, and the count
- * of each NTT in `counts`; operation, activity and note of what was stored;
+ * of each NTT in `counts`. CLOSE is what ends most links and does no more;
+ * CLOSE_ALL all else too -> operation, activity and note of what was stored;
  * operation and history; the CTTs' elements as they are stored now.
  */
-SQL_TEXT(CLOSE,
-	"BEGIN NOT ATOMIC START TRANSACTION;"
-	UPDATE_OPERATIONS
-	"IF ROW_COUNT()<>?C THEN ROLLBACK; SELECT 0;"
-	"ELSE "
-	UPDATE_LINKS UPDATE_STATUSES
-	IF_ANY("?A") INSERT_OPERATIONS END_IF
-	INSERT_ACTIVITIES UPDATE_ELEMENTS INSERT_JOBS UPDATE_COUNTS
-	INSERT_AUDITS
-	"COMMIT;"
-	"IF ?J=1 THEN"
-	" SELECT 1,?j0,@count; "
-	"ELSE"
-	" SELECT 1,NULL,NULL UNION ALL SELECT 1,n.id,n.ctt_count FROM"
-	ROWS_OF("?j", "$[*]", ID_AT("$.id"))
-	"STRAIGHT_JOIN ntt n ON n.id=x.id;"
-	END_IF
-	IF_ANY("?E")
-	"SELECT x.id,a.id,t.id FROM"
-	ROWS_OF("?e", "$[*]", OP_ID_AT("$.operationId"))
-	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id"
-	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id;"
-	END_IF
-	IF_ANY("?G")
-	"SELECT x.op,h.id,NULL FROM"
-	ROWS_OF("?g", "$[*]", ID_AT("$.cttId") ","
-		"op VARCHAR(64) CHARACTER SET ascii PATH '$.operationId'")
-	"STRAIGHT_JOIN cpe_history h ON h.ctt_id=x.id AND h.operation_id=x.op;"
-	"SELECT e.ctt_id," ELEMENT_COLUMNS " FROM"
-	ROWS_OF("?g", "$[*]", ID_AT("$.cttId"))
-	"STRAIGHT_JOIN network_element e ON e.ctt_id=x.id;"
-	END_IF
-	"END IF; END"),
+SQL_TEXT(CLOSE, CLOSE_WITH("", "")),
+SQL_TEXT(CLOSE_ALL,
+	CLOSE_WITH(UPDATE_LINKS UPDATE_STATUSES INSERT_OPERATIONS
+		   INSERT_ACTIVITIES UPDATE_ELEMENTS,
+		   SELECT_ACTIVITIES SELECT_ELEMENTS)),
 
 /* {"op":[{"id"}...]} -> id, state, steps of those there are; waits for who
  * is writing one just now */

@@ -14,6 +14,7 @@
 	S(LOAD_ELEMENTS)                                                     \
 	S(SAVE)                                                              \
 	S(CLOSE)                                                             \
+	S(CLOSE_ALL)                                                         \
 	S(OP_PEEK)                                                           \
 	/* idempotency keys */                                               \
 	S(KEY_CLAIM)                                                         \

@@ -145,6 +145,9 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 		health_at_work(app->health, true);
 		serve(&rq, &fr);
 		health_at_work(app->health, false);
+		/* All that nginx sent was read, so that a plain close loses
+		 * nothing: libfcgi need not wait until nginx has closed. */
+		FCGX_Detach(&fr);
 		FCGX_Finish_r(&fr);
 		/* a connection that is to be kept is not: until something
 		 * came on it, nobody else would be served */
