@@ -386,7 +386,8 @@ void store_cancel(struct db *db)
 
 void change_init(struct change *ch, const struct batch *b)
 {
-	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s};
+	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s,
+			      .by_cells = b->n == 1};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
 	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
 	for (int i = 0; i < DB_PARAMS; i++)
@@ -405,53 +406,80 @@ static struct buf *open_row(struct change *ch, enum change_doc which)
 	return doc;
 }
 
-/* The first cells of a text are also parameters by themselves: the next one of
- * these, or NULL. */
-static struct buf *next_cell(struct change *ch, enum change_doc which)
+/* Begin and end a row of cells, which are members of an object or parameters of
+ * their own. */
+static void begin_cells(struct change *ch, enum change_doc which)
 {
-	size_t n = ch->cells[which]++;
+	/* what SQL_CLOSE has room for, and one item at most has */
+	static const size_t most[CHANGE__MAX] = {
+		[CHANGE_NEWS] = 1, [CHANGE_LINKS] = 1, [CHANGE_OPS] = 1,
+		[CHANGE_JOBS] = 3, [CHANGE_AUDITS] = 2, [CHANGE_COUNTS] = 1,
+	};
 
-	return n < DB_CELLS ? &ch->param[DB_CELL(which, n)] : NULL;
+	if (!ch->by_cells)
+		open_row(ch, which);
+	else if (++ch->rows[which] > most[which])
+		abort(); /* or it would be lost in silence */
 }
 
-/* A cell of the row that was begun last: a text, JSON, or a number. */
+static void end_cells(struct change *ch, enum change_doc which)
+{
+	if (!ch->by_cells)
+		put_close(&ch->param[which], '}');
+}
+
+/* The next cell's own parameter; NULL: it is a member. */
+static struct buf *own_cell(struct change *ch, enum change_doc which)
+{
+	if (!ch->by_cells)
+		return NULL;
+	return &ch->param[DB_CELL(which, ch->cells[which]++)];
+}
+
+/* A cell: a text, JSON, a number, an id. A NULL, and an id of 0, are null. */
 static void cell(struct change *ch, enum change_doc which, const char *key,
 		 const char *text)
 {
-	struct buf *own = next_cell(ch, which);
+	struct buf *own = own_cell(ch, which);
 
-	put_str(&ch->param[which], key, text);
-	if (own && text)
+	if (!own)
+		put_str(&ch->param[which], key, text);
+	else if (text)
 		buf_str(own, text);
 }
 
 static void cell_raw(struct change *ch, enum change_doc which, const char *key,
 		     const char *json)
 {
-	struct buf *own = next_cell(ch, which);
+	struct buf *own = own_cell(ch, which);
 
-	put_raw(&ch->param[which], key, json);
-	if (own && json)
+	if (!json)
+		return; /* a member that is null would be the text null */
+	if (own)
 		buf_str(own, json);
+	else
+		put_raw(&ch->param[which], key, json);
 }
 
 static void cell_int(struct change *ch, enum change_doc which, const char *key,
 		     int64_t value)
 {
-	struct buf *own = next_cell(ch, which);
+	struct buf *own = own_cell(ch, which);
 
-	put_int(&ch->param[which], key, value);
 	if (own)
 		put_int(own, NULL, value);
+	else
+		put_int(&ch->param[which], key, value);
 }
 
 static void cell_id(struct change *ch, enum change_doc which, const char *key,
 		    uint64_t id)
 {
-	struct buf *own = next_cell(ch, which);
+	struct buf *own = own_cell(ch, which);
 
-	put_id(&ch->param[which], key, id);
-	if (own && id)
+	if (!own)
+		put_id(&ch->param[which], key, id);
+	else if (id)
 		put_id(own, NULL, id);
 }
 
@@ -469,7 +497,7 @@ void change_op_new(struct change *ch, const struct item *it,
 {
 	const enum change_doc news = CHANGE_NEWS;
 
-	open_row(ch, news);
+	begin_cells(ch, news);
 	cell(ch, news, "id", it->op_id);
 	cell(ch, news, "kind", kind_name[it->kind]);
 	cell(ch, news, "state", op_state_name[it->state]);
@@ -485,14 +513,14 @@ void change_op_new(struct change *ch, const struct item *it,
 	cell_id(ch, news, "idempotencyId", it->idempotency_id);
 	cell_int(ch, news, "index", (int64_t)it->index);
 	cell_raw(ch, news, "steps", steps_text(ch->mem, it));
-	put_close(&ch->param[news], '}');
+	end_cells(ch, news);
 }
 
 void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
 	const enum change_doc ops = CHANGE_OPS;
 
-	open_row(ch, ops);
+	begin_cells(ch, ops);
 	cell(ch, ops, "id", it->op_id);
 	cell(ch, ops, "was", op_state_name[it->was]);
 	cell(ch, ops, "state", op_state_name[it->state]);
@@ -501,7 +529,7 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	cell_int(ch, ops, "nextMs", next_ms);
 	cell(ch, ops, "why", it->note);
 	cell_raw(ch, ops, "steps", steps_text(ch->mem, it));
-	put_close(&ch->param[ops], '}');
+	end_cells(ch, ops);
 }
 
 void change_link(struct change *ch, const struct ctt *ctt,
@@ -509,11 +537,11 @@ void change_link(struct change *ch, const struct ctt *ctt,
 {
 	const enum change_doc links = CHANGE_LINKS;
 
-	open_row(ch, links);
+	begin_cells(ch, links);
 	cell_id(ch, links, "id", ctt->id);
 	cell_id(ch, links, "nttId", ntt ? ntt->id : 0);
 	cell(ch, links, "nttTicketNo", ntt ? ntt->ticket_no : NULL);
-	put_close(&ch->param[links], '}');
+	end_cells(ch, links);
 }
 
 static void count(struct change *ch, uint64_t ntt_id, int by)
@@ -537,12 +565,12 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 {
 	const enum change_doc jobs = CHANGE_JOBS;
 
-	open_row(ch, jobs);
+	begin_cells(ch, jobs);
 	cell(ch, jobs, "type", type);
 	cell(ch, jobs, "dedupeKey",
 	     arena_printf(ch->mem, "%s:%s", it->op_id, type));
 	cell_raw(ch, jobs, "payload", payload->s);
-	put_close(&ch->param[jobs], '}');
+	end_cells(ch, jobs);
 }
 
 void change_status(struct change *ch, const struct ctt *ctt,
@@ -649,7 +677,7 @@ static void put_audits(struct change *ch, const char *key)
 	for (size_t i = 0; i < ch->naudits; i++) {
 		const struct audit *a = &ch->audits[i];
 
-		open_row(ch, audits);
+		begin_cells(ch, audits);
 		cell_id(ch, audits, "id", a->id);
 		cell(ch, audits, "type", a->entity);
 		cell(ch, audits, "action", a->action);
@@ -661,7 +689,7 @@ static void put_audits(struct change *ch, const char *key)
 		cell_int(ch, audits, "first", !i || by_ticket(a, a - 1));
 		cell(ch, audits, "seal",
 		     *key ? audit_seal(ch->mem, key, a) : NULL);
-		put_close(&ch->param[audits], '}');
+		end_cells(ch, audits);
 	}
 }
 
@@ -677,30 +705,10 @@ static void put_counts(struct change *ch)
 
 	qsort(ch->counts, ch->ncounts, sizeof *ch->counts, by_count_id);
 	for (size_t i = 0; i < ch->ncounts; i++) {
-		open_row(ch, counts);
+		begin_cells(ch, counts);
 		cell_id(ch, counts, "id", ch->counts[i].ntt_id);
 		cell_int(ch, counts, "by", ch->counts[i].by);
-		put_close(&ch->param[counts], '}');
-	}
-}
-
-/* Do the rows of a text go by their cells (store/sql.c)? */
-static bool by_cells(const struct change *ch, enum change_doc which)
-{
-	size_t n = ch->rows[which];
-
-	switch (which) {
-	case CHANGE_NEWS:
-	case CHANGE_LINKS:
-	case CHANGE_OPS:
-	case CHANGE_COUNTS:
-		return n == 1;
-	case CHANGE_JOBS:
-		return n == 2 || n == 3;
-	case CHANGE_AUDITS:
-		return n == 2 && by_ticket(&ch->audits[0], &ch->audits[1]);
-	default:
-		return false;
+		end_cells(ch, counts);
 	}
 }
 
@@ -710,12 +718,11 @@ static const struct buf *change_params(struct change *ch, const char *audit_key)
 	put_audits(ch, audit_key);
 	put_counts(ch);
 	for (int i = 0; i < CHANGE__MAX; i++) {
-		if (by_cells(ch, (enum change_doc)i))
-			ch->param[i].len = 1; /* the bracket: none needed */
 		put_close(&ch->param[i], ']');
 		put_int(&ch->param[DB_PARAM('A') + i], NULL,
 			(int64_t)ch->rows[i]);
 	}
+	put_int(&ch->param[DB_PARAM('Z')], NULL, ch->by_cells);
 	return ch->param;
 }
 

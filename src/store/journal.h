@@ -46,6 +46,7 @@ struct change {
 	int64_t block_ttl_s; /* the batch's */
 	struct buf param[DB_PARAMS];
 	size_t rows[CHANGE__MAX], cells[CHANGE__MAX]; /* of each text */
+	bool by_cells; /* of one item, to which much goes without JSON */
 	struct count {
 		uint64_t ntt_id;
 		int by;

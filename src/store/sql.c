@@ -45,8 +45,8 @@
 
 /*
  * A row as it is written: F(table's letter, number of the cell, column, type,
- * member). One row goes by its cells, for that is cheaper than JSON; more go
- * as JSON. INSERT_... add what is the same for all.
+ * member). What one item changes goes by cells (?Z), for that is cheaper than
+ * JSON. INSERT_... add what is the same for all.
  */
 #define AS_COLUMN(t, n, column, type, member) column ","
 #define AS_CELL(t, n, column, type, member)   "?" t n ","
@@ -76,7 +76,7 @@
 	"INSERT INTO operation(" NEWS(AS_COLUMN)                             \
 	"next_try_at,created_at,updated_at) "
 #define INSERT_OPERATIONS                                                    \
-	"IF ?A=1 THEN "                                                      \
+	"IF ?A AND ?Z THEN "                                                 \
 	INTO_OPERATION "VALUES(" NEWS(AS_CELL) NOW "," NOW "," NOW ");"      \
 	"ELSEIF ?A THEN "                                                    \
 	INTO_OPERATION "SELECT " NEWS(AS_VALUE) NOW "," NOW "," NOW " FROM"  \
@@ -85,7 +85,7 @@
 
 /* links: id, nttId, nttTicketNo: links made or taken away */
 #define UPDATE_LINKS                                                         \
-	"IF ?B=1 THEN "                                                      \
+	"IF ?B AND ?Z THEN "                                                 \
 	"UPDATE ctt c SET c.ntt_id=?b1,c.ntt_ticket_no=?b2,c.updated_at=" NOW  \
 	" WHERE c.id=CAST(?b0 AS UNSIGNED);"                                  \
 	"ELSEIF ?B THEN "                                                    \
@@ -102,7 +102,7 @@
 	"o.tries=" tries ",o.next_try_at=" IN_MS(next_ms) ","                \
 	"o.last_error=LEFT(" why ",255),o.owner=NULL,o.updated_at=" NOW
 #define UPDATE_OPERATIONS                                                    \
-	"IF ?C=1 THEN "                                                      \
+	"IF ?Z THEN "                                                        \
 	"UPDATE operation o" SET_OPERATION("?c2", "?c3", "?c4", "?c5",        \
 		"?c6", "?c7")                                               \
 	" WHERE o.id=?c0 AND o.state=?c1;"                                     \
@@ -193,11 +193,13 @@
 #define JOB(type, key, payload) \
 	"(?h" type ",?h" key ",?h" payload "," JOB_TIMES ")"
 #define INSERT_JOBS                                                          \
-	"IF ?H=3 THEN " /* a link's; two where there is no work order */     \
+	"IF ?Z AND ?H=3 THEN "                                               \
 	INTO_JOB "VALUES" JOB("0", "1", "2") "," JOB("3", "4", "5") ","      \
 	JOB("6", "7", "8") ";"                                               \
-	"ELSEIF ?H=2 THEN "                                                  \
+	"ELSEIF ?Z AND ?H=2 THEN "                                           \
 	INTO_JOB "VALUES" JOB("0", "1", "2") "," JOB("3", "4", "5") ";"      \
+	"ELSEIF ?Z AND ?H=1 THEN "                                           \
+	INTO_JOB "VALUES" JOB("0", "1", "2") ";"                             \
 	"ELSEIF ?H THEN "                                                    \
 	INTO_JOB "SELECT x.type,x.dedupe_key,x.payload," JOB_TIMES " FROM"   \
 	ROWS_OF("?h", "$[*]", "type VARCHAR(64) PATH '$.type',"              \
@@ -211,7 +213,7 @@
 	"GREATEST(0,CAST(n.ctt_count AS SIGNED)+" by "),"                    \
 	"n.updated_at=IF(" by "," NOW ",n.updated_at)"
 #define UPDATE_COUNTS                                                        \
-	"IF ?J=1 THEN "                                                      \
+	"IF ?J AND ?Z THEN "                                                 \
 	"UPDATE ntt n SET n.ctt_count=@count:=" COUNTED("CAST(?j1 AS SIGNED)")\
 	" WHERE n.id=CAST(?j0 AS UNSIGNED);"                                  \
 	"ELSEIF ?J THEN "                                                    \
@@ -223,8 +225,7 @@
 
 /* audits: see put_audits. One ticket's rows are chained (store/audit.h). The
  * last hashes are read first, 64 places for each row: an INSERT that reads its
- * own table goes by a temporary one on disk. Two rows of two tickets, as most
- * changes have them, go by their cells. */
+ * own table goes by a temporary one on disk. One item's are of two tickets. */
 #define AUDITS(F)                                                            \
 	F("i", "0", "entity_id", "BIGINT UNSIGNED", "id")                    \
 	F("i", "1", "entity_type", "VARCHAR(8)", "type")                     \
@@ -241,13 +242,17 @@
 	"COALESCE((SELECT p.hash FROM audit_log p WHERE p.entity_type="      \
 	entity " AND p.entity_id=" id " ORDER BY p.id DESC LIMIT 1),'')"
 #define HASH(last, seal) "SHA2(CONCAT(" last "," seal "," NOW "),256)"
+#define HASH_OF_1ST LAST_HASH("?i1", "CAST(?i0 AS UNSIGNED)")
+#define HASH_OF_2ND LAST_HASH("?i11", "CAST(?i10 AS UNSIGNED)")
+#define AUDIT_1ST   "(" AUDITS(AS_CELL) NOW "," HASH("@last", "?i9") ")"
+#define AUDIT_2ND   "(" AUDITS(AS_SECOND) NOW "," HASH("@hash", "?i19") ")"
 #define INSERT_AUDITS                                                        \
-	"IF ?I=2 AND ?i18 THEN "                                             \
-	"SELECT " LAST_HASH("?i1", "CAST(?i0 AS UNSIGNED)") ","              \
-	LAST_HASH("?i11", "CAST(?i10 AS UNSIGNED)") " INTO @last,@hash;"     \
-	INTO_AUDIT "VALUES"                                                  \
-	"(" AUDITS(AS_CELL) NOW "," HASH("@last", "?i9") "),"                \
-	"(" AUDITS(AS_SECOND) NOW "," HASH("@hash", "?i19") ");"             \
+	"IF ?Z AND ?I=2 THEN "                                               \
+	"SELECT " HASH_OF_1ST "," HASH_OF_2ND " INTO @last,@hash;"           \
+	INTO_AUDIT "VALUES" AUDIT_1ST "," AUDIT_2ND ";"                      \
+	"ELSEIF ?Z AND ?I=1 THEN "                                           \
+	"SELECT " HASH_OF_1ST " INTO @last;"                                 \
+	INTO_AUDIT "VALUES" AUDIT_1ST ";"                                    \
 	"ELSEIF ?I THEN "                                                    \
 	"SET @last=(SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                  \
 	LAST_HASH("x.entity_type", "x.id") ",''),64,' ') ORDER BY x.n"       \
@@ -263,7 +268,7 @@
 	END_IF
 
 #define SELECT_COUNTS                                                        \
-	"IF ?J=1 THEN"                                                       \
+	"IF ?Z THEN"                                                         \
 	" SELECT 1,?j0,@count; "                                             \
 	"ELSE"                                                               \
 	" SELECT 1,NULL,NULL UNION ALL SELECT 1,n.id,n.ctt_count FROM"       \
@@ -445,7 +450,8 @@ SQL_TEXT(LOAD_ELEMENTS,
 /*
  * What SAVE and CLOSE take: the JSON texts a news, b links, c ops, d statuses,
  * e activities, f notes, g elements, h jobs, i audits, j counts; in A to J how
- * many rows each has; and their first cells: a0, a1...
+ * many rows each has. For one item (Z) a, b, c, h, i and j go by their cells
+ * instead: a0, a1... row by row.
  */
 
 /* the first transaction ends: journal rows, links, COMMIT */
