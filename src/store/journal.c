@@ -436,6 +436,13 @@ static struct buf *own_cell(struct change *ch, enum change_doc which)
 	return &ch->param[DB_CELL(which, ch->cells[which]++)];
 }
 
+/* The text is read only, and outlives the change. */
+static void lend(struct buf *own, const char *text)
+{
+	own->s = (char *)text;
+	own->len = strlen(text);
+}
+
 /* A cell: a text, JSON, a number, an id. A NULL, and an id of 0, are null. */
 static void cell(struct change *ch, enum change_doc which, const char *key,
 		 const char *text)
@@ -445,7 +452,7 @@ static void cell(struct change *ch, enum change_doc which, const char *key,
 	if (!own)
 		put_str(&ch->param[which], key, text);
 	else if (text)
-		buf_str(own, text);
+		lend(own, text);
 }
 
 static void cell_raw(struct change *ch, enum change_doc which, const char *key,
@@ -456,7 +463,7 @@ static void cell_raw(struct change *ch, enum change_doc which, const char *key,
 	if (!json)
 		return; /* a member that is null would be the text null */
 	if (own)
-		buf_str(own, json);
+		lend(own, json);
 	else
 		put_raw(&ch->param[which], key, json);
 }
