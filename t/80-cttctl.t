@@ -133,13 +133,19 @@ sub schema () {
 	$c->do("INSERT INTO audit_log (entity_type, entity_id, action, outcome,"
 	    . " actor) VALUES ('CTT', 90, 'LINK', 'SUCCESS', 'x')");
 	$c->do('ALTER TABLE audit_log DROP hash');
+	$c->do("ALTER TABLE $_ DROP KEY ${_}_linked,"
+	    . " DROP KEY ${_}_status_linked, DROP linked") for qw(ctt ntt);
 	$c->do('ALTER TABLE ctt DROP came_ntt_id');
 	$c->do('DELETE FROM schema_version WHERE version > 2');
-	like $c->cttctl('migrate')->{out}, qr/^migrated to 3: 003-audit-chain$/m,
+	my $said = $c->cttctl('migrate')->{out};
+	like $said, qr/^migrated to 3: 003-audit-chain$/m,
 	    'a database of version 2 is brought up';
+	like $said, qr/^migrated to 4: 004-linked$/m, 'to the last one';
 	is_deeply schema(), $schema, 'the schema is the same';
 	is $c->one('SELECT came_ntt_id FROM ctt WHERE id = 90'), 90,
 	    'what is linked has come so';
+	is_deeply [ map { $c->get("/ticket/$_?linked=true")->{json}{items}[-1]
+	    {id} } qw(ctt ntt) ], [ 90, 90 ], 'and is found as linked';
 	is $c->cttctl(@$_)->{status}, 0, "@$_" for ['check'],
 	    [ 'audit', 'verify' ];
 	$c->do("DELETE FROM $_ WHERE id = 90") for qw(ctt ntt);

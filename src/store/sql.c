@@ -254,11 +254,12 @@
 	"SELECT " HASH_OF_1ST " INTO @last;"                                 \
 	INTO_AUDIT "VALUES" AUDIT_1ST ";"                                    \
 	"ELSEIF ?I THEN "                                                    \
-	"SET @last=(SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                  \
+	"SELECT GROUP_CONCAT(RPAD(IF(x.`first`,"                             \
 	LAST_HASH("x.entity_type", "x.id") ",''),64,' ') ORDER BY x.n"       \
-	" SEPARATOR '') FROM" ROWS_OF("?i", "$[*]", "n FOR ORDINALITY,"      \
+	" SEPARATOR ''),'' INTO @last,@hash FROM"                            \
+	ROWS_OF("?i", "$[*]", "n FOR ORDINALITY,"                            \
 		ID_AT("$.id") ",entity_type VARCHAR(8) PATH '$.type',"       \
-		"`first` BOOLEAN PATH '$.first'") "),@hash='';"              \
+		"`first` BOOLEAN PATH '$.first'") ";"                        \
 	INTO_AUDIT "SELECT " AUDITS(AS_VALUE) NOW ",@hash:="                 \
 	HASH("IF(x.`first`,RTRIM(SUBSTR(@last,64*x.n-63,64)),@hash)",        \
 	     "x.seal") " FROM"                                               \
@@ -371,15 +372,47 @@
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
 	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
 
-/* what a list is asked for: NULL is any */
-#define LIST_FILTERS                                                         \
+/*
+ * A page of tickets by rising id, of which not more is read than it shows, as
+ * far as an index can do that: status and linked are found in the order of ids,
+ * by an index for each of them and for both. The beginning of a number is not:
+ * what FEW numbers begin with is found by the numbers, and sorted; what more
+ * begin with is looked for on the way along the ids, and soon found. Only where
+ * it is rare nevertheless (all of these are older than the cursor, or have
+ * another status) that way is long.
+ */
+#define FEW "1000"
+#define LIST_FILTERS /* NULL is any */                                       \
 	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"                     \
 	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"         \
 	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"                       \
 	" DEFAULT JSON_VALUE(j,'$.q');"                                      \
 	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"                        \
 	" DEFAULT JSON_VALUE(j,'$.status');"                                 \
-	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"
+	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"                    \
+	"DECLARE n INT DEFAULT " FEW ";"
+#define LIKE_Q(t) " AND(q IS NULL OR " t ".ticket_no LIKE q)"
+#define WITH_S(t) " AND " t ".status=s"
+#define WITH_L(t) " AND " t ".linked=l"
+#define LIST(name, t, page)                                                  \
+	IF_ANY("q IS NOT NULL")                                              \
+	"SELECT COUNT(*) INTO n FROM(SELECT 1 FROM " name                    \
+	" FORCE INDEX(" name "_ticket_no) WHERE ticket_no LIKE q"            \
+	" LIMIT " FEW ") x;"                                                 \
+	END_IF                                                               \
+	"IF n<" FEW " THEN "                                                 \
+	page(name "_ticket_no", " AND " t ".ticket_no LIKE q"                \
+	     " AND(s IS NULL OR " t ".status=s)"                             \
+	     " AND(l IS NULL OR " t ".linked=l)")                            \
+	"ELSEIF s IS NULL AND l IS NULL THEN "                               \
+	page("PRIMARY", LIKE_Q(t))                                           \
+	"ELSEIF l IS NULL THEN "                                             \
+	page(name "_status", WITH_S(t) LIKE_Q(t))                            \
+	"ELSEIF s IS NULL THEN "                                             \
+	page(name "_linked", WITH_L(t) LIKE_Q(t))                            \
+	"ELSE "                                                              \
+	page(name "_status_linked", WITH_S(t) WITH_L(t) LIKE_Q(t))           \
+	END_IF
 
 /* How many CTTs are linked to ntt n, in the eyes of its count: a link whose
  * operation is open counts only when that is closed, although it is saved
@@ -705,26 +738,15 @@ SQL_TEXT(READ_NTT_CTTS,
 	"END"),
 
 /* {"q" (a pattern),"status","linked","after","limit"} -> a page */
-SQL_TEXT(LIST_CTT,
-	BEGIN_WITH_J
-	LIST_FILTERS
-	"SELECT " CTT_COLUMNS ",o.id FROM ctt c"
-	" LEFT JOIN operation o ON o.open_ctt_id=c.id WHERE c.id>a"
-	" AND (q IS NULL OR c.ticket_no LIKE q)"
-	" AND (s IS NULL OR c.status=s)"
-	" AND (l IS NULL OR (c.ntt_id IS NOT NULL)=l)"
+#define CTT_PAGE(index, where)                                               \
+	"SELECT " CTT_COLUMNS ",o.id FROM ctt c FORCE INDEX(" index ")"      \
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id WHERE c.id>a" where    \
 	" ORDER BY c.id LIMIT m;"
-	"END"),
-
-SQL_TEXT(LIST_NTT,
-	BEGIN_WITH_J
-	LIST_FILTERS
-	"SELECT " NTT_COLUMNS ",n.title,n.status FROM ntt n WHERE n.id>a"
-	" AND (q IS NULL OR n.ticket_no LIKE q)"
-	" AND (s IS NULL OR n.status=s)"
-	" AND (l IS NULL OR (n.ctt_count>0)=l)"
-	" ORDER BY n.id LIMIT m;"
-	"END"),
+#define NTT_PAGE(index, where)                                               \
+	"SELECT " NTT_COLUMNS ",n.title,n.status FROM ntt n FORCE INDEX("    \
+	index ") WHERE n.id>a" where " ORDER BY n.id LIMIT m;"
+SQL_TEXT(LIST_CTT, BEGIN_WITH_J LIST_FILTERS LIST("ctt", "c", CTT_PAGE) "END"),
+SQL_TEXT(LIST_NTT, BEGIN_WITH_J LIST_FILTERS LIST("ntt", "n", NTT_PAGE) "END"),
 
 SQL_TEXT(READ_LOV,
 	"SELECT type,code,label FROM lov WHERE active ORDER BY type,code"),
@@ -816,16 +838,18 @@ SQL_TEXT(RETRY_JOBS,
 	" OR b.id IN(SELECT x.id FROM" JSON_ROWS("$.id[*]", ID_AT("$")) "));"
 	"SELECT ROW_COUNT(); END"),
 
-/* -> name of a gauge, value */
+/* -> name of a gauge, value; which is counted no further than to 10,000 */
+#define GAUGE(name, table, state, open)                                      \
+	"SELECT '" name "{state=\"" state "\"}',COUNT(*) FROM(SELECT 1 FROM "\
+	table " WHERE state='" state "'" open " LIMIT 10000) x"
+#define OPEN_IN(state)                                                       \
+	GAUGE("cttd_operations_open", "operation", state,                    \
+	      " AND open_ctt_id IS NOT NULL")
+#define JOBS_IN(state) GAUGE("cttd_jobs", "job", state, "")
 SQL_TEXT(METRICS,
-	"SELECT CONCAT('cttd_operations_open{state=\"',s.state,'\"}'),"
-	"COUNT(o.id) FROM (SELECT 'RUNNING' state UNION SELECT 'SETTLING') s"
-	" LEFT JOIN operation o ON o.state=s.state AND o.open_ctt_id>0"
-	" GROUP BY s.state "
-	"UNION ALL SELECT CONCAT('cttd_jobs{state=\"',s.state,'\"}'),"
-	"COUNT(b.id) FROM (SELECT 'READY' state UNION SELECT 'RUNNING'"
-	" UNION SELECT 'DEAD') s LEFT JOIN job b ON b.state=s.state"
-	" GROUP BY s.state"),
+	OPEN_IN("RUNNING") " UNION ALL " OPEN_IN("SETTLING") " UNION ALL "
+	JOBS_IN("READY") " UNION ALL " JOBS_IN("RUNNING") " UNION ALL "
+	JOBS_IN("DEAD")),
 
 /*
  * The promises of contract section 10 -> what is wrong, one line a breach; the
