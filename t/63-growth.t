@@ -11,6 +11,8 @@ use Grown;
 use List::Util qw(min pairkeys sum0);
 use Test::More;
 
+our $TODO;
+
 use constant {
 	SMALL => 1000,
 	LARGE => 10_000,
@@ -68,7 +70,8 @@ sub requests ($c) {
 		'/ticket/ctt?status=Closed&linked=true',
 		"/ticket/ctt?q=$number&status=Open&linked=false",
 		"/ticket/ctt?q=$number&status=Closed", '/ticket/ctt?q=none',
-		'/ticket/ctt?q=none&linked=true', '/ticket/ntt/2',
+		'/ticket/ctt?q=none&linked=true',
+		'/ticket/ctt?q=TaaS&linked=true', '/ticket/ntt/2',
 		'/ticket/ntt/2/ctts?limit=5', '/ticket/ntt?limit=5',
 		'/ticket/ntt?linked=false', '/ticket/ntt?linked=true&limit=5',
 		'/ticket/ntt?status=Open&linked=false',
@@ -92,6 +95,9 @@ sub rows_of ($c, $name, $request) {
 	return $after - 2 * $before + $zero;
 }
 
+# Known: many numbers begin so, and none of them is linked (see LIST in sql.c).
+my $SCANS = qr/q=TaaS&linked=true/;
+
 my (%rows, @names);
 for my $ctts (SMALL, LARGE) {
 	my $c = grown($ctts);
@@ -111,6 +117,7 @@ for my $ctts (SMALL, LARGE) {
 for my $name (@names) {
 	my ($small, $large) = @{ $rows{$name} };
 
+	local $TODO = $name =~ $SCANS ? 'no index has both orders' : undef;
 	cmp_ok $large, '<=', $small * MORE, "$name: $small rows, then $large";
 }
 done_testing;

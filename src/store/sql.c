@@ -376,10 +376,11 @@
  * A page of tickets by rising id, of which not more is read than it shows, as
  * far as an index can do that: status and linked are found in the order of ids,
  * by an index for each of them and for both. The beginning of a number is not:
- * what FEW numbers begin with is found by the numbers, and sorted; what more
- * begin with is looked for on the way along the ids, and soon found. Only where
- * it is rare nevertheless (all of these are older than the cursor, or have
- * another status) that way is long.
+ * what fewer than FEW numbers begin with is found by the numbers, and sorted;
+ * what more begin with is looked for on the way along the ids. That way is long
+ * where these stand together far from the cursor, or few of them have the
+ * status, or the link, that is asked for and many others have: no index is in
+ * the order of ids and of numbers.
  */
 #define FEW "1000"
 #define LIST_FILTERS /* NULL is any */                                       \
