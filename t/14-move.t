@@ -301,6 +301,9 @@ for my $source (qw(TAAS TMF)) {
 		next if @end > 1 && $end[-1] ne 'B SUCCEEDED';
 		is_deeply [ map { remembered($ctt, $_) } $from, $to ], [ 0, 0 ],
 		    'no block is left';
+		is $c->post('/ticket/ctt/unlink?dryRun=true',
+		    { nttId => $from, cttIds => [$ctt] })->{status}, 200,
+		    'nor by the journal';
 		is $c->move_to($to, [$ctt])->{json}{success}, 1,
 		    'it is moved now';
 	}

@@ -100,6 +100,20 @@ for (
 	    ->{$status}, 'code';
 }
 
+# What a process found of a token it keeps, but for the hour.
+{
+	my $until = time + 3;
+	my $token = 'Bearer ' . with(exp => $until);
+	my $ask = sub {
+		return [ map { $c->get('/ticket/lov',
+			Authorization => $token)->{status} } 1 .. 8 ];
+	};
+
+	is_deeply $ask->(), [ (200) x 8 ], 'a token for 3 s: good';
+	$c->wait_for(10, sub { time >= $until });
+	is_deeply $ask->(), [ (401) x 8 ], 'and then not any more';
+}
+
 # ---- the roles against the routes ----
 
 my %MAY = (

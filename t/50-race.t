@@ -100,6 +100,37 @@ $c->do('DROP TABLE trouble');
 	$c->agree;
 }
 
+# ---- what is not there is not locked ----
+
+{
+	my $absent = 900_000_001;
+	my ($ctt, $ntt) = $c->given(ctt => { id => $absent + 1 }, ntt => {});
+	my $holder = $c->connect_db('CTT_DB_MIGRATE');
+
+	$holder->begin_work;
+	$holder->do("SELECT id FROM ctt WHERE id = $ctt FOR UPDATE");
+	my ($r, $free) = $c->parallel(2, sub ($i) {
+		return $c->bulk([ $absent, $ntt ], [ $ctt, $ntt ]) unless $i;
+		my $cttd = $c->connect_db('CTT_DB');
+		my $waits = $c->wait_for(20, sub {
+			return $cttd->selectrow_array('SELECT 1 FROM'
+			    . ' information_schema.processlist'
+			    . " WHERE command = 'Execute' AND time_ms > 200"
+			    . ' AND id <> CONNECTION_ID()');
+		});
+		$c->do('SET SESSION innodb_lock_wait_timeout = 1');
+		my $stored = eval { $c->do('INSERT INTO ctt(id, ticket_no,'
+		    . " source) VALUES ($absent, 'absent', 'TMF')"); 1 };
+		$c->do('KILL ' . $holder->{mariadb_thread_id});
+		return { waits => $waits, stored => $stored };
+	});
+	is_deeply $free, { waits => 1, stored => 1 },
+	    'who looks for a CTT that is not there does not hold its place';
+	is $r->{status}, 207, 'and goes on with the other';
+	$c->do("DELETE FROM ctt WHERE id = $absent");
+	$c->agree;
+}
+
 # ---- who waited for a CTT sees what became of it meanwhile ----
 
 for (
