@@ -127,16 +127,19 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *format, ...)
 {
+	char small[256]; /* most are: they are made once */
 	va_list ap;
 	char *p;
 	int n;
 
 	va_start(ap, format);
-	n = vsnprintf(NULL, 0, format, ap);
+	n = vsnprintf(small, sizeof small, format, ap);
 	va_end(ap);
 	if (n < 0)
 		arena_exhausted();
 	p = arena_alloc(a, (size_t)n + 1);
+	if ((size_t)n < sizeof small)
+		return memcpy(p, small, (size_t)n + 1);
 	va_start(ap, format);
 	vsnprintf(p, (size_t)n + 1, format, ap);
 	va_end(ap);

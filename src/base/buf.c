@@ -41,14 +41,19 @@ void buf_str(struct buf *b, const char *s)
 
 void buf_printf(struct buf *b, const char *format, ...)
 {
+	char small[256]; /* most are: they are made once */
 	va_list ap;
 	int n;
 
 	va_start(ap, format);
-	n = vsnprintf(NULL, 0, format, ap);
+	n = vsnprintf(small, sizeof small, format, ap);
 	va_end(ap);
 	if (n < 0)
 		arena_exhausted();
+	if ((size_t)n < sizeof small) {
+		buf_add(b, small, (size_t)n);
+		return;
+	}
 	buf_room(b, (size_t)n);
 	va_start(ap, format);
 	vsnprintf(b->s + b->len, (size_t)n + 1, format, ap);
