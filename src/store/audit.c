@@ -287,25 +287,33 @@ static bool last_head(int fd, uint64_t *id_r)
 
 static enum rc append_heads(struct db *db, struct arena *mem, int fd)
 {
+	static uint64_t passed; /* no row up to this one is chained */
 	struct buf doc, text;
-	struct rows r;
+	struct rows sets[2], *r = &sets[1];
 	uint64_t id;
 	enum rc rc;
 
 	if (!last_head(fd, &id))
 		return RC_NO;
+	if (id < passed)
+		id = passed;
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_int(&doc, "id", (int64_t)id);
 	put_close(&doc, '}');
-	rc = db_run(db, SQL_AUDIT_NEWS, &doc, mem, &r, 1);
-	if (rc != RC_OK || !r.n)
+	rc = db_run(db, SQL_AUDIT_NEWS, &doc, mem, sets, 2);
+	if (rc != RC_OK)
 		return rc == RC_NO ? RC_FAULT : rc;
+	if (!r->n) {
+		if (id == passed && rows_id(&sets[0], 0, 0))
+			passed = rows_id(&sets[0], 0, 0);
+		return RC_OK;
+	}
 	buf_init(&text, mem);
-	for (size_t i = 0; i < r.n; i++)
-		buf_printf(&text, "%s %s %s %s\n", rows_text(&r, i, 0),
-			   rows_text(&r, i, 1), rows_text(&r, i, 2),
-			   rows_text(&r, i, 3));
+	for (size_t i = 0; i < r->n; i++)
+		buf_printf(&text, "%s %s %s %s\n", rows_text(r, i, 0),
+			   rows_text(r, i, 1), rows_text(r, i, 2),
+			   rows_text(r, i, 3));
 	errno = ENOSPC;
 	return write(fd, text.s, text.len) == (ssize_t)text.len ? RC_OK : RC_NO;
 }

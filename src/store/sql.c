@@ -1043,11 +1043,18 @@ SQL_TEXT(AUDIT_FIRST,
 	"SELECT id FROM audit_log WHERE hash IS NOT NULL ORDER BY id LIMIT 1"),
 
 /* {"id":n}: what was added behind this row, but for what may still be between
- * its INSERT and its COMMIT -> id, type, ticket, hash */
+ * its INSERT and its COMMIT -> id of the last row that was looked at; id, type,
+ * ticket, hash of those that are chained. An old trail is passed over in parts:
+ * no index knows where the chain begins. */
 SQL_TEXT(AUDIT_NEWS,
 	BEGIN_WITH_J
+	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	"SELECT MAX(x.id) INTO @passed FROM(SELECT l.id FROM audit_log l"
+	" WHERE l.id>i AND l.created_at<" NOW "-INTERVAL 2 SECOND"
+	" ORDER BY l.id LIMIT 100000) x;"
+	"SELECT @passed;"
 	"SELECT l.id,l.entity_type,l.entity_id,l.hash FROM audit_log l"
-	" WHERE l.id>JSON_VALUE(j,'$.id') AND l.hash IS NOT NULL"
+	" WHERE l.id>i AND l.id<=@passed AND l.hash IS NOT NULL"
 	" AND l.created_at<" NOW "-INTERVAL 2 SECOND"
 	" ORDER BY l.id LIMIT 1000;"
 	"END"),
