@@ -7,12 +7,14 @@
  * its text from end to end.) A statement that ends in COMMIT is a whole
  * transaction, or its second half: one round trip either way.
  *
- * An UPDATE of a join goes by a temporary table, on disk if it has long texts:
- * so a single row, the most of all, is found by its key.
+ * JSON has its price, and an UPDATE of a join goes by a temporary table: so what
+ * one item changes, the most of all, has a form without. "?a" is a parameter's
+ * name (store/db.h); it stands in the statements themselves, for the server
+ * writes the values of a block's variables into the text of each statement.
  *
  * Order of locks, everywhere: operation, ctt (ids rising), ntt (ids rising).
- * A hot NTT's row is taken as late as can be. The one reader that
- * holds a ctt and looks at operation does not lock it.
+ * A hot NTT's row is taken as late as can be. The one reader that holds a ctt
+ * and looks at operation does not lock it.
  */
 #include "store/sql.h"
 
@@ -24,8 +26,6 @@
 #define TAKES(doc)                                                           \
 	"DECLARE " doc " LONGTEXT CHARACTER SET utf8mb4 DEFAULT ?; "
 #define BEGIN_WITH_J  "BEGIN NOT ATOMIC " TAKES("j")
-#define VALUE(doc, path) "JSON_VALUE(" doc ",'" path "')"
-#define ID_OF(doc, path) "CAST(" VALUE(doc, path) " AS UNSIGNED)"
 #define IF_ANY(n)     " IF " n " THEN "
 #define END_IF        " END IF;"
 #define NOW           "UTC_TIMESTAMP(3)"
@@ -53,7 +53,6 @@
 #define AS_PATH(t, n, column, type, member) \
 	column " " type " PATH '$." member "',"
 #define AS_VALUE(t, n, column, type, member)  "x." column ","
-#define ROWS_AS(doc, fields) ROWS_OF(doc, "$[*]", fields(AS_PATH) "n FOR ORDINALITY")
 
 /* news: new journal rows. Only the open ones have an owner. */
 #define NEWS(F)                                                              \
@@ -80,7 +79,7 @@
 	INTO_OPERATION "VALUES(" NEWS(AS_CELL) NOW "," NOW "," NOW ");"      \
 	"ELSEIF ?A THEN "                                                    \
 	INTO_OPERATION "SELECT " NEWS(AS_VALUE) NOW "," NOW "," NOW " FROM"  \
-	ROWS_AS("?a", NEWS) ";"                                              \
+	ROWS_OF("?a", "$[*]", NEWS(AS_PATH) "n FOR ORDINALITY") ";"          \
 	END_IF
 
 /* links: id, nttId, nttTicketNo: links made or taken away */
@@ -96,7 +95,8 @@
 	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW ";"                     \
 	END_IF
 
-/* ops: id, was, state, error, tries, nextMs, why, steps: the operations' new states; all or none */
+/* ops: id, was, state, error, tries, nextMs, why, steps: the operations' new
+ * states; all or none */
 #define SET_OPERATION(state, error, tries, next_ms, why, steps)              \
 	" SET o.state=" state ",o.error_code=" error ",o.steps=" steps ","   \
 	"o.tries=" tries ",o.next_try_at=" IN_MS(next_ms) ","                \
