@@ -389,7 +389,7 @@ static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
 			 partners[c->partner]->code, c->ticket_no ?
 			 c->ticket_no : "-", c->key, c->status,
 			 (long long)wait_ms, why);
-		s->wake = now + wait_ms;
+		s->wake = now + wait_ms + 1; /* a clock's reading is cut */
 		return;
 	}
 	call_end(s, s->doubt ? RC_DOUBT : RC_AGAIN, why);
