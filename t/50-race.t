@@ -70,6 +70,18 @@ for (
 }
 $c->do('DROP TABLE trouble');
 
+# Until a session of cttd's waits for what another holds.
+sub one_waits () {
+	my $cttd = $c->connect_db('CTT_DB');
+
+	return $c->wait_for(20, sub {
+		return $cttd->selectrow_array('SELECT 1 FROM'
+		    . ' information_schema.processlist'
+		    . " WHERE command = 'Execute' AND time_ms > 200"
+		    . ' AND id <> CONNECTION_ID()');
+	});
+}
+
 # ---- of two NTTs the one with the lower id is locked first ----
 
 # Else two bulks could each hold what the other waits for.
@@ -82,18 +94,13 @@ $c->do('DROP TABLE trouble');
 	$holder->do("SELECT id FROM ntt WHERE id = $low FOR UPDATE");
 	my ($r, $look) = $c->parallel(2, sub ($i) {
 		return $c->bulk([ $c1, $high ], [ $c2, $low ]) unless $i;
-		my $cttd = $c->connect_db('CTT_DB');
-		my $waits = $c->wait_for(20, sub {
-			return $cttd->selectrow_array('SELECT 1 FROM'
-			    . ' information_schema.processlist'
-			    . " WHERE command = 'Execute' AND time_ms > 200"
-			    . ' AND id <> CONNECTION_ID()');
-		});
+		my $waits = one_waits();
 		my $free = eval { $c->do("SELECT id FROM ntt WHERE id = $high"
 		    . ' FOR UPDATE NOWAIT'); 1 };
-		$c->do('KILL ' . $holder->{mariadb_thread_id});
+		$holder->rollback;
 		return { waits => $waits, free => $free };
 	});
+	$holder->disconnect;
 	is_deeply $look, { waits => 1, free => 1 },
 	    'who waits for the lower one does not hold the higher one';
 	is $r->{status}, 200, 'and goes on when it has it';
@@ -111,19 +118,14 @@ $c->do('DROP TABLE trouble');
 	$holder->do("SELECT id FROM ctt WHERE id = $ctt FOR UPDATE");
 	my ($r, $free) = $c->parallel(2, sub ($i) {
 		return $c->bulk([ $absent, $ntt ], [ $ctt, $ntt ]) unless $i;
-		my $cttd = $c->connect_db('CTT_DB');
-		my $waits = $c->wait_for(20, sub {
-			return $cttd->selectrow_array('SELECT 1 FROM'
-			    . ' information_schema.processlist'
-			    . " WHERE command = 'Execute' AND time_ms > 200"
-			    . ' AND id <> CONNECTION_ID()');
-		});
+		my $waits = one_waits();
 		$c->do('SET SESSION innodb_lock_wait_timeout = 1');
 		my $stored = eval { $c->do('INSERT INTO ctt(id, ticket_no,'
 		    . " source) VALUES ($absent, 'absent', 'TMF')"); 1 };
-		$c->do('KILL ' . $holder->{mariadb_thread_id});
+		$holder->rollback;
 		return { waits => $waits, stored => $stored };
 	});
+	$holder->disconnect;
 	is_deeply $free, { waits => 1, stored => 1 },
 	    'who looks for a CTT that is not there does not hold its place';
 	is $r->{status}, 207, 'and goes on with the other';
@@ -149,13 +151,7 @@ for (
 	$holder->do("SELECT id FROM ctt WHERE id = $ctt FOR UPDATE");
 	my ($r) = $c->parallel(2, sub ($i) {
 		return $ask->($ctt, $ntt, $other) unless $i;
-		my $cttd = $c->connect_db('CTT_DB');
-		$c->wait_for(20, sub {
-			return $cttd->selectrow_array('SELECT 1 FROM'
-			    . ' information_schema.processlist'
-			    . " WHERE command = 'Execute' AND time_ms > 200"
-			    . ' AND id <> CONNECTION_ID()');
-		});
+		one_waits();
 		$holder->do('INSERT INTO operation(id, kind, state, ctt_id,'
 		    . ' actor, request_id, steps, owner) SELECT'
 		    . " 'busy-$ctt', 'CPE_UPDATE', 'RUNNING', id, 'x', 'r',"
