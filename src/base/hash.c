@@ -46,16 +46,17 @@ static EVP_MAC_CTX *mac_of(const char *key)
 	if (last && !strcmp(last, key))
 		return EVP_MAC_init(ctx, NULL, 0, NULL) ? ctx : NULL;
 	free(last);
-	last = strdup(key);
-	if (!last)
-		arena_exhausted();
+	last = NULL;
 	if (!ctx) {
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 		ctx = EVP_MAC_CTX_new(hmac);
 		EVP_MAC_free(hmac); /* the context keeps it */
 	}
-	return ctx && EVP_MAC_init(ctx, (const unsigned char *)key,
-				   strlen(key), with) ? ctx : NULL;
+	if (!ctx || !EVP_MAC_init(ctx, (const unsigned char *)key, strlen(key),
+				  with))
+		return NULL;
+	last = strdup(key);
+	return ctx;
 }
 
 const char *hash_hmac(struct arena *mem, const char *key, const void *data,

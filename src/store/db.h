@@ -49,8 +49,8 @@ enum { DB_CELLS = 20, DB_TABLES = 10, DB_PARAMS = 52 + DB_TABLES * DB_CELLS };
 
 /*
  * Run one statement of sql.h: one round trip. `param` are its parameters, as
- * many texts as it takes; without a text it is NULL. The result sets go into sets[0..most), memory
- * from `mem`; sets that it did not make are empty.
+ * many texts as it takes; without a text it is NULL. The result sets go into
+ * sets[0..most), memory from `mem`; sets that it did not make are empty.
  *
  * RC_OK     done
  * RC_NO     the server refused; whatever was begun is rolled back

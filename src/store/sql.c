@@ -86,7 +86,7 @@
 #define UPDATE_LINKS                                                         \
 	"IF ?B AND ?Z THEN "                                                 \
 	"UPDATE ctt c SET c.ntt_id=?b1,c.ntt_ticket_no=?b2,c.updated_at=" NOW  \
-	" WHERE c.id=CAST(?b0 AS UNSIGNED);"                                  \
+	" WHERE c.id=CAST(?b0 AS UNSIGNED);"                                 \
 	"ELSEIF ?B THEN "                                                    \
 	"UPDATE" ROWS_OF("?b", "$[*]", ID_AT("$.id") ","                     \
 		"ntt_id BIGINT UNSIGNED PATH '$.nttId',"                     \
@@ -103,9 +103,9 @@
 	"o.last_error=LEFT(" why ",255),o.owner=NULL,o.updated_at=" NOW
 #define UPDATE_OPERATIONS                                                    \
 	"IF ?Z THEN "                                                        \
-	"UPDATE operation o" SET_OPERATION("?c2", "?c3", "?c4", "?c5",        \
-		"?c6", "?c7")                                               \
-	" WHERE o.id=?c0 AND o.state=?c1;"                                     \
+	"UPDATE operation o" SET_OPERATION("?c2", "?c3", "?c4", "?c5",       \
+		"?c6", "?c7")                                                \
+	" WHERE o.id=?c0 AND o.state=?c1;"                                   \
 	"ELSE "                                                              \
 	"UPDATE" ROWS_OF("?c", "$[*]", OP_ID_AT("$.id") ","                  \
 		"was VARCHAR(16) PATH '$.was',"                              \
@@ -215,7 +215,7 @@
 #define UPDATE_COUNTS                                                        \
 	"IF ?J AND ?Z THEN "                                                 \
 	"UPDATE ntt n SET n.ctt_count=@count:=" COUNTED("CAST(?j1 AS SIGNED)")\
-	" WHERE n.id=CAST(?j0 AS UNSIGNED);"                                  \
+	" WHERE n.id=CAST(?j0 AS UNSIGNED);"                                 \
 	"ELSEIF ?J THEN "                                                    \
 	"UPDATE" ROWS_OF("?j", "$[*]",                                       \
 			 ID_AT("$.id") ",`by` INT PATH '$.by'")              \

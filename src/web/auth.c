@@ -397,9 +397,7 @@ static const char *body_fault(const struct auth_keys *keys,
 	return roles_keep(body, c);
 }
 
-/*
- * Does the signature hold? A public key costs libjwt half a millisecond.
- */
+/* Does the signature hold? A public key costs libjwt half a millisecond. */
 static bool is_signed(const struct auth_keys *keys, const char *token)
 {
 	bool good = false;

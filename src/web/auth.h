@@ -21,7 +21,8 @@ struct claims {
  * `alg` is HS256 (the key file holds a shared secret of 32 bytes or more; a
  * newline at its end is not part of it), RS256 or ES256 (a public key in
  * PEM). While keys are replaced the file holds two: two lines of printable
- * ASCII, or one PEM behind the other; either will do. `issuer` and `audience` are kept, not copied; NULL or "" is none.
+ * ASCII, or one PEM behind the other; either will do. `issuer` and `audience`
+ * are kept, not copied; NULL or "" is none.
  * RC_FAULT: err holds one line that names the setting at fault.
  */
 enum rc auth_open(const char *alg, const char *key_file, const char *issuer,
