@@ -1,7 +1,7 @@
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t clock_ms(clockid_t id)
@@ -32,14 +32,25 @@ void clock_sleep_ms(int64_t ms)
 
 void clock_text(int64_t wall_ms, char text_r[CLOCK_TEXT])
 {
+	static char second[] = "1970-01-01T00:00:00";
+	static time_t last;
 	time_t s = (time_t)(wall_ms / 1000);
+	unsigned ms = (unsigned)(wall_ms % 1000);
 	struct tm tm;
-	char day[32];
 
-	gmtime_r(&s, &tm);
-	strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text_r, CLOCK_TEXT, "%.19s.%03uZ", day,
-		 (unsigned)(wall_ms % 1000) % 1000);
+	if (s != last) { /* many a text is of the same second */
+		gmtime_r(&s, &tm);
+		strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &tm);
+		last = s;
+	}
+	memcpy(text_r, second, sizeof second - 1);
+	text_r += sizeof second - 1;
+	*text_r++ = '.';
+	*text_r++ = (char)('0' + ms / 100);
+	*text_r++ = (char)('0' + ms / 10 % 10);
+	*text_r++ = (char)('0' + ms % 10);
+	*text_r++ = 'Z';
+	*text_r = '\0';
 }
 
 int64_t clock_backoff_ms(unsigned tries, int64_t base, int64_t cap)

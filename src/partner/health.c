@@ -49,6 +49,7 @@ struct shared {
 	uint64_t stamp;
 	struct breaker breaker[PARTNER__MAX];
 	atomic_ulong no_cache;
+	atomic_int taken; /* no place from here on ever was */
 	struct place place[PLACES];
 };
 
@@ -172,6 +173,9 @@ static struct place *place_take(struct shared *s, bool in_pool)
 		place_clear(p);
 		atomic_store(&p->at_work, 0);
 		atomic_store(&p->in_pool, in_pool);
+		for (int n = atomic_load(&s->taken); n <= i;)
+			if (atomic_compare_exchange_weak(&s->taken, &n, i + 1))
+				break;
 		return p;
 	}
 	return NULL;
@@ -215,9 +219,10 @@ static struct census take_census(const struct health *h, enum partner_id p)
 {
 	int64_t now = clock_mono_ms();
 	int64_t own = h->own ? atomic_load(&h->own->since[p]) : 0;
+	int places = atomic_load(&h->shared->taken);
 	struct census c = {0};
 
-	for (int i = 0; i < PLACES; i++) {
+	for (int i = 0; i < places; i++) {
 		struct place *place = &h->shared->place[i];
 		int64_t since = atomic_load(&place->since[p]);
 
@@ -281,7 +286,9 @@ static enum health_say judge(const struct health *h, enum partner_id p)
 /* Places of the dead are freed, where they stand in somebody's way. */
 static void bury_dead(struct health *h)
 {
-	for (int i = 0; i < PLACES; i++) {
+	int places = atomic_load(&h->shared->taken);
+
+	for (int i = 0; i < places; i++) {
 		struct place *place = &h->shared->place[i];
 		int pid = atomic_load(&place->pid);
 

@@ -384,16 +384,21 @@ void store_cancel(struct db *db)
 	db_text(db, "ROLLBACK"); /* a failure drops the connection: the same */
 }
 
+/* One of the parameters, to be filled; most are left NULL. */
+static struct buf *param_of(struct change *ch, int place)
+{
+	ch->param[place].mem = ch->mem;
+	return &ch->param[place];
+}
+
 void change_init(struct change *ch, const struct batch *b)
 {
 	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s,
 			      .by_cells = b->n == 1};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
 	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
-	for (int i = 0; i < DB_PARAMS; i++)
-		buf_init(&ch->param[i], b->mem);
 	for (int i = 0; i < CHANGE__MAX; i++)
-		put_open(&ch->param[i], NULL, '[');
+		put_open(param_of(ch, i), NULL, '[');
 }
 
 /* Begin a row: an object in a text. */
@@ -433,7 +438,7 @@ static struct buf *own_cell(struct change *ch, enum change_doc which)
 {
 	if (!ch->by_cells)
 		return NULL;
-	return &ch->param[DB_CELL(which, ch->cells[which]++)];
+	return param_of(ch, (int)DB_CELL(which, ch->cells[which]++));
 }
 
 /* The text is read only, and outlives the change. */
@@ -726,10 +731,10 @@ static const struct buf *change_params(struct change *ch, const char *audit_key)
 	put_counts(ch);
 	for (int i = 0; i < CHANGE__MAX; i++) {
 		put_close(&ch->param[i], ']');
-		put_int(&ch->param[DB_PARAM('A') + i], NULL,
+		put_int(param_of(ch, DB_PARAM('A') + i), NULL,
 			(int64_t)ch->rows[i]);
 	}
-	put_int(&ch->param[DB_PARAM('Z')], NULL, ch->by_cells);
+	put_int(param_of(ch, DB_PARAM('Z')), NULL, ch->by_cells);
 	return ch->param;
 }
 
