@@ -38,6 +38,7 @@ struct prepared {
 struct db {
 	const struct conf *cf;
 	MYSQL *my; /* NULL: not connected */
+	MYSQL_STMT *unread; /* its rows are, but not yet that it has ended */
 	struct prepared prepared[SQL__MAX];
 	unsigned io_timeout_s;
 	char owner[ID_LEN + 1];
@@ -67,6 +68,7 @@ void db_patience(struct db *db, unsigned seconds)
 
 void db_drop(struct db *db)
 {
+	db->unread = NULL;
 	for (int i = 0; i < SQL__MAX; i++) {
 		if (db->prepared[i].st)
 			mysql_stmt_close(db->prepared[i].st);
@@ -137,6 +139,16 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 	return rc;
 }
 
+/* Read on to the statement's end. */
+static int to_end(MYSQL_STMT *st)
+{
+	int more;
+
+	while (!(more = mysql_stmt_next_result(st)))
+		continue;
+	return more > 0;
+}
+
 static enum rc connect_now(struct db *db)
 {
 	const struct conf *cf = db->cf;
@@ -174,6 +186,20 @@ static enum rc connect_now(struct db *db)
 		return RC_FAULT;
 	}
 	db->my = my;
+	return RC_OK;
+}
+
+/* Have a connection that takes a statement. */
+static enum rc ready(struct db *db)
+{
+	MYSQL_STMT *st = db->unread;
+
+	if (!db->my)
+		return connect_now(db);
+	db->unread = NULL;
+	if (st && to_end(st))
+		return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
+			      "the end of what went before");
 	return RC_OK;
 }
 
@@ -257,7 +283,7 @@ static enum rc prepare(struct db *db, enum sql sql)
 
 enum rc db_prepare_all(struct db *db)
 {
-	enum rc rc = db->my ? RC_OK : connect_now(db);
+	enum rc rc = ready(db);
 
 	for (int i = 0; rc == RC_OK && i < SQL__MAX; i++)
 		rc = prepare(db, (enum sql)i);
@@ -333,15 +359,15 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	MYSQL_STMT *st;
 	int64_t began = clock_mono_ms();
 	size_t set = 0;
+	int more = 0;
 	enum rc rc;
-	int more;
 
 	for (size_t i = 0; i < most; i++)
 		sets[i] = (struct rows){0};
 	db->error[0] = '\0';
-	if (!db->my && connect_now(db) != RC_OK)
-		return RC_FAULT;
-	rc = prepare(db, sql);
+	rc = ready(db);
+	if (rc == RC_OK)
+		rc = prepare(db, sql);
 	if (rc != RC_OK)
 		return rc;
 	st = p->st;
@@ -356,14 +382,17 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	}
 	if (mysql_stmt_bind_param(st, p->bind) || mysql_stmt_execute(st))
 		goto broken;
-	do {
+	while (!more && !db->unread) {
 		struct rows unwanted;
 
 		if (mysql_stmt_field_count(st) &&
 		    fetch(st, mem, set < most ? &sets[set++] : &unwanted))
 			goto broken;
-		more = mysql_stmt_next_result(st);
-	} while (!more);
+		if (set && sql_text[sql].ends_in_rows)
+			db->unread = st; /* it need not be waited for */
+		else
+			more = mysql_stmt_next_result(st);
+	}
 	if (more > 0)
 		goto broken;
 	log_line(LOG_DEBUG, "db", "sql=%s bytes=%lu ms=%lld",
@@ -377,8 +406,10 @@ broken:
 
 enum rc db_text(struct db *db, const char *text)
 {
-	if (!db->my && connect_now(db) != RC_OK)
-		return RC_FAULT;
+	enum rc rc = ready(db);
+
+	if (rc != RC_OK)
+		return rc;
 	if (mysql_query(db->my, text))
 		return failed(db, mysql_errno(db->my), mysql_error(db->my),
 			      "text");

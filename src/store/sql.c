@@ -439,7 +439,8 @@
 	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=',QUOTE(o.id),"        \
 	"' AND(o.kind=''UNLINK'' OR o.remark IS NOT NULL);')"
 
-#define SQL_TEXT(name, text) [SQL_##name] = {#name, text}
+#define SQL_TEXT(name, text) [SQL_##name] = {#name, text, false}
+#define SQL_ROWS(name, text) [SQL_##name] = {#name, text, true}
 
 const struct sql_statement sql_text[SQL__MAX] = {
 
@@ -467,16 +468,16 @@ SQL_TEXT(TICKET_IDS,
  * they are linked); 'lov': the values that are allowed; 'element': the CTTs'
  * network elements.
  */
-SQL_TEXT(LOAD,
+SQL_ROWS(LOAD,
 	"BEGIN NOT ATOMIC "
 	"IF ?e AND ?f THEN " LOAD_ONE "; ELSE " LOAD_TICKETS("") "; END IF; END"),
-SQL_TEXT(LOAD_ACTIVITIES,
+SQL_ROWS(LOAD_ACTIVITIES,
 	"BEGIN NOT ATOMIC " LOAD_TICKETS(AND_LINKED) AND_ACTIVITIES "; END"),
-SQL_TEXT(LOAD_LOV,
+SQL_ROWS(LOAD_LOV,
 	"BEGIN NOT ATOMIC " LOAD_TICKETS("") AND_ACTIVITIES
 	" UNION ALL SELECT 'lov',type,code,label,"
 	"NULL,NULL,NULL,NULL,NULL,NULL,NULL FROM lov WHERE active; END"),
-SQL_TEXT(LOAD_ELEMENTS,
+SQL_ROWS(LOAD_ELEMENTS,
 	"BEGIN NOT ATOMIC " LOAD_TICKETS("") AND_ACTIVITIES
 	" UNION ALL SELECT 'element',e.ctt_id," ELEMENT_COLUMNS " FROM"
 	IDS_IN("?a") "STRAIGHT_JOIN network_element e ON e.ctt_id=x.id; END"),
@@ -499,7 +500,7 @@ SQL_TEXT(SAVE,
  * CLOSE_ALL all else too -> operation, activity and note of what was stored;
  * operation and history; the CTTs' elements as they are stored now.
  */
-SQL_TEXT(CLOSE, CLOSE_WITH("", "")),
+SQL_ROWS(CLOSE, CLOSE_WITH("", "")),
 SQL_TEXT(CLOSE_ALL,
 	CLOSE_WITH(UPDATE_LINKS UPDATE_STATUSES INSERT_OPERATIONS
 		   INSERT_ACTIVITIES UPDATE_ELEMENTS,

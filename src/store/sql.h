@@ -1,6 +1,8 @@
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
+#include <stdbool.h>
+
 /*
  * Every statement that cttd runs against its tables, by name; the texts, and
  * what each takes and gives, stand in sql.c.
@@ -80,6 +82,7 @@ enum sql {
 
 struct sql_statement {
 	const char *name, *text;
+	bool ends_in_rows; /* and nothing that could fail comes after them */
 };
 
 extern const struct sql_statement sql_text[SQL__MAX];
