@@ -176,7 +176,7 @@ for ([ 'ctt.fcgi', '--check' ], [ 'cttctl', 'check' ], ['ctt-worker']) {
 	my @calls = map { /PR_SET_DUMPABLE, (SUID_DUMP_DISABLE|0)\b/ ? 'closed'
 		: m{"[^"]*(-password|-key|\.token)"} ? 'read' : () }
 	    split /\n/, $all;
-	cmp_ok scalar(@calls), '>', 2, "$program reads secrets";
+	cmp_ok scalar(@calls), '>', 1, "$program reads a secret";
 	is $calls[0], 'closed', 'once it can leave no core dump';
 }
 
