@@ -6,6 +6,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use Strace;
 use Test::More;
 
 my $c = Ctt->start(pool => 2, set => { CTT_UNLINK_BLOCK_TTL => 0 });
@@ -202,6 +203,32 @@ is $c->link($ctt, $other)->{json}{code}, 'CTT_ALREADY_LINKED', 'a refusal';
 is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'and an unlink';
 ok $c->wait_for(10, sub { slurp($heads) =~ /\A\Q$whole\E(\d+ .*\n){2}\z/ }),
     'is all that is added';
+
+# What MariaDB shows but would lose if it died now is not in the file.
+{
+	my ($db) = slurp($c->dir . '/run/db.pid') =~ /(\d+)/;
+	my $strace = Strace->slow($db, $c->dir . '/db/ib_logfile0', 60);
+	my $seen = "SELECT id FROM audit_log WHERE actor = 'lost'";
+
+	my (undef, $id) = $c->parallel(2, sub ($i) {
+		return eval { $c->do('INSERT INTO audit_log (entity_type,'
+		    . ' entity_id, action, outcome, actor, hash) VALUES'
+		    . " ('CTT', $ctt, 'LINK', 'SUCCESS', 'lost', REPEAT(0, 64))")
+		    } if $i == 0;
+		$c->wait_for(20, sub { $c->one($seen) });
+		my $id = $c->one($seen);
+		$c->wait_for(6, sub { slurp($heads) =~ /^$id /m });
+		kill 'KILL', $db;
+		$strace->stop;
+		return $id;
+	});
+	$whole = slurp($heads);
+	ok $c->stack('start', 'db'), 'MariaDB died before it had written a row';
+	ok $id, 'that was seen';
+	is $c->one($seen), undef, 'and is lost';
+	unlike $whole, qr/^$id /m, 'that row had not been noted';
+	is verify()->{status}, 0, 'nothing is missing';
+}
 
 # A worker that cannot write says so, and works on.
 $c->expect(qr/event=audit_heads_failed/);

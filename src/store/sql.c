@@ -1046,7 +1046,8 @@ SQL_TEXT(AUDIT_FIRST,
 /* {"id":n}: what was added behind this row, but for what may still be between
  * its INSERT and its COMMIT -> id of the last row that was looked at; id, type,
  * ticket, hash of those that are chained. An old trail is passed over in parts:
- * no index knows where the chain begins. */
+ * no index knows where the chain begins. InnoDB shows a row before it is sure
+ * to survive; a COMMIT that follows makes it so, and that of the mark is one. */
 SQL_TEXT(AUDIT_NEWS,
 	BEGIN_WITH_J
 	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
@@ -1058,6 +1059,10 @@ SQL_TEXT(AUDIT_NEWS,
 	" WHERE l.id>i AND l.id<=@passed AND l.hash IS NOT NULL"
 	" AND l.created_at<" NOW "-INTERVAL 2 SECOND"
 	" ORDER BY l.id LIMIT 1000;"
+	IF_ANY("FOUND_ROWS()")
+	"INSERT INTO audit_mark(id,audit_id,marked_at) VALUES(1,@passed," NOW ")"
+	" ON DUPLICATE KEY UPDATE audit_id=@passed,marked_at=" NOW ";"
+	END_IF
 	"END"),
 
 /* {"head":[{"id","type","ticket","hash"}...]} -> id, type, ticket of those

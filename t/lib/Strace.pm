@@ -12,6 +12,10 @@ package Strace;
 # It is killed on the way into its third sendto (the third of any of its
 # threads): that one does not happen, and all before it have. What a death after
 # a call leaves is what a death before the next one does.
+#
+#	my $s = Strace->slow($pid, $file, 5);
+#
+# holds it up for five seconds on the way into each write to a file.
 
 use v5.36;
 
@@ -26,16 +30,30 @@ my $IDLE = 'epoll_pwait';
 sub talk ($class, @who) { return $class->attach([ @TALK, $IDLE ], @who) }
 sub writes ($class, @who) { return $class->attach(\@WRITES, @who) }
 
+sub slow ($class, $pid, $file, $seconds) {
+	my $self = $class->run($pid, '-P', $file, '-e',
+	    'trace=?pwrite64,?pwritev', '-e',
+	    "inject=?pwrite64,?pwritev:delay_enter=$seconds" . '000000');
+
+	$self->{waits} = 1;
+	return $self;
+}
+
 sub attach ($class, $set, $pid, $call = undef, $n = undef) {
 	my $calls = join ',', map { "?$_" } @$set;
+
+	return $class->run($pid, '-e', "trace=$calls", defined $call
+	    ? ('-e', "inject=$call:signal=KILL:when=$n") : ());
+}
+
+sub run ($class, $pid, @how) {
 	my $strace = open my $fh, '-|' // die "fork: $!\n";
 
 	if (!$strace) {
 		open STDERR, '>&', \*STDOUT;
 		no warnings 'exec';
-		exec 'strace', '-f', '-s', 0, '-e', "trace=$calls", defined $call
-		    ? ('-e', "inject=$call:signal=KILL:when=$n") : (),
-		    '-p', $pid or POSIX::_exit(127);
+		exec 'strace', '-f', '-s', 0, @how, '-p', $pid
+		    or POSIX::_exit(127);
 	}
 	my $self = bless { fh => $fh, pid => $strace, text => '' }, $class;
 	$self->read until $self->{ended} || $self->{text} =~ /attached.*\n/;
@@ -63,7 +81,8 @@ sub until_idle ($self) {
 
 # Lets the process go on by itself; true if it was killed.
 sub stop ($self) {
-	kill 'INT', $self->{pid} unless $self->{ended};
+	kill $self->{waits} ? 'KILL' : 'INT', $self->{pid}
+	    unless $self->{ended};
 	$self->read until $self->{ended};
 	close $self->{fh};
 	return scalar $self->{text} =~ /\+\+\+ killed by SIGKILL/;
