@@ -236,6 +236,26 @@ for my $sick (qw(taas tmf nig)) {
 	}
 }
 
+# ---- who died while waiting does not wait any more ----
+
+{
+	my ($ctt, @now) = given_ctts('taas', POOL);
+
+	$c->rule(partner => 'taas', do => 'hang');
+	$c->parallel(POOL, sub ($i) {
+		return link_and_unlink($now[ $i - 1 ], 0)->{json} if $i;
+		sleep 0.4;
+		return $c->stack('kill', 'pool');
+	});
+	$c->no_rules;
+	ok $c->stack('start', 'pool', '--pool', 2), 'a smaller pool';
+	ok $c->settle, 'the partner is well again';
+	sleep 1.2;    # so long a wait is a slow one
+	is link_and_unlink($ctt, 0)->{status}, 200, 'has it to itself';
+	ok $c->stack('stop', 'pool') && $c->stack('start', 'pool', '--pool',
+	    POOL), 'and is as large as before';
+}
+
 # ---- one that is only slow, or only busy, is not sick ----
 
 for (
@@ -278,26 +298,6 @@ $c->sim(PUT => '/latency', { taas => 15 });
 	}
 	is metric($waiting), 0, 'in the end nobody does';
 	$c->no_rules;
-}
-
-# ---- also where nobody takes the place of the dead ----
-
-{
-	my ($ctt, @now) = given_ctts('taas', POOL);
-
-	$c->rule(partner => 'taas', do => 'hang');
-	$c->parallel(POOL, sub ($i) {
-		return link_and_unlink($now[ $i - 1 ], 0)->{json} if $i;
-		sleep 0.4;
-		return $c->stack('kill', 'pool');
-	});
-	$c->no_rules;
-	ok $c->stack('start', 'pool', '--pool', 2), 'a smaller pool';
-	ok $c->settle, 'the partner is well again';
-	sleep 1.2;    # so long a wait is a slow one
-	is link_and_unlink($ctt, 0)->{status}, 200, 'has it to itself';
-	ok $c->stack('stop', 'pool') && $c->stack('start', 'pool', '--pool',
-	    POOL), 'and is as large as before';
 }
 
 # ---- who first settles what was left open waits as well ----
