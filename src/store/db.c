@@ -142,10 +142,10 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 /* Read on to the statement's end. */
 static int to_end(MYSQL_STMT *st)
 {
-	int more;
+	int more = 0;
 
-	while (!(more = mysql_stmt_next_result(st)))
-		continue;
+	while (!more)
+		more = mysql_stmt_next_result(st);
 	return more > 0;
 }
 
