@@ -1,5 +1,5 @@
--- How far ctt-worker has noted the ends of the audit trail in their file. It is
--- written for its COMMIT above all, see AUDIT_NEWS in src/store/sql.c.
+-- How far ctt-worker had looked when it last noted ends of the audit trail in
+-- their file. It is written for its COMMIT: see AUDIT_NEWS in src/store/sql.c.
 
 CREATE TABLE IF NOT EXISTS audit_mark (
 	id TINYINT UNSIGNED NOT NULL PRIMARY KEY,

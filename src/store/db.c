@@ -139,16 +139,6 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 	return rc;
 }
 
-/* Read on to the statement's end. */
-static int to_end(MYSQL_STMT *st)
-{
-	int more = 0;
-
-	while (!more)
-		more = mysql_stmt_next_result(st);
-	return more > 0;
-}
-
 static enum rc connect_now(struct db *db)
 {
 	const struct conf *cf = db->cf;
@@ -193,11 +183,14 @@ static enum rc connect_now(struct db *db)
 static enum rc ready(struct db *db)
 {
 	MYSQL_STMT *st = db->unread;
+	int more = 0;
 
 	if (!db->my)
 		return connect_now(db);
 	db->unread = NULL;
-	if (st && to_end(st))
+	while (st && !more)
+		more = mysql_stmt_next_result(st);
+	if (more > 0)
 		return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
 			      "the end of what went before");
 	return RC_OK;
