@@ -16,6 +16,7 @@ enum kind {
 	NUMBER, /* a whole number, least..most                     */
 	URL,    /* http:// or https://, and no password in it      */
 	LEVEL,  /* error, warn, info, debug                        */
+	SWITCH, /* on or off                                       */
 };
 
 struct setting {
@@ -40,6 +41,15 @@ struct setting {
 	{"CTT_" #PARTNER "_KEY_FILE", SECRET, 0,                             \
 	 AT(key[PARTNER_##PARTNER]), "", 1, 0,                               \
 	 "and a file with its private key (PEM, no passphrase)"}
+/* What an answer of a partner proves: contract section 9 */
+#define KEYS_OF(PARTNER, name, value)                                        \
+	{"CTT_" #PARTNER "_KEYS", SWITCH, 0, AT(keys[PARTNER_##PARTNER]),    \
+	 value, 0, 0, "on: " name " answers a repeated Idempotency-Key with " \
+	 "its first answer"}
+#define READ_OF(PARTNER, name)                                               \
+	{"CTT_" #PARTNER "_READ", SWITCH, 0, AT(reads[PARTNER_##PARTNER]),   \
+	 "off", 0, 0, "on: " name "'s tickets can be read, to find out what " \
+	 "became of a call whose answer was lost"}
 #define ROLES_ALL "ctt-viewer,ctt-operator,ctt-cpe,ctt-admin"
 
 static const struct setting settings[] = {
@@ -79,6 +89,16 @@ TLS_OF(TAAS, "TaaS"),
 TLS_OF(TMF, "TMF"),
 TLS_OF(NIG, "NIG"),
 TLS_OF(QUEUE, "the queue"),
+KEYS_OF(TAAS, "TaaS", "on"),
+KEYS_OF(TMF, "TMF", "off"),
+KEYS_OF(NIG, "NIG", "on"),
+KEYS_OF(QUEUE, "the queue", "on"),
+READ_OF(TAAS, "TaaS"),
+READ_OF(NIG, "NIG"),
+{"CTT_PARTNER_LATE_S", NUMBER, 0, AT(partner_late_s), "60", 1, 86400,
+ "seconds for which a call whose answer was lost may still arrive"},
+{"CTT_PARTNER_READ_MAX_KIB", NUMBER, 0, AT(partner_read_max_kib), "4096", 64,
+ 65536, "the longest ticket that is read from a partner"},
 {"CTT_PARTNER_TIMEOUT_MS", NUMBER, 0, AT(partner_timeout_ms), "5000", 50,
  30000, "the whole budget of one sync with a partner, tries included"},
 {"CTT_PARTNER_CONNECT_TIMEOUT_MS", NUMBER, 0, AT(partner_connect_timeout_ms),
@@ -87,6 +107,11 @@ TLS_OF(QUEUE, "the queue"),
  "partner calls in flight per request"},
 {"CTT_TMF_RELATIONSHIP", TEXT, 0, AT(tmf_relationship), "isChild", 0, 0,
  "relationshipType of a CTT's link to its NTT at TMF"},
+{"CTT_TMF_VERSION", NUMBER, 0, AT(tmf_version), "4", 4, 5,
+ "version of TMF621 that TMF speaks"},
+{"CTT_TMF_CONTENT_TYPE", TEXT, 0, AT(tmf_content_type),
+ "application/json;charset=utf-8", 0, 0,
+ "Content-Type of a PATCH, such as application/merge-patch+json"},
 {"CTT_UNLINK_BLOCK_TTL", NUMBER, 0, AT(unlink_block_ttl_s), "60", 0, 2592000,
  "seconds for which an unlinked pair stays blocked; 0 is off"},
 {"CTT_RESOLUTION_REQUIRED", TEXT, 0, AT(resolution_required),
@@ -110,6 +135,8 @@ TLS_OF(QUEUE, "the queue"),
  0, 0, "roles that may set the status"},
 {"CTT_ROLES_CPE", TEXT, 0, AT(roles[MAY_CPE]), "ctt-cpe,ctt-admin", 0, 0,
  "roles that may update CPE data"},
+{"CTT_ROLES_ADMIN", TEXT, 0, AT(roles[MAY_ADMIN]), "ctt-admin", 0, 0,
+ "roles that may force an unlink that its partner refuses, and read the\n# health of the whole"},
 {"CTT_RETRY_BASE_MS", NUMBER, 0, AT(retry_base_ms), "500", 10, 60000,
  "first wait before an open operation or a job is tried again; it doubles"},
 {"CTT_RETRY_CAP_MS", NUMBER, 0, AT(retry_cap_ms), "30000", 10, 3600000,
@@ -237,6 +264,13 @@ static bool set(const struct setting *s, const char *value, void *to,
 		snprintf(err, errlen, "%s: \"%s\" is not error, warn, info or "
 			 "debug", s->name, value);
 		return false;
+	case SWITCH:
+		*(bool *)to = !strcmp(value, "on");
+		if (*(bool *)to || !strcmp(value, "off"))
+			return true;
+		snprintf(err, errlen, "%s: \"%s\" is not on or off", s->name,
+			 value);
+		return false;
 	}
 	return false;
 }
@@ -248,6 +282,7 @@ bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 	prctl(PR_SET_DUMPABLE, 0L);
 	memset(cf_r, 0, sizeof *cf_r);
 	cf_r->mem = arena_open();
+	cf_r->reads[PARTNER_TMF] = true;
 	for (int i = 0; i < SETTINGS; i++) {
 		const struct setting *s = &settings[i];
 		const char *value = getenv(s->name);

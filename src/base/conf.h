@@ -16,7 +16,7 @@ enum partner_id {
 	PARTNER__MAX
 };
 
-enum permission { MAY_READ, MAY_LINK, MAY_STATUS, MAY_CPE, MAY__MAX };
+enum permission { MAY_READ, MAY_LINK, MAY_STATUS, MAY_CPE, MAY_ADMIN, MAY__MAX };
 
 /*
  * Every setting (contract section 12), read once from the environment. The
@@ -32,9 +32,13 @@ struct conf {
 	const char *token[PARTNER__MAX]; /* "" for none                 */
 	const char *ca[PARTNER__MAX], *cert[PARTNER__MAX],
 		*key[PARTNER__MAX]; /* PEM; "" for none             */
+	bool keys[PARTNER__MAX]; /* it knows a key that it got before    */
+	bool reads[PARTNER__MAX]; /* its tickets can be read (TMF: always) */
+	int64_t partner_late_s, partner_read_max_kib;
 	int64_t partner_timeout_ms, partner_connect_timeout_ms;
 	int64_t sync_concurrency;
-	const char *tmf_relationship;
+	const char *tmf_relationship, *tmf_content_type;
+	int64_t tmf_version;
 	int64_t unlink_block_ttl_s;
 	const char *resolution_required;
 	int64_t bulk_max_items;

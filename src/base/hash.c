@@ -71,3 +71,12 @@ const char *hash_hmac(struct arena *mem, const char *key, const void *data,
 		arena_exhausted();
 	return hex(mem, sum, len);
 }
+
+uint64_t hash_fast(const void *data, size_t n)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (const unsigned char *at = data; n--; at++)
+		hash = (hash ^ *at) * 1099511628211u;
+	return hash;
+}

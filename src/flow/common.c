@@ -27,7 +27,7 @@ void job_plain(struct change *ch, const struct item *it, const char *type)
 	struct buf doc = job_payload(it, ch->mem);
 
 	put_close(&doc, '}');
-	change_job(ch, it, type, &doc);
+	change_job(ch, it, type, &doc, 0);
 }
 
 void note_done(struct item *it, enum step step, const char *detail)
@@ -50,4 +50,9 @@ const char *intent_text(struct json_object *o, const char *name,
 uint64_t intent_id(struct json_object *o, const char *name)
 {
 	return (uint64_t)json_object_get_int64(json_object_object_get(o, name));
+}
+
+const char *name_at_partner(const struct ctt *ctt)
+{
+	return ctt->partner_ref ? ctt->partner_ref : ctt->ticket_no;
 }

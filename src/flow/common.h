@@ -14,6 +14,9 @@ void job_plain(struct change *ch, const struct item *it, const char *type);
 void note_done(struct item *it, enum step step, const char *detail);
 void note_skipped(struct item *it, enum step step, const char *detail);
 
+/* How TaaS and TMF name a CTT: contract section 9. */
+const char *name_at_partner(const struct ctt *ctt);
+
 /* Members of an intent; NULL and 0 where there is none. */
 const char *intent_text(struct json_object *o, const char *name,
 			struct arena *mem);

@@ -16,11 +16,11 @@ static void cpe_check(struct batch *b, struct item *it)
 	       check_idle(b, it));
 }
 
-static void cpe_intend(struct item *it, struct change *ch)
+static void cpe_intend(struct item *it, struct arena *mem)
 {
 	struct buf doc;
 
-	buf_init(&doc, ch->mem);
+	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_id(&doc, "networkElementId", it->cpe->element->id);
 	put_str(&doc, "networkElement", it->cpe->element->name);
@@ -62,6 +62,7 @@ static void say(const struct item *it, struct call *c, bool back)
 
 	c->partner = PARTNER_NIG;
 	c->verb = VERB_CPE;
+	c->ticket = it->ctt->ticket_no;
 	c->element_name = u->element->name;
 	c->cpe_from = back ? &u->wanted : &u->element->cpe;
 	c->cpe_to = back ? &u->element->cpe : &u->wanted;

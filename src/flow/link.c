@@ -65,7 +65,7 @@ static void move_check(struct batch *b, struct item *it)
 }
 
 /* Of a move recovery has to know the other NTT. */
-static void remember_move(struct item *it, struct arena *mem)
+static void link_intend(struct item *it, struct arena *mem)
 {
 	if (it->then_id)
 		it->intent = arena_printf(mem, "{\"thenNttId\":%llu}",
@@ -75,9 +75,11 @@ static void remember_move(struct item *it, struct arena *mem)
 					  (unsigned long long)it->else_id);
 	if (it->goes_on)
 		it->intent = "{\"goesOn\":true}";
+	if (it->force)
+		it->intent = "{\"force\":true}";
 }
 
-static void recall_move(struct item *it, struct json_object *intent,
+static void link_recall(struct item *it, struct json_object *intent,
 			struct arena *mem)
 {
 	(void)mem;
@@ -85,6 +87,8 @@ static void recall_move(struct item *it, struct json_object *intent,
 	it->else_id = intent_id(intent, "elseNttId");
 	it->goes_on = json_object_get_boolean(
 		json_object_object_get(intent, "goesOn"));
+	it->force = json_object_get_boolean(
+		json_object_object_get(intent, "force"));
 }
 
 static void link_here(struct item *it, struct change *ch)
@@ -97,24 +101,14 @@ static void unlink_here(struct item *it, struct change *ch)
 	change_link(ch, it->ctt, NULL);
 }
 
-static void link_intend(struct item *it, struct change *ch)
-{
-	link_here(it, ch);
-	remember_move(it, ch->mem);
-}
-
-static void unlink_intend(struct item *it, struct change *ch)
-{
-	unlink_here(it, ch);
-	remember_move(it, ch->mem);
-}
-
 static void say(const struct item *it, struct call *c, enum verb verb)
 {
 	c->partner = strcmp(it->ctt->source, "TAAS") ? PARTNER_TMF :
 						       PARTNER_TAAS;
 	c->verb = verb;
-	c->ntt_no = it->ntt->ticket_no;
+	c->ticket = name_at_partner(it->ctt);
+	c->ntt = c->partner == PARTNER_TMF && it->ntt->partner_ref ?
+			 it->ntt->partner_ref : it->ntt->ticket_no;
 	c->remark = it->remark;
 }
 
@@ -143,7 +137,7 @@ static void notify_work_orders(struct item *it, struct change *ch)
 	}
 	put_close(&doc, ']');
 	put_close(&doc, '}');
-	change_job(ch, it, "notify-work-orders", &doc);
+	change_job(ch, it, "notify-work-orders", &doc, 0);
 }
 
 static void link_settle(struct item *it, struct change *ch)
@@ -233,7 +227,8 @@ const struct flow flow_link = {
 	.noun = "link",
 	.needs_ntt = true,
 	.intend = link_intend,
-	.recall = recall_move,
+	.apply = link_here,
+	.recall = link_recall,
 	.ask = say_link,
 	.unask = say_unlink,
 	.settle = link_settle,
@@ -249,8 +244,9 @@ const struct flow flow_unlink = {
 	.sync_failed = CODE_EXTERNAL_UNLINK_FAILED,
 	.noun = "unlink",
 	.needs_ntt = true,
-	.intend = unlink_intend,
-	.recall = recall_move,
+	.intend = link_intend,
+	.apply = unlink_here,
+	.recall = link_recall,
 	.ask = say_unlink,
 	.unask = say_link,
 	.settle = unlink_settle,

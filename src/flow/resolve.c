@@ -22,19 +22,19 @@ static bool goes_to_taas(const struct item *it)
 	return strstr(it->ctt->ticket_no, "TaaS") != NULL;
 }
 
-static void resolve_intend(struct item *it, struct change *ch)
+static void resolve_intend(struct item *it, struct arena *mem)
 {
 	struct resolve *r = it->resolve;
 	char at[CLOCK_TEXT];
 	struct buf doc;
 
 	clock_text(clock_wall_ms(), at);
-	r->at = arena_strdup(ch->mem, at);
+	r->at = arena_strdup(mem, at);
 	r->stored.type = goes_to_taas(it) ? "UCC Verification" :
 					    it->ctt->activity->type;
 	r->stored.status = "Resolved";
 	memcpy(r->stored.code, r->code, sizeof r->code);
-	buf_init(&doc, ch->mem);
+	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_id(&doc, "activityId", it->ctt->activity->id);
 	put_str(&doc, "type", r->stored.type);
@@ -65,6 +65,7 @@ static void resolve_ask(const struct item *it, struct call *c)
 	c->local = !it->ctt->external_sync;
 	c->partner = goes_to_taas(it) ? PARTNER_TAAS : PARTNER_TMF;
 	c->verb = VERB_RESOLVE;
+	c->ticket = name_at_partner(it->ctt);
 	c->remark = it->remark;
 	c->resolve = it->resolve;
 }
@@ -75,13 +76,16 @@ static void resolve_settle(struct item *it, struct change *ch)
 	change_status(ch, it->ctt, "Resolved");
 	note_done(it, STEP_save_activity, NULL);
 	job_plain(ch, it, "update-resolved-ctt");
-	if (it->remark && goes_to_taas(it) && it->ctt->external_sync) {
+	if (it->remark && it->call->partner == PARTNER_TAAS &&
+	    !it->call->local) {
 		struct buf doc = job_payload(it, ch->mem);
 
+		if (strcmp(it->call->ticket, it->ctt->ticket_no))
+			put_str(&doc, "partnerTicket", it->call->ticket);
 		put_str(&doc, "text", it->remark);
 		put_str(&doc, "author", it->actor);
 		put_close(&doc, '}');
-		change_job(ch, it, "sync-note-to-taas", &doc);
+		change_job(ch, it, "sync-note-to-taas", &doc, 0);
 	}
 	note_done(it, STEP_enqueue_jobs, NULL);
 	if (it->remark)

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "job/look.h"
+#include "saga/flow.h"
 
 enum { CLOSE_TRIES = 5 }; /* of a transaction that met a deadlock */
 
@@ -14,6 +16,7 @@ struct job {
 	const char *id, *type;
 	const char *dedupe_key;
 	int64_t attempts, refusals, age_s; /* this attempt not counted */
+	uint64_t look_at; /* the CTT of a look-again; 0: it is delivered */
 	struct call call;
 };
 
@@ -46,6 +49,7 @@ static const char *payload_text(struct json_object *payload, const char *name)
 static void note_call(struct job *job, const char *payload, struct arena *mem)
 {
 	struct json_object *o = json_tokener_parse(payload);
+	const char *ticket;
 	struct buf body;
 
 	buf_init(&body, mem);
@@ -55,11 +59,21 @@ static void note_call(struct job *job, const char *payload, struct arena *mem)
 	put_close(&body, '}');
 	job->call.partner = PARTNER_TAAS;
 	job->call.verb = VERB_NOTE;
-	job->call.ticket_no = arena_strdup(mem,
-					   payload_text(o, "cttTicketNo"));
+	ticket = payload_text(o, "partnerTicket");
+	job->call.ticket = arena_strdup(mem, *ticket ? ticket :
+					payload_text(o, "cttTicketNo"));
 	job->call.request_id = arena_strdup(mem, payload_text(o, "requestId"));
 	job->call.body = body.s;
 	json_object_put(o);
+}
+
+static uint64_t look_at(const char *payload)
+{
+	struct json_object *o = json_tokener_parse(payload);
+	int64_t id = json_object_get_int64(json_object_object_get(o, "cttId"));
+
+	json_object_put(o);
+	return (uint64_t)id;
 }
 
 /* id, type, payload, dedupe_key, attempts, refusals, age, created_at */
@@ -81,6 +95,8 @@ static void job_read(struct job *job, const struct rows *r, size_t i,
 	};
 	if (!strcmp(job->type, "sync-note-to-taas"))
 		note_call(job, rows_text(r, i, 2), mem);
+	if (!strcmp(job->type, JOB_LOOK_AGAIN))
+		job->look_at = look_at(rows_text(r, i, 2));
 }
 
 /* Lock the jobs that are due, and make them ours. */
@@ -161,10 +177,27 @@ static void put_result(const struct conf *cf, struct buf *doc,
 	put_close(doc, '}');
 }
 
+/* Deliver them, all at once; then look again at what is to be looked at. */
+static void do_jobs(struct app *app, struct arena *mem, struct job *jobs,
+		    size_t n)
+{
+	struct call **calls = arena_array(mem, n, sizeof *calls);
+	size_t ncalls = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!jobs[i].look_at)
+			calls[ncalls++] = &jobs[i].call;
+	partner_call(app->http, mem, calls, ncalls,
+		     (size_t)app->conf->sync_concurrency, INT64_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (jobs[i].look_at)
+			look_again(app, mem, jobs[i].look_at,
+				   jobs[i].call.request_id, &jobs[i].call);
+}
+
 enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 {
 	struct job *jobs;
-	struct call **calls;
 	struct buf doc;
 	size_t n;
 	enum rc rc = jobs_take(app, mem, &jobs, &n);
@@ -173,11 +206,7 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 	if (rc != RC_OK || !n)
 		return rc;
 	fault(FAULT_AFTER_JOB_CLAIM);
-	calls = arena_array(mem, n, sizeof *calls);
-	for (size_t i = 0; i < n; i++)
-		calls[i] = &jobs[i].call;
-	partner_call(app->http, mem, calls, n,
-		     (size_t)app->conf->sync_concurrency, INT64_MAX);
+	do_jobs(app, mem, jobs, n);
 	fault(FAULT_AFTER_JOB_SENT);
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');

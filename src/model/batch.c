@@ -92,6 +92,8 @@ void item_reset(struct item *it)
 		.idempotency_id = it->idempotency_id,
 		.resolve = it->resolve,
 		.cpe = it->cpe,
+		.force = it->force,
+		.mends = it->mends,
 		.block_ms = it->block_ms,
 		.after = it->after,
 	};

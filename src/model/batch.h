@@ -40,6 +40,32 @@ static inline bool op_is_open(enum op_state s)
 
 struct call; /* partner/partner.h */
 
+/* What is known of a step at a partner, which is one call and all attempts at
+ * it, in every process (contract section 9; model/verdict.h). */
+enum known { KNOWN_UNSENT, KNOWN_YES, KNOWN_NO, KNOWN_DOUBT, KNOWN__MAX };
+
+/* What a look at the partner's ticket showed: is it as the call wants it? */
+enum seen { NOT_SEEN, SEEN_DONE, SEEN_NOT_DONE };
+
+/* Kinds of a no: by status. */
+enum no {
+	NO_NONE,   /* it was none                                       */
+	NO_ACCESS, /* 401, 403, 407: they say nothing about the call    */
+	NO_SUCH,   /* 404, 409, 410, 422: there may be nothing to do     */
+	NO_OTHER
+};
+
+/* The history of a step, which the journal keeps: every process judges alike. */
+struct history {
+	enum known known;
+	bool doubted;       /* ever, of the call or its inverse          */
+	int64_t doubted_at; /* clock_mono_ms of the last time            */
+	unsigned refusals;  /* how often recovery was answered NO_SUCH   */
+	/* a body that is made anew, and is another one, gets the next key */
+	unsigned bodies;
+	uint64_t body_hash; /* of the latest */
+};
+
 /* What RESOLVE is asked for: section 6. */
 struct resolve {
 	uint64_t activity_id;   /* 0: the CTT's latest            */
@@ -60,6 +86,12 @@ struct cpe_update {
 	uint64_t history_id;    /* of what was stored             */
 };
 
+/* Somebody decides what became of an operation, instead of its partner. */
+struct by_hand {
+	bool done; /* or undone */
+	const char *by, *reason;
+};
+
 /*
  * One operation on its way through the stages. What a stage refuses it gives
  * a code; the stages behind it pass such an item over.
@@ -76,6 +108,9 @@ struct item {
 	uint64_t idempotency_id; /* the request's key, or 0 */
 	struct resolve *resolve;
 	struct cpe_update *cpe;
+	bool force; /* unlink here what the partner does not have (section 5) */
+	bool mends; /* make the partner's ticket as ours is; nothing is changed
+		     * here (cttctl reconcile, look-again) */
 
 	/* what is there; NULL: no such ticket */
 	struct ctt *ctt;
@@ -104,13 +139,19 @@ struct item {
 	unsigned judged;      /* how often its closing was prepared        */
 	const char *partner;  /* its code, once it is known                */
 	struct call *call;    /* what it is told, and what it answered     */
+	const char *partner_call; /* the same for the journal, as JSON     */
+	struct history past;  /* of the step at the partner                */
+	const char *forced;   /* what the partner answered to a forced one */
+	bool assumed;         /* nobody could prove what became of it      */
+	bool look_again;      /* later, for an attempt may still arrive    */
+	const struct by_hand *by_hand; /* or NULL                          */
 	struct trace trace;
 
 	/* of an operation that is being recovered */
 	const char *intent; /* what the journal kept of what was wanted     */
 	unsigned tries;
-	bool undoing; /* the partner said yes; only the inverse is missing */
-	bool undone;  /* and the partner has taken it                     */
+	bool undoing; /* the inverse may have been sent; the call never again */
+	bool is_lost; /* its CTT or NTT does not exist any more           */
 	const char *note; /* why it stays open */
 };
 

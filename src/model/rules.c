@@ -238,42 +238,14 @@ bool check_eligible(struct batch *b, struct item *it)
 				 e->access_type));
 }
 
-static bool same(const char *a, const char *b)
-{
-	return !strcmp(a ? a : "", b ? b : "");
-}
-
 bool check_current(struct batch *b, struct item *it)
 {
 	const struct cpe *seen = &it->cpe->current;
 	const struct cpe *stored = &it->cpe->element->cpe;
-	bool equal = same(seen->manufacturer, stored->manufacturer) &&
-		     same(seen->model, stored->model) &&
-		     same(seen->ip_address, stored->ip_address) &&
-		     same(seen->port, stored->port) &&
-		     seen->bandwidth_mbps == stored->bandwidth_mbps;
+	bool equal = same_cpe(seen, stored);
 
 	return gate(it, STEP_check_current, !it->cpe->has_current || equal,
 		    CODE_CPE_STALE, arena_printf(b->mem, "The CPE data of CTT "
 		    "%s was changed since it was read; `stored` has it.",
 		    it->ctt->ticket_no));
-}
-
-enum op_state rules_next(enum op_state was, enum rc verdict, bool recovered,
-			 bool forward)
-{
-	switch (verdict) {
-	case RC_OK:
-		/* told "failed" already: it stays until it is undone */
-		return was == OP_RUNNING || forward ? OP_SUCCEEDED : was;
-	case RC_NO:
-		return OP_ROLLED_BACK;
-	case RC_AGAIN:
-		/* nothing was sent now; an earlier try may have been */
-		return recovered ? was : OP_ROLLED_BACK;
-	default:
-		/* whoever asked is told that it failed, so it goes back;
-		 * where nobody was told, it follows the partner yet */
-		return recovered ? was : OP_SETTLING;
-	}
 }

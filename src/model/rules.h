@@ -22,13 +22,4 @@ bool check_elements(struct batch *b, struct item *it);
 bool check_eligible(struct batch *b, struct item *it);
 bool check_current(struct batch *b, struct item *it);
 
-/*
- * Where an open operation goes, when its partner has spoken (section 10.1).
- * `recovered`: by the recovery, long after; nobody is told any more.
- * `forward`: it cannot be taken back, and goes on. Its own state: it stays
- * where it is.
- */
-enum op_state rules_next(enum op_state was, enum rc verdict, bool recovered,
-			 bool forward);
-
 #endif

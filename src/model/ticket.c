@@ -1,5 +1,7 @@
 #include "model/ticket.h"
 
+#include <string.h>
+
 const char *const resolve_code_name[CODES_MAX] = {
 	[CODE_CAUSE] = "causeCode",
 	[CODE_DISPOSITION] = "disposition",
@@ -16,4 +18,17 @@ void put_cpe(struct buf *b, const char *key, const struct cpe *cpe)
 	put_id(b, "bandwidthMbps", (uint64_t)cpe->bandwidth_mbps);
 	put_str(b, "port", cpe->port);
 	put_close(b, '}');
+}
+
+static bool same(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+bool same_cpe(const struct cpe *a, const struct cpe *b)
+{
+	return same(a->manufacturer, b->manufacturer) &&
+	       same(a->model, b->model) &&
+	       same(a->ip_address, b->ip_address) && same(a->port, b->port) &&
+	       a->bandwidth_mbps == b->bandwidth_mbps;
 }

@@ -57,6 +57,7 @@ struct ctt {
 	struct ntt *ntt;                 /* where it was loaded too     */
 	bool external_sync;
 	const char *segment_group;
+	const char *partner_ref; /* its partner's id for it; NULL: its number */
 	const struct open_op *open;
 	struct activity *activity;        /* the latest, where it was loaded */
 	struct network_element *elements; /* where they were                 */
@@ -72,6 +73,7 @@ struct ntt {
 	uint64_t id;
 	const char *ticket_no;
 	int64_t ctt_count;
+	const char *partner_ref;
 	struct work_order *work_orders;
 };
 
@@ -80,6 +82,9 @@ extern const char *const resolve_code_name[CODES_MAX];
 
 /* The five facts as a JSON object, in the API's words. */
 void put_cpe(struct buf *b, const char *key, const struct cpe *cpe);
+
+/* Are all five the same? NULL is as good as "". */
+bool same_cpe(const struct cpe *a, const struct cpe *b);
 
 /* An allowed value: section 2, `lov`; active ones only. */
 struct lov {

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 enum {
@@ -48,7 +49,7 @@ struct place {
 struct shared {
 	uint64_t stamp;
 	struct breaker breaker[PARTNER__MAX];
-	atomic_ulong no_cache;
+	atomic_ulong no_cache, assumed;
 	atomic_int taken; /* no place from here on ever was */
 	struct place place[PLACES];
 };
@@ -70,11 +71,7 @@ struct health {
 
 static uint64_t hash_of(const char *text)
 {
-	uint64_t hash = 14695981039346656037u;
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-	return hash;
+	return hash_fast(text, strlen(text));
 }
 
 /* What the clock that never is set counts from, and the layout. */
@@ -442,6 +439,16 @@ void health_count_no_cache(struct health *h)
 unsigned long health_no_cache(const struct health *h)
 {
 	return atomic_load(&h->shared->no_cache);
+}
+
+void health_count_assumed(struct health *h)
+{
+	atomic_fetch_add(&h->shared->assumed, 1);
+}
+
+unsigned long health_assumed(const struct health *h)
+{
+	return atomic_load(&h->shared->assumed);
 }
 
 unsigned health_waiting(const struct health *h, enum partner_id p)

@@ -65,6 +65,8 @@ int health_retry_s(const struct health *h, enum partner_id p);
 /* For the metrics; a request that had to do without memcached is counted. */
 void health_count_no_cache(struct health *h);
 unsigned long health_no_cache(const struct health *h);
+void health_count_assumed(struct health *h); /* an operation so closed */
+unsigned long health_assumed(const struct health *h);
 bool health_is_broken(const struct health *h, enum partner_id p);
 unsigned health_waiting(const struct health *h, enum partner_id p);
 

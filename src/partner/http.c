@@ -17,21 +17,40 @@
 #include <string.h>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "model/verdict.h"
 #include "partner/health.h"
 #include "partner/partner.h"
+#include "partner/tls.h"
 
 enum {
 	ATTEMPTS = 3,
+	READS_ANEW = 5, /* of a ticket that others write to meanwhile */
 	ANSWER_MAX = 64 * 1024,
 	RETRY_BASE_MS = 100,
 	RETRY_CAP_MS = 1000,
 	RETRY_AFTER_MAX_S = 3600, /* longer than any budget */
+	ETAG_MAX = 256,
 	IDLE_CONNECTION_S = 20, /* below what partners keep one for */
 	CONNECTION_AGE_S = 600,
+};
+
+/*
+ * A call is one exchange that changes something, and reads around it: before
+ * it, where arrays are replaced whole, or an earlier attempt was in doubt; and
+ * behind it, where a yes is looked at, or a no proves nothing after a doubt.
+ */
+enum stage {
+	STAGE_LOOK,  /* is it done already?                          */
+	STAGE_READ,  /* what is there, to be written back?           */
+	STAGE_WRITE,
+	STAGE_BACK,  /* it was accepted: does the ticket show it?    */
+	STAGE_AFTER, /* it was refused: is it done all the same?     */
 };
 
 /* A call in flight. */
@@ -41,24 +60,30 @@ struct slot {
 	struct call *call; /* NULL: free */
 	struct arena *mem;
 
+	enum stage stage;
 	struct exchange x;
 	struct buf url, answer;
+	struct slice ticket; /* as it was read; lives in `mem` */
 	struct curl_slist *headers;
 	char error[CURL_ERROR_SIZE];
-	unsigned leg, tries; /* tries: of this leg */
+	char etag[ETAG_MAX];      /* of the answer, "" for none           */
+	char read_etag[ETAG_MAX]; /* of the ticket that was read          */
+	long status;              /* of the latest answer, of any stage   */
+	unsigned tries;           /* of this stage                        */
+	unsigned reads;           /* of the ticket, to be written back    */
 	int64_t deadline;
 	int64_t wake;     /* waiting to try again until then; 0: is on */
 	unsigned sent;    /* how often within this transfer           */
 	bool head_whole;  /* the header was read to its empty line    */
 	long said;        /* the status in its first line; 0: none    */
 	bool overflow;    /* the answer was longer than we read       */
-	bool doubt;       /* an attempt that may have been applied    */
 };
 
 struct http {
 	const struct conf *cf;
 	struct health *health;
 	CURLM *multi;
+	X509_STORE *ca[PARTNER__MAX]; /* NULL: the system's */
 	struct slot *slots;
 	size_t nslots;
 };
@@ -92,6 +117,19 @@ static long status_of(const char *line, size_t n)
 	return status;
 }
 
+/* A strong one only: If-Match never holds for one that is weak. */
+static void etag_take(struct slot *s, const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	while (end > at && (unsigned char)end[-1] <= ' ')
+		end--;
+	if (at < end && *at == '"' && end - at < ETAG_MAX) {
+		memcpy(s->etag, at, (size_t)(end - at));
+		s->etag[end - at] = '\0';
+	}
+}
+
 /* libcurl takes a header that breaks off after its first line for whole. One
  * may follow another (100 Continue), and trailers the body, with no empty line
  * behind them. */
@@ -103,8 +141,11 @@ static size_t on_header(char *line, size_t size, size_t n, void *at)
 	if (n >= 5 && !memcmp(line, "HTTP/", 5)) {
 		s->head_whole = false;
 		s->said = status_of(line, n);
+		s->etag[0] = '\0';
 	} else if (n <= 2 && (line[0] == '\r' || line[0] == '\n')) {
 		s->head_whole = true;
+	} else if (n > 5 && !strncasecmp(line, "ETag:", 5)) {
+		etag_take(s, line + 5, line + n);
 	}
 	return n;
 }
@@ -113,8 +154,11 @@ static size_t on_body(char *data, size_t size, size_t n, void *at)
 {
 	struct slot *s = at;
 
+	size_t most = s->x.reads ?
+		(size_t)s->http->cf->partner_read_max_kib * 1024 : ANSWER_MAX;
+
 	(void)size;
-	if (s->answer.len + n > ANSWER_MAX) {
+	if (s->answer.len + n > most) {
 		s->overflow = true;
 		return 0;
 	}
@@ -135,15 +179,32 @@ static void set_pem(CURL *curl, CURLoption option, const char *pem)
 	SET(curl, option, *pem ? &blob : NULL);
 }
 
-/* Only by a certificate of its own CA, where one is set, and of its name. */
-static void set_tls(CURL *curl, const struct conf *cf, enum partner_id id)
+static CURLcode use_store(CURL *curl, void *ctx, void *store)
 {
+	(void)curl;
+	SSL_CTX_set1_cert_store(ctx, store);
+	return CURLE_OK;
+}
+
+/*
+ * Only by a certificate of its own CA, where one is set, and of its name. A
+ * store of certificates is parsed once, not for each connection: our own when
+ * the transport is opened, the system's by libcurl, which keeps it only where
+ * there is no CAPATH.
+ */
+static void set_tls(CURL *curl, const struct http *h, enum partner_id id)
+{
+	const struct conf *cf = h->cf;
+
 	SET(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	set_pem(curl, CURLOPT_CAINFO_BLOB, cf->ca[id]);
-	if (*cf->ca[id])
-		SET(curl, CURLOPT_CAPATH, NULL); /* the system's, also used */
+	SET(curl, CURLOPT_CAPATH, NULL);
+	if (h->ca[id]) {
+		SET(curl, CURLOPT_CAINFO, NULL);
+		SET(curl, CURLOPT_SSL_CTX_FUNCTION, use_store);
+		SET(curl, CURLOPT_SSL_CTX_DATA, h->ca[id]);
+	}
 	set_pem(curl, CURLOPT_SSLCERT_BLOB, cf->cert[id]);
 	set_pem(curl, CURLOPT_SSLKEY_BLOB, cf->key[id]);
 }
@@ -173,7 +234,9 @@ static CURL *handle_make(struct slot *s, enum partner_id id)
 	SET(curl, CURLOPT_WRITEDATA, s);
 	SET(curl, CURLOPT_ERRORBUFFER, s->error);
 	SET(curl, CURLOPT_PRIVATE, s);
-	set_tls(curl, cf, id);
+	SET(curl, CURLOPT_PATH_AS_IS, 1L);
+	SET(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
+	set_tls(curl, s->http, id);
 	return curl;
 }
 
@@ -192,6 +255,9 @@ struct http *http_open(const struct conf *cf, struct health *health)
 		arena_exhausted();
 	for (size_t i = 0; i < h->nslots; i++)
 		h->slots[i].http = h;
+	for (int id = 0; id < PARTNER__MAX; id++)
+		if (*cf->ca[id])
+			h->ca[id] = tls_store(cf->ca[id]);
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
 			  (long)h->nslots * PARTNER__MAX);
 	return h;
@@ -204,6 +270,8 @@ void http_close(struct http *h)
 	for (size_t i = 0; i < h->nslots; i++)
 		curl_easy_cleanup(h->slots[i].curl);
 	curl_multi_cleanup(h->multi);
+	for (int id = 0; id < PARTNER__MAX; id++)
+		X509_STORE_free(h->ca[id]);
 	curl_global_cleanup();
 	free(h->slots);
 	free(h);
@@ -219,12 +287,51 @@ static void header(struct slot *s, const char *name, const char *value)
 	s->headers = more;
 }
 
+/* The key of a call; one whose body had to be made anew, and is another, has
+ * the next of its step: a partner that knows the key knows it with its body. */
+static const char *key_of(struct slot *s)
+{
+	struct call *c = s->call;
+	struct history *past = &c->past;
+	uint64_t hash;
+
+	if (s->x.reads) /* a key of its own, lest a partner that answers by
+			 * key gives the read's answer to the write */
+		return arena_printf(s->mem, "%s-read-%llx", c->key,
+				    (unsigned long long)clock_wall_ms());
+	if (!partners[c->partner]->reads_first)
+		return c->key;
+	hash = hash_fast(s->x.body.s, s->x.body.len) >> 1; /* an int64_t */
+	if (!past->bodies || past->body_hash != hash)
+		past->bodies++;
+	past->body_hash = hash;
+	return past->bodies == 1 ? c->key :
+	       arena_printf(s->mem, "%s-%u", c->key, past->bodies);
+}
+
+static void set_headers(struct slot *s)
+{
+	const char *token = s->http->cf->token[s->call->partner];
+
+	curl_slist_free_all(s->headers);
+	s->headers = NULL;
+	header(s, "Idempotency-Key", key_of(s));
+	header(s, "X-Request-Id", s->call->request_id);
+	header(s, "Content-Type", s->x.content_type);
+	header(s, "Accept", "application/json");
+	header(s, "Expect", "");
+	if (*token)
+		header(s, "Authorization",
+		       arena_printf(s->mem, "Bearer %s", token));
+	if (!s->x.reads && *s->read_etag)
+		header(s, "If-Match", s->read_etag);
+	SET(s->curl, CURLOPT_HTTPHEADER, s->headers);
+}
+
 /* Start the exchange that s->x describes. */
 static void transfer_start(struct slot *s)
 {
-	const struct conf *cf = s->http->cf;
 	const struct call *c = s->call;
-	const char *token = cf->token[c->partner];
 	int64_t left = s->deadline - clock_mono_ms();
 
 	curl_easy_cleanup(s->curl);
@@ -235,30 +342,15 @@ static void transfer_start(struct slot *s)
 	s->said = 0;
 	s->overflow = false;
 	s->error[0] = '\0';
+	s->etag[0] = '\0';
 	s->tries++;
 	s->call->attempts++;
 	buf_init(&s->answer, s->mem);
 	buf_init(&s->url, s->mem);
-	buf_str(&s->url, cf->url[c->partner]);
+	buf_str(&s->url, s->http->cf->url[c->partner]);
 	buf_add(&s->url, s->x.path.s, s->x.path.len);
-
-	curl_slist_free_all(s->headers);
-	s->headers = NULL;
-	/* a read has a key of its own, lest a partner that answers by key
-	 * gives the read's answer to the write */
-	header(s, "Idempotency-Key", s->x.reads ?
-	       arena_printf(s->mem, "%s-read-%llx", c->key,
-			    (unsigned long long)clock_wall_ms()) : c->key);
-	header(s, "X-Request-Id", c->request_id);
-	header(s, "Content-Type", s->x.content_type);
-	header(s, "Accept", "application/json");
-	header(s, "Expect", "");
-	if (*token)
-		header(s, "Authorization",
-		       arena_printf(s->mem, "Bearer %s", token));
-
+	set_headers(s);
 	SET(s->curl, CURLOPT_URL, s->url.s);
-	SET(s->curl, CURLOPT_HTTPHEADER, s->headers);
 	SET(s->curl, CURLOPT_TIMEOUT_MS, (long)(left > 1 ? left : 1));
 	if (s->x.reads) {
 		SET(s->curl, CURLOPT_HTTPGET, 1L);
@@ -273,71 +365,132 @@ static void transfer_start(struct slot *s)
 		arena_exhausted();
 }
 
-static void call_end(struct slot *s, enum rc verdict, const char *why)
+static bool is_answered(const struct call *c)
+{
+	return c->verdict == RC_OK || c->verdict == RC_NO ||
+	       (c->status && c->status < 500);
+}
+
+static void log_call(const struct call *c)
+{
+	static const char *const words[] = {
+		[RC_OK] = "yes", [RC_NO] = "no", [RC_AGAIN] = "not-sent",
+		[RC_DOUBT] = "unknown",
+	};
+
+	log_line(c->verdict == RC_OK ? LOG_DEBUG : LOG_INFO, "partner_call",
+		 "partner=%s ticket=%s key=%s verdict=%s status=%ld "
+		 "attempts=%u ms=%lld%s%s%s%s", partners[c->partner]->code,
+		 c->ticket ? c->ticket : "-", c->key, words[c->verdict],
+		 c->status, c->attempts, (long long)c->ms,
+		 c->looked ? " looked=" : "", c->looked ? c->looked : "",
+		 c->why ? " why=" : "", c->why ? c->why : "");
+}
+
+/* What is known of the step now, this attempt counted. */
+static void conclude(struct call *c, enum said said, const char *why)
+{
+	c->past.known = known_after(c->past.known, said);
+	c->verdict = c->seen == SEEN_DONE ? RC_OK : known_rc(c->past.known);
+	c->why = c->verdict == RC_OK ? NULL : why;
+}
+
+static void call_end(struct slot *s, enum said said, const char *why)
 {
 	struct call *c = s->call;
 
-	c->verdict = verdict;
-	c->why = why;
+	conclude(c, said, why);
 	c->ms = clock_wall_ms() - c->began;
-	health_report(s->http->health, c->partner, verdict == RC_OK ||
-		      verdict == RC_NO || (c->status && c->status < 500),
-		      c->ms);
-	log_line(verdict == RC_OK ? LOG_DEBUG : LOG_INFO, "partner_call",
-		 "partner=%s ticket=%s key=%s verdict=%s status=%ld "
-		 "attempts=%u ms=%lld%s%s", partners[c->partner]->code,
-		 c->ticket_no ? c->ticket_no : "-", c->key,
-		 verdict == RC_OK ? "yes" : verdict == RC_NO ? "no" :
-		 verdict == RC_AGAIN ? "not-sent" : "unknown", c->status,
-		 c->attempts, (long long)c->ms, why ? " why=" : "",
-		 why ? why : "");
+	health_report(s->http->health, c->partner, is_answered(c), c->ms);
+	log_call(c);
 	curl_slist_free_all(s->headers);
 	s->headers = NULL;
 	s->call = NULL;
 }
 
-/* Make and start the next exchange, with the answer of the one before. */
-static void leg_start(struct slot *s)
+/* An attempt that may have been applied, or may still arrive. */
+static void doubt(struct slot *s)
+{
+	struct history *past = &s->call->past;
+
+	past->known = known_after(past->known, SAID_IN_DOUBT);
+	past->doubted = true;
+	past->doubted_at = clock_mono_ms();
+}
+
+static void stage_start(struct slot *s, enum stage stage)
 {
 	const struct partner *p = partners[s->call->partner];
+	const struct conf *cf = s->http->cf;
 
+	s->stage = stage;
 	s->x = (struct exchange){0};
 	buf_init(&s->x.path, s->mem);
 	buf_init(&s->x.body, s->mem);
 	s->tries = 0;
-	if (p->make(s->http->cf, s->call, s->leg, &s->answer, &s->x)) {
+	if (stage == STAGE_WRITE)
+		p->write(cf, s->call, s->ticket, &s->x);
+	else
+		p->read(cf, s->call, &s->x);
+	if (stage <= STAGE_WRITE)
 		s->call->status = 0; /* a read's is none of the write's */
-		transfer_start(s);
-		return;
-	}
-	call_end(s, RC_AGAIN, arena_printf(s->mem, "%s answered a read with "
-		 "what is no ticket", p->name));
+	transfer_start(s);
+}
+
+static bool can_look(const struct slot *s)
+{
+	return partner_is_readable(s->http->cf, s->call->partner);
+}
+
+static enum stage first_stage(const struct slot *s)
+{
+	const struct call *c = s->call;
+	const struct partner *p = partners[c->partner];
+
+	if (c->verb == VERB_LOOK || (c->past.doubted && can_look(s)))
+		return STAGE_LOOK;
+	return p->reads_first && p->reads_first(c) ? STAGE_READ : STAGE_WRITE;
+}
+
+/* The names go into a path: there are some that would leave it. */
+static const char *bad_name(const struct call *c)
+{
+	return c->ticket && !path_takes(c->ticket) ? c->ticket :
+	       c->element_name && !path_takes(c->element_name) ?
+	       c->element_name : NULL;
 }
 
 static void call_start(struct slot *s, struct call *c, struct arena *mem)
 {
+	const char *name = partners[c->partner]->name, *bad = bad_name(c);
 	enum health_say say;
 
-	s->call = c;
-	s->mem = mem;
-	s->leg = 0;
-	s->doubt = false;
-	s->deadline = clock_mono_ms() + s->http->cf->partner_timeout_ms;
-	buf_init(&s->answer, mem);
 	c->status = 0;
 	c->attempts = 0;
+	c->no = NO_NONE;
+	c->seen = NOT_SEEN;
+	c->looked = NULL;
 	c->began = clock_wall_ms();
-	say = health_admits(s->http->health, c->partner);
-	if (say == HEALTH_GO) {
-		leg_start(s);
+	c->ms = 0;
+	say = bad ? HEALTH_BUSY : health_admits(s->http->health, c->partner);
+	if (say != HEALTH_GO) {
+		conclude(c, SAID_NOTHING, arena_printf(mem, bad ?
+			 "%s cannot be asked for a ticket or an element that "
+			 "is named \"%s\"" : say == HEALTH_BUSY ?
+			 "Too many requests wait for %s just now" :
+			 "%s keeps failing; until it answers again it is only "
+			 "probed", name, bad));
 		return;
 	}
-	c->verdict = RC_AGAIN;
-	c->why = arena_printf(mem, say == HEALTH_BUSY ?
-			      "Too many requests wait for %s just now" :
-			      "%s keeps failing; until it answers again it is "
-			      "only probed", partners[c->partner]->name);
-	s->call = NULL;
+	s->call = c;
+	s->mem = mem;
+	s->ticket = (struct slice){0};
+	s->read_etag[0] = '\0';
+	s->status = 0;
+	s->reads = 0;
+	s->deadline = clock_mono_ms() + s->http->cf->partner_timeout_ms;
+	buf_init(&s->answer, mem);
+	stage_start(s, first_stage(s));
 }
 
 /* The first words of an answer, for the operator who reads the refusal. */
@@ -370,6 +523,29 @@ static const char *excerpt(struct slot *s)
 	return text;
 }
 
+/* The ticket could not be looked at. What was known before stays. */
+static void look_failed(struct slot *s, const char *why)
+{
+	struct call *c = s->call;
+	const struct partner *p = partners[c->partner];
+
+	c->looked = arena_printf(s->mem, "%s could not be read: %s", p->name,
+				 why);
+	if (s->stage == STAGE_LOOK && c->verb != VERB_LOOK &&
+	    !(p->reads_first && p->reads_first(c)))
+		stage_start(s, STAGE_WRITE);
+	else if (s->stage == STAGE_AFTER) /* the refusal is told, not this */
+		call_end(s, SAID_NO, c->why);
+	else
+		call_end(s, SAID_NOTHING, why);
+}
+
+/* How often an exchange is tried. Looks that may fail are made once. */
+static unsigned tries_of(enum stage stage)
+{
+	return stage == STAGE_LOOK || stage == STAGE_AFTER ? 1 : ATTEMPTS;
+}
+
 /* An answer that means nothing for good, or none: again, if there is time. */
 static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
 {
@@ -381,24 +557,211 @@ static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
 	if (wait_ms < backoff)
 		wait_ms = backoff;
 	if (s->sent && !s->x.reads)
-		s->doubt = true;
+		doubt(s);
 	/* what could not be connected to will not be in a moment either */
-	if (s->sent && s->tries < ATTEMPTS && now + wait_ms < s->deadline) {
+	if (s->sent && s->tries < tries_of(s->stage) &&
+	    now + wait_ms < s->deadline) {
 		log_line(LOG_INFO, "partner_retry", "partner=%s ticket=%s "
 			 "key=%s status=%ld wait_ms=%lld why=%s",
-			 partners[c->partner]->code, c->ticket_no ?
-			 c->ticket_no : "-", c->key, c->status,
-			 (long long)wait_ms, why);
+			 partners[c->partner]->code, c->ticket ? c->ticket : "-",
+			 c->key, c->status, (long long)wait_ms, why);
 		s->wake = now + wait_ms + 1; /* a clock's reading is cut */
 		return;
 	}
-	call_end(s, s->doubt ? RC_DOUBT : RC_AGAIN, why);
+	if (s->stage == STAGE_LOOK || s->stage == STAGE_AFTER) {
+		look_failed(s, why);
+		return;
+	}
+	if (s->stage == STAGE_BACK)
+		doubt(s); /* a yes that nobody has seen */
+	call_end(s, s->sent && s->stage != STAGE_READ ? SAID_IN_DOUBT :
+		 SAID_NOTHING, why);
 }
 
-static bool is_definite_refusal(long status)
+static const char *what_of(const struct slot *s)
 {
-	return status >= 400 && status < 500 && status != 408 &&
-	       status != 425 && status != 429;
+	return s->x.reads ? "a read" : "the call";
+}
+
+/* A definite refusal of a read or of the call. */
+static void refused(struct slot *s, const char *why)
+{
+	struct call *c = s->call;
+
+	if (s->stage == STAGE_LOOK || s->stage == STAGE_AFTER) {
+		look_failed(s, why);
+		return;
+	}
+	c->no = no_of(s->status);
+	if (s->stage == STAGE_READ) {
+		call_end(s, SAID_NOTHING, why);
+		return;
+	}
+	if (s->stage == STAGE_BACK) { /* its yes cannot be looked at */
+		c->no = NO_NONE;
+		doubt(s);
+		call_end(s, SAID_IN_DOUBT, why);
+		return;
+	}
+	c->why = why;
+	if (c->past.doubted && can_look(s))
+		stage_start(s, STAGE_AFTER);
+	else
+		call_end(s, SAID_NO, why);
+}
+
+/* What a look has shown, for the trace. */
+static void note_look(struct slot *s)
+{
+	static const char *const words[][2] = {
+		[VERB_LINK] = {"the link is not there", "the link is there"},
+		[VERB_UNLINK] = {"the link is there", "the link is not there"},
+		[VERB_RESOLVE] = {"it is not resolved", "it is resolved"},
+		[VERB_CPE] = {"it has other values", "it has these values"},
+	};
+	struct call *c = s->call;
+
+	if (c->seen != NOT_SEEN)
+		c->looked = arena_printf(s->mem, "%s was read: %s",
+			partners[c->partner]->name,
+			words[c->verb][c->seen == SEEN_DONE]);
+}
+
+static void keep_ticket(struct slot *s)
+{
+	s->ticket = json_value(s->answer.s, s->answer.len);
+	memcpy(s->read_etag, s->etag, sizeof s->etag);
+}
+
+/* Accepted, but the ticket says otherwise. */
+static void disowned(struct slot *s)
+{
+	struct call *c = s->call;
+
+	refused(s, arena_printf(s->mem, "%s answered %ld, but its ticket does "
+		"not show the change", partners[c->partner]->name, c->status));
+}
+
+/* A read has shown the ticket. */
+static void ticket_read(struct slot *s)
+{
+	struct call *c = s->call;
+	const struct partner *p = partners[c->partner];
+
+	c->seen = partner_seen(c, &c->view);
+	switch (s->stage) {
+	case STAGE_READ:
+		c->seen = NOT_SEEN; /* nothing was asked for yet */
+		keep_ticket(s);
+		stage_start(s, STAGE_WRITE);
+		return;
+	case STAGE_LOOK:
+		note_look(s);
+		keep_ticket(s);
+		if (c->verb == VERB_LOOK)
+			call_end(s, SAID_YES, NULL);
+		else if (c->seen == SEEN_DONE ||
+		    (c->seen == SEEN_NOT_DONE && c->ends_if_not_done))
+			call_end(s, SAID_NOTHING, c->looked);
+		else
+			stage_start(s, STAGE_WRITE);
+		return;
+	case STAGE_AFTER:
+		note_look(s);
+		call_end(s, SAID_NO, c->why);
+		return;
+	default: /* STAGE_BACK */
+		if (c->seen == SEEN_NOT_DONE) {
+			s->stage = STAGE_WRITE;
+			c->seen = NOT_SEEN;
+			disowned(s);
+		} else if (c->seen == SEEN_DONE) {
+			call_end(s, SAID_YES, NULL);
+		} else {
+			attempt_failed(s, arena_printf(s->mem, "%s answered a "
+				"read with a ticket that does not show the "
+				"change", p->name), 0);
+		}
+	}
+}
+
+/* Is the answer one JSON text? */
+static bool is_json(const struct slot *s)
+{
+	return text_utf8(s->answer.s, s->answer.len) &&
+	       json_is_whole(s->answer.s, s->answer.len);
+}
+
+static bool is_blank(const struct slot *s)
+{
+	return s->answer.len == strspn(s->answer.len ? s->answer.s : "",
+				       " \t\r\n");
+}
+
+/* Does the answer show the ticket? */
+static bool shows_ticket(struct slot *s)
+{
+	struct call *c = s->call;
+
+	c->view = (struct view){0};
+	return !s->overflow && !is_blank(s) && is_json(s) &&
+	       partners[c->partner]->view(c, json_value(s->answer.s,
+			s->answer.len), s->x.reads, s->mem, &c->view);
+}
+
+/* 2xx to a read: it counts only if it is whole, and is that ticket. */
+static void read_answered(struct slot *s)
+{
+	if (s->status == 200 && shows_ticket(s)) {
+		ticket_read(s);
+		return;
+	}
+	refused(s, arena_printf(s->mem, "%s answered a read with what is no "
+		"ticket (HTTP %ld)", partners[s->call->partner]->name,
+		s->status));
+}
+
+/* 2xx to the call. */
+static void write_answered(struct slot *s)
+{
+	struct call *c = s->call;
+	const struct partner *p = partners[c->partner];
+	enum seen seen = NOT_SEEN;
+
+	if (!is_blank(s) && !(s->overflow && p->yes_is_looked_at) &&
+	    (s->overflow || !is_json(s))) {
+		attempt_failed(s, arena_printf(s->mem, "%s answered HTTP %ld "
+			"with what is not JSON: %s", p->name, c->status,
+			excerpt(s)), 0);
+		return;
+	}
+	if (p->yes_is_looked_at && shows_ticket(s))
+		seen = partner_seen(c, &c->view);
+	if (seen == SEEN_NOT_DONE)
+		disowned(s);
+	else if (p->yes_is_looked_at && seen == NOT_SEEN)
+		stage_start(s, STAGE_BACK);
+	else
+		call_end(s, SAID_YES, NULL);
+}
+
+/* Somebody else has changed the ticket since it was read. */
+static bool is_read_anew(struct slot *s)
+{
+	return s->stage == STAGE_WRITE && s->status == 412 &&
+	       *s->read_etag && ++s->reads < READS_ANEW &&
+	       clock_mono_ms() < s->deadline;
+}
+
+/* The exchange broke: why? */
+static const char *broken(const struct slot *s, CURLcode result)
+{
+	return s->sent > 1 ? "the connection broke" :
+	       s->overflow ? "its answer is too long" :
+	       *s->error ? s->error :
+	       result != CURLE_OK ? curl_easy_strerror(result) :
+	       !s->head_whole ? "its answer broke off" :
+	       "its answer has no status";
 }
 
 /* A transfer ended: judge it, by the rules of contract section 9. */
@@ -407,47 +770,45 @@ static void transfer_done(struct slot *s, CURLcode result)
 	struct call *c = s->call;
 	const struct partner *p = partners[c->partner];
 	curl_off_t retry_after = 0;
-	const char *what = s->x.reads ? "a read" : "the call";
 	long status = 0;
 
 	curl_multi_remove_handle(s->http->multi, s->curl);
 	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (result == CURLE_WRITE_ERROR && s->overflow && !s->x.reads)
-		result = CURLE_OK; /* what it says is not read, only whether */
+		result = CURLE_OK; /* whether it says yes is known */
 	/* libcurl takes a first line for a 200 that only begins like one */
 	if (result != CURLE_OK || !s->head_whole || s->said != status) {
-		const char *text = s->sent > 1 ? "the connection broke" :
-			s->overflow ? "its answer is too long" :
-			*s->error ? s->error : result != CURLE_OK ?
-			curl_easy_strerror(result) : !s->head_whole ?
-			"its answer broke off" : "its answer has no status";
-
 		attempt_failed(s, arena_printf(s->mem, s->sent ?
 			       "%s did not answer %s (%s)" :
 			       "%s could not be reached for %s (%s)", p->name,
-			       what, text), 0);
+			       what_of(s), broken(s, result)), 0);
 		return;
 	}
-	c->status = status;
+	s->status = status;
+	if (s->stage == STAGE_READ || s->stage == STAGE_WRITE)
+		c->status = status;
 	if (status >= 200 && status < 300) {
-		if (++s->leg < (p->legs ? p->legs(c) : 1))
-			leg_start(s);
+		if (s->x.reads)
+			read_answered(s);
 		else
-			call_end(s, RC_OK, NULL);
+			write_answered(s);
 		return;
 	}
-	if (is_definite_refusal(status)) {
-		/* of a read: it says nothing about a write made before */
-		call_end(s, s->x.reads ? RC_AGAIN : RC_NO, arena_printf(s->mem,
-			 "%s answered %s with HTTP %ld: %s", p->name, what,
-			 status, excerpt(s)));
+	if (is_read_anew(s)) {
+		stage_start(s, STAGE_READ);
+		return;
+	}
+	if (no_of(status) != NO_NONE) {
+		refused(s, arena_printf(s->mem, "%s answered %s with HTTP %ld: "
+			"%s", p->name, what_of(s), status, excerpt(s)));
 		return;
 	}
 	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &retry_after);
 	if (retry_after < 0 || retry_after > RETRY_AFTER_MAX_S)
 		retry_after = retry_after < 0 ? 0 : RETRY_AFTER_MAX_S;
 	attempt_failed(s, arena_printf(s->mem, "%s answered %s with HTTP %ld",
-		       p->name, what, status), (int64_t)retry_after * 1000);
+		       p->name, what_of(s), status),
+		       (int64_t)retry_after * 1000);
 }
 
 static struct slot *slot_free(struct http *h, size_t width)
@@ -497,9 +858,9 @@ static void call_cut(struct slot *s)
 		s->wake = 0;
 	else
 		curl_multi_remove_handle(s->http->multi, s->curl);
-	if (s->sent && !s->x.reads)
-		s->doubt = true;
-	call_end(s, s->doubt ? RC_DOUBT : RC_AGAIN, arena_printf(s->mem,
+	if ((s->sent && !s->x.reads) || s->stage == STAGE_BACK)
+		doubt(s);
+	call_end(s, SAID_NOTHING, arena_printf(s->mem, 
 		 "%s has fallen silent, and too many wait for it",
 		 partners[s->call->partner]->name));
 }
@@ -535,10 +896,9 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		int wait, running;
 
 		for (; next < n && now >= deadline; next++) {
-			calls[next]->verdict = RC_AGAIN;
 			calls[next]->began = clock_wall_ms();
-			calls[next]->why = "The request's time was over "
-					   "before the partner was asked";
+			conclude(calls[next], SAID_NOTHING, "The request's "
+				 "time was over before the partner was asked");
 		}
 		while (next < n && (s = slot_free(h, width)))
 			call_start(s, calls[next++], mem);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "base/rc.h"
 #include "model/batch.h"
 
@@ -14,35 +15,56 @@ enum verb {
 	VERB_RESOLVE,
 	VERB_CPE,
 	VERB_NOTE,
-	VERB_JOB
+	VERB_JOB,
+	VERB_LOOK /* nothing is said: the ticket is only read */
+};
+
+/* What a read shows of a ticket, as far as it shows it. */
+struct view {
+	bool has_links;    /* and these are all it has, of our type:    */
+	const char **ntts; /* names of NTTs, as the partner has them    */
+	size_t nntts;
+	const char *status;
+	bool has_note;     /* the call's own                             */
+	const struct cpe *cpe;
 };
 
 /*
- * One sync with a partner. It may take more than one exchange (TMF is read
- * before it is patched) and more than one try; all of that is within.
+ * One step with a partner. It may take more than one exchange (TMF is read
+ * before it is patched, and its yes is looked at) and more than one attempt;
+ * all of that is within.
  */
 struct call {
 	/* what to say; which of these are used depends on the verb */
 	enum partner_id partner;
 	enum verb verb;
-	const char *key; /* Idempotency-Key: one for each step, for ever */
-	const char *ticket_no, *ntt_no, *remark, *actor, *request_id;
+	const char *key; /* Idempotency-Key: one for each step, for ever   */
+	const char *ticket, *ntt;  /* as the partner names them            */
+	const char *relationship;  /* TMF's type of a link to an NTT       */
+	const char *remark, *actor, *request_id;
 	const struct resolve *resolve;
 	const char *element_name;
 	const struct cpe *cpe_from, *cpe_to;
-	const char *body; /* VERB_JOB, VERB_NOTE: the whole body */
-	bool local;       /* nobody need be asked               */
+	const char *body; /* VERB_JOB, VERB_NOTE: the whole body           */
+	bool local;       /* nobody need be asked                          */
+	/* seen to be not done, it is not to be done any more */
+	bool ends_if_not_done;
 
-	/* what came of it */
+	/* what came of it; `past` is what was known before, too */
+	struct history past;
 	enum rc verdict;     /* RC_OK: accepted. RC_NO: refused. RC_AGAIN:
-			      * nothing was sent. RC_DOUBT: cannot be known */
-	long status;         /* of the last answer; 0: there was none */
-	const char *why;     /* not RC_OK: a clause for an operator   */
+			      * nothing was sent. RC_DOUBT: not known      */
+	enum no no;          /* the last answer, if it was a no            */
+	enum seen seen;      /* by the last look                           */
+	struct view view;    /* and what it showed                         */
+	long status;         /* of the last answer; 0: there was none      */
+	const char *why;     /* not RC_OK: a clause for an operator        */
+	const char *looked;  /* what a look showed: a clause, or NULL      */
 	unsigned attempts;
 	int64_t began, ms;   /* wall clock */
 };
 
-/* One exchange of a call, made anew for each leg. */
+/* One exchange of a call. */
 struct exchange {
 	const char *method;
 	bool reads;  /* it changes nothing, whatever becomes of it */
@@ -53,21 +75,41 @@ struct exchange {
 
 struct partner {
 	const char *name, *code; /* "TaaS", "TAAS" */
-	/*
-	 * Make exchange `leg` of the call, from 0 on; `answer` is the body of
-	 * the leg before. False where that answer makes no sense.
-	 */
-	bool (*make)(const struct conf *cf, const struct call *c, unsigned leg,
-		     const struct buf *answer, struct exchange *x_r);
-	unsigned (*legs)(const struct call *c); /* NULL: one */
+	/* It replaces whole arrays, so that this call has to read them first.
+	 * NULL: no call does. */
+	bool (*reads_first)(const struct call *c);
+	/* Make the exchange that changes something; `ticket` is what was read
+	 * before. NULL: this partner is never read. */
+	void (*write)(const struct conf *cf, const struct call *c,
+		      struct slice ticket, struct exchange *x_r);
+	/* Make the exchange that reads the ticket. */
+	void (*read)(const struct conf *cf, const struct call *c,
+		     struct exchange *x_r);
+	/* What a JSON answer shows; memory from `mem`. False: it is not that
+	 * ticket. `whole`: it is that of a read, where an array that is left
+	 * out is empty. */
+	bool (*view)(const struct call *c, struct slice answer, bool whole,
+		     struct arena *mem, struct view *view_r);
+	bool yes_is_looked_at;
 };
 
 extern const struct partner partner_taas, partner_tmf, partner_nig,
 	partner_queue;
 extern const struct partner *const partners[PARTNER__MAX];
 
+enum partner_id partner_of(const char *code); /* PARTNER__MAX: none of these */
+
+/* Can the partner be looked at? */
+bool partner_is_readable(const struct conf *cf, enum partner_id id);
+
+/* Is a ticket as the call wants it? NOT_SEEN where the view does not show. */
+enum seen partner_seen(const struct call *c, const struct view *v);
+
 /* Add "/" and the segment, percent-encoded. */
 void path_add(struct buf *path, const char *segment);
+
+/* Can it be a segment of a path? Empty and dotted ones would leave it. */
+bool path_takes(const char *segment);
 
 /*
  * The transport: one per process, with its kept connections. Not to be
@@ -82,10 +124,11 @@ void http_close(struct http *h);
 /*
  * Make all the calls, at most `width` at once, and fill what came of each.
  * Each has CTT_PARTNER_TIMEOUT_MS from when it is begun; none is begun after
- * `deadline` (clock_mono_ms). A call whose outcome was in doubt before is made
- * again with the same key. A partner whose breaker is open, or for which too
- * much of the pool waits, is not called: RC_AGAIN; nor waited for any longer
- * than partner/health.h allows.
+ * `deadline` (clock_mono_ms). A call that was in doubt before is made again
+ * with the same key; where the partner can be read it is looked at first. A
+ * partner whose breaker is open, or for which too much of the pool waits, is
+ * not called: RC_AGAIN; nor waited for any longer than partner/health.h
+ * allows.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline);

@@ -35,6 +35,31 @@ static bool is_ca(const char *pem)
 	return found;
 }
 
+X509_STORE *tls_store(const char *pem)
+{
+	BIO *bio = text_of(pem);
+	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, NULL,
+							 no_passphrase);
+	X509_STORE *store = X509_STORE_new();
+
+	if (!store || !all)
+		arena_exhausted();
+	for (int i = 0; i < sk_X509_INFO_num(all); i++) {
+		const X509_INFO *info = sk_X509_INFO_value(all, i);
+
+		if (info->x509)
+			X509_STORE_add_cert(store, info->x509);
+		if (info->crl)
+			X509_STORE_add_crl(store, info->crl);
+	}
+	/* as libcurl has it for a store that it makes itself */
+	X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST |
+					    X509_V_FLAG_PARTIAL_CHAIN);
+	sk_X509_INFO_pop_free(all, X509_INFO_free);
+	BIO_free(bio);
+	return store;
+}
+
 static X509 *cert_of(const char *pem)
 {
 	BIO *bio = text_of(pem);

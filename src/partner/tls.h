@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <openssl/x509.h>
+
 #include "base/conf.h"
 
 /*
@@ -11,5 +13,9 @@
  * line that names the setting at fault.
  */
 bool tls_check(const struct conf *cf, char *err, size_t errlen);
+
+/* The CA's certificates, to be kept; the caller frees it. They passed
+ * tls_check. */
+X509_STORE *tls_store(const char *pem);
 
 #endif

@@ -27,9 +27,11 @@ struct flow {
 	bool needs_ntt;        /* it is about a pair, and in the audit of both */
 	bool audits_ntt;       /* its success is in the NTT's audit            */
 
-	/* The local change that is made before the partner is asked; and what
-	 * recovery will have to know goes into it->intent. */
-	void (*intend)(struct item *it, struct change *ch);
+	/* What recovery will have to know of the request goes into
+	 * it->intent. */
+	void (*intend)(struct item *it, struct arena *mem);
+	/* The local change that is made before the partner is asked. */
+	void (*apply)(struct item *it, struct change *ch);
 	/* What recovery gets back of it->intent. */
 	void (*recall)(struct item *it, struct json_object *intent,
 		       struct arena *mem);
@@ -46,7 +48,12 @@ struct flow {
 };
 
 extern const struct flow flow_link, flow_unlink, flow_resolve, flow_cpe;
-extern const struct flow flow_move; /* a way in; its items link or unlink */
+/* Ways in: the items of a move link or unlink; those that mend do what the
+ * partner's ticket lacks. */
+extern const struct flow flow_move, flow_mend;
+
+/* The job that looks at a partner once more (contract section 9). */
+#define JOB_LOOK_AGAIN "look-again"
 
 extern const struct flow *const flows[KIND__MAX];
 

@@ -18,13 +18,13 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "model/rules.h"
+#include "saga/step.h"
 
 enum {
 	TX_TRIES = 5,         /* of a transaction that met a deadlock    */
 	TX_BASE_MS = 10,
 	TX_CAP_MS = 200,
 	CLOSE_PATIENCE_MS = 5000, /* for a database that went away        */
-	GONE_TRIES = 8,       /* of a ticket that the partner does not find */
 	PROBED_MS = 2000,     /* until a partner that is only probed may be
 			       * asked again */
 };
@@ -77,29 +77,6 @@ static bool settle_abandoned(struct app *app, struct batch *b)
 	return true;
 }
 
-static struct call *call_new(struct arena *mem, const struct item *it,
-			     const char *step)
-{
-	struct call *c = arena_alloc(mem, sizeof *c);
-
-	c->key = arena_printf(mem, "%s-%s", it->op_id, step);
-	c->ticket_no = it->ctt->ticket_no;
-	c->actor = it->actor;
-	c->request_id = it->request_id;
-	c->verdict = RC_AGAIN; /* until it is made, nothing was sent */
-	return c;
-}
-
-static void ask(struct arena *mem, struct item *it)
-{
-	it->call = call_new(mem, it, "sync");
-	flows[it->kind]->ask(it, it->call);
-	if (it->call->local)
-		it->call->verdict = RC_OK;
-	else
-		it->partner = partners[it->call->partner]->code;
-}
-
 /* The item's operation begins: its journal row, its local change. */
 static void begin(struct item *it, struct change *ch, const char *owner)
 {
@@ -108,7 +85,9 @@ static void begin(struct item *it, struct change *ch, const char *owner)
 	it->state = OP_RUNNING;
 	it->owner = arena_strdup(ch->mem, owner);
 	if (flow->intend)
-		flow->intend(it, ch);
+		flow->intend(it, ch->mem);
+	if (flow->apply && !it->mends)
+		flow->apply(it, ch);
 	if (flow->save_step != STEP__MAX)
 		trace_note(&it->trace, flow->save_step, STEP_OK,
 			   clock_wall_ms(), NULL);
@@ -195,9 +174,6 @@ static void assume(struct item *it)
 
 static void pretend(struct batch *b)
 {
-	struct change none;
-
-	change_init(&none, b);
 	batch_each (b, it) {
 		it->state = it->was = OP_REFUSED;
 		it->op_id = NULL; /* no journal row, no operation */
@@ -205,7 +181,7 @@ static void pretend(struct batch *b)
 			continue;
 		it->state = it->was = OP_SUCCEEDED;
 		if (flows[it->kind]->intend)
-			flows[it->kind]->intend(it, &none);
+			flows[it->kind]->intend(it, b->mem);
 		if (it->kind == OP_LINK)
 			it->ntt->ctt_count++;
 		if (it->kind == OP_UNLINK)
@@ -247,7 +223,7 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 			assume(it);
 		flow->check(b, it);
 		if (!it->code && !it->nothing_to_do) {
-			ask(b->mem, it);
+			step_ask(app->conf, b->mem, it);
 			check_partner(app, b, it);
 		}
 	}
@@ -411,37 +387,54 @@ static void saga_open(struct app *app, const struct flow *flow,
 
 /* ---- the partners ---- */
 
-static void call_all(struct app *app, struct batch *b, size_t n,
-		     struct call *const *calls)
-{
-	partner_call(app->http, b->mem, calls, n,
-		     (size_t)app->conf->sync_concurrency, b->deadline);
-}
-
 static void saga_sync(struct app *app, struct batch *b)
 {
-	struct call **calls = arena_array(b->mem, b->n, sizeof *calls);
-	size_t n = 0;
-
-	batch_each (b, it)
-		if (op_is_open(it->was) && !it->undoing && !it->call->local)
-			calls[n++] = it->call;
-	call_all(app, b, n, calls);
+	step_call_all(app, b);
 	fault(FAULT_AFTER_SYNC);
 }
 
 /* ---- the second transaction: settle the yes, undo the no ---- */
 
-/* In doubt it is driven on; all others are taken back. */
-static bool goes_on(const struct item *it)
-{
-	return it->goes_on || !flows[it->kind]->unask;
-}
-
 static enum outcome outcome_of(enum rc verdict)
 {
 	return verdict == RC_OK ? STEP_OK :
 	       verdict == RC_DOUBT ? STEP_UNKNOWN : STEP_FAILED;
+}
+
+/* What the step has come to, in words. */
+static const char *outcome_text(struct arena *mem, const struct item *it,
+				bool recovered)
+{
+	const struct call *c = it->call;
+	const char *name = partners[c->partner]->name;
+
+	if (it->by_hand)
+		return arena_printf(mem, "closed by hand as %s by %s: %s",
+				    it->by_hand->done ? "done" : "undone",
+				    it->by_hand->by, it->by_hand->reason);
+	if (it->assumed)
+		return arena_printf(mem, "%s; after %u such answers it is "
+				    "assumed that %s has nothing of it",
+				    c->why, it->past.refusals, name);
+	if (it->forced)
+		return arena_printf(mem, "%s; forced", it->forced);
+	if (c->verdict != RC_OK)
+		return c->looked ? arena_printf(mem, "%s; %s", c->why,
+						c->looked) : c->why;
+	if (c->seen == SEEN_DONE)
+		return c->looked;
+	return arena_printf(mem, "%s accepted it%s", name, recovered &&
+			    it->was == OP_RUNNING ? ", asked after a crash" :
+			    "");
+}
+
+static enum outcome sync_outcome(const struct item *it)
+{
+	if (it->by_hand)
+		return it->by_hand->done ? STEP_OK : STEP_FAILED;
+	if (it->state == OP_SUCCEEDED)
+		return STEP_OK;
+	return outcome_of(it->call->verdict);
 }
 
 static void note_sync(struct arena *mem, struct item *it, bool recovered)
@@ -455,28 +448,25 @@ static void note_sync(struct arena *mem, struct item *it, bool recovered)
 			   clock_wall_ms(), "external_sync is off: local only");
 		return;
 	}
-	what = c->verdict == RC_OK ?
-		arena_printf(mem, "%s accepted it%s",
-			     partners[c->partner]->name,
-			     recovered && it->was == OP_RUNNING ?
-			     ", asked after a crash" : "") : c->why;
+	what = outcome_text(mem, it, recovered);
 	if (it->was == OP_RUNNING) {
-		*e = (struct trace_entry){outcome_of(c->verdict),
-					  c->began + c->ms, c->ms, what};
+		*e = (struct trace_entry){sync_outcome(it), c->began + c->ms,
+					  c->ms, what};
 		return;
 	}
 	/* the step stays unknown, for so it was when the caller was told */
-	e->detail = arena_printf(mem, "%s; asked again: %s",
-				 e->detail ? e->detail : "no answer", what);
+	e->detail = arena_printf(mem, "%s; %s%s",
+				 e->detail ? e->detail : "no answer",
+				 it->by_hand ? "" : "asked again: ", what);
 }
 
 /* Is the local change to be taken back in this step? It is there while the
  * operation is RUNNING, and as long as one that goes on is open. */
 static bool is_taken_back(const struct item *it)
 {
-	if (!flows[it->kind]->undo || it->state == OP_SUCCEEDED)
+	if (!flows[it->kind]->undo || it->state == OP_SUCCEEDED || it->mends)
 		return false;
-	return goes_on(it) ? !op_is_open(it->state) : it->was == OP_RUNNING;
+	return step_goes_on(it) ? !op_is_open(it->state) : it->was == OP_RUNNING;
 }
 
 static void note_rollback(struct arena *mem, struct item *it)
@@ -490,6 +480,10 @@ static void note_rollback(struct arena *mem, struct item *it)
 					flow->noun));
 	if (it->state == OP_COMPENSATED)
 		trace_note(&it->trace, STEP_rollback, STEP_OK, it->call->began,
+			   it->assumed || it->by_hand ?
+			   arena_printf(mem, "the %s was taken back here; %s",
+					flow->noun,
+					outcome_text(mem, it, true)) :
 			   arena_printf(mem, "the %s was taken back here, and "
 					"undone at %s", flow->noun, name));
 }
@@ -498,13 +492,14 @@ static void note_rollback(struct arena *mem, struct item *it)
 static void tell(struct arena *mem, struct item *it)
 {
 	const struct flow *flow = flows[it->kind];
-	const char *why = it->call->why ? it->call->why : "";
+	const char *why = it->call->verdict == RC_OK ? "" :
+			  outcome_text(mem, it, false);
 	const char *name = partners[it->call->partner]->name;
 	const char *here = flow->undo ?
 		arena_printf(mem, "The %s was rolled back here", flow->noun) :
 		"Nothing was changed here";
 
-	if (it->state == OP_SETTLING && goes_on(it))
+	if (it->state == OP_SETTLING && step_goes_on(it))
 		return; /* nothing has failed yet */
 	if (it->save_failed)
 		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
@@ -521,52 +516,122 @@ static void tell(struct arena *mem, struct item *it)
 			why, here));
 }
 
-/* The state that an operation is to take, from what its partner said. */
-static enum op_state state_after(const struct item *it, bool recovered)
+/* The state that an operation is to take. */
+static enum op_state state_after(const struct item *it, enum next next)
 {
-	if (it->save_failed)
+	switch (next) {
+	case NEXT_DONE:
+		return OP_SUCCEEDED;
+	case NEXT_BACK:
+	case NEXT_ASSUMED:
+		return it->undoing ? OP_COMPENSATED : OP_ROLLED_BACK;
+	case NEXT_SETTLE:
 		return OP_SETTLING;
-	if (it->undoing)
-		return it->undone ? OP_COMPENSATED : it->was;
-	if (it->goes_on && it->call->verdict == RC_AGAIN)
-		return OP_SETTLING; /* a way back is tried until it is clear */
-	return rules_next(it->was, it->call->verdict, recovered, goes_on(it));
+	default:
+		return it->was;
+	}
+}
+
+/* An attempt that may still arrive may change what is known now: then it is
+ * put right (job/look.c). */
+static void look_again(const struct conf *cf, struct item *it,
+		       struct change *ch)
+{
+	struct buf doc;
+
+	buf_init(&doc, ch->mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "operationId", it->op_id);
+	put_id(&doc, "cttId", it->ctt->id);
+	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
+	put_id(&doc, "nttId", it->ntt ? it->ntt->id : it->ctt->ntt_id);
+	put_str(&doc, "nttTicketNo", it->ntt ? it->ntt->ticket_no :
+		it->ctt->ntt_ticket_no);
+	put_str(&doc, "actor", it->actor);
+	put_str(&doc, "requestId", it->request_id);
+	put_close(&doc, '}');
+	change_job(ch, it, JOB_LOOK_AGAIN, &doc, step_late_ms(cf, it));
 }
 
 /* It is closed for good: the audit, and what follows by itself. */
-static void conclude(struct item *it, struct change *ch, const char *owner)
+static void conclude(struct app *app, struct item *it, struct change *ch)
 {
 	const struct flow *flow = flows[it->kind];
 	bool success = it->state == OP_SUCCEEDED;
 
+	if (it->look_again)
+		look_again(app->conf, it, ch);
 	change_audit(ch, it, success ? "SUCCESS" : op_state_name[it->state],
-		     flow->needs_ntt || (success && flow->audits_ntt));
+		     !it->mends && (flow->needs_ntt ||
+				    (success && flow->audits_ntt)));
 	trace_note(&it->trace, STEP_write_audit, STEP_OK, clock_wall_ms(),
 		   NULL);
-	it->next = flow->follow ? flow->follow(it, ch->mem) : NULL;
+	it->next = flow->follow && !it->mends ? flow->follow(it, ch->mem) :
+						 NULL;
 	if (it->next) {
-		ask(ch->mem, it->next);
-		begin(it->next, ch, owner);
+		step_ask(app->conf, ch->mem, it->next);
+		begin(it->next, ch, db_owner(app->db));
 	}
 }
 
-/* How long it waits. Where the partner was not asked, because it is only
- * probed, somebody else's probe may find it well any moment. */
-static int64_t next_try_ms(const struct conf *cf, const struct item *it)
+/* How long it waits. Another process's probe may find a partner well sooner,
+ * where it was not asked because it is only probed. */
+static int64_t next_try_ms(const struct conf *cf, const struct item *it,
+			   enum next next)
 {
 	int64_t ms = clock_backoff_ms(it->tries ? it->tries - 1 : 0,
 				      cf->retry_base_ms, cf->retry_cap_ms);
 	int64_t probed = clock_backoff_ms(0, PROBED_MS, PROBED_MS);
 
+	if (next == NEXT_WAIT)
+		return step_late_ms(cf, it);
 	return !it->call->attempts && ms > probed ? probed : ms;
 }
 
-/* TMF's ticket could not be read, for there is none: if that stays so, it has
- * no link either. A single answer may be that of a partner out of order. */
-static bool is_gone(const struct item *it)
+/* It stays as it is, and is tried later. */
+static void stay(struct app *app, struct item *it, struct change *ch,
+		 enum next next, bool recovered)
 {
-	return it->call->verdict == RC_AGAIN && it->tries >= GONE_TRIES &&
-	       (it->call->status == 404 || it->call->status == 410);
+	if (!it->judged && it->call->attempts && recovered)
+		it->tries++;
+	it->note = it->call->why;
+	if (next == NEXT_WAIT)
+		it->note = "it is known, but an attempt whose answer was lost "
+			   "may still arrive";
+	if (!recovered)
+		item_refuse(it, CODE_NO_ANSWER, arena_printf(ch->mem, "%s "
+			"answered, but an earlier attempt may still be under "
+			"way: the operation is closed when that is over. Look "
+			"it up.", partners[it->call->partner]->name));
+	change_op(ch, it, next_try_ms(app->conf, it, next));
+}
+
+/* Closed as done on both sides: what is taken back here is done again. */
+static void settle(struct item *it, struct change *ch)
+{
+	const struct flow *flow = flows[it->kind];
+
+	it->code = CODE_OK;
+	if (it->mends)
+		return;
+	if (it->was == OP_SETTLING && !step_goes_on(it) && flow->apply)
+		flow->apply(it, ch);
+	flow->settle(it, ch);
+}
+
+/* "Not sent", and a no, are only this process's word: since its connection was
+ * lost, recovery may have sent it. */
+static void heed_lost_owner(struct app *app, struct item *it)
+{
+	struct history *past = &it->past;
+
+	if (past->known == KNOWN_YES || it->call->local ||
+	    it->call->verdict == RC_OK || db_is_owner(app->db, it->owner))
+		return;
+	past->known = KNOWN_DOUBT;
+	past->doubted = true;
+	past->doubted_at = clock_mono_ms();
+	it->call->verdict = RC_DOUBT;
 }
 
 /* What becomes of one operation, and the changes that make it so. */
@@ -574,31 +639,25 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 		  bool recovered)
 {
 	const struct flow *flow = flows[it->kind];
-	const struct conf *cf = app->conf;
 	int64_t next_ms = 0;
+	enum next next;
 
 	it->next = NULL; /* of a close that was tried before */
-	/* "not sent" is only this process's word: since its connection was
-	 * lost, recovery may have sent it */
-	if (!recovered && it->call->verdict == RC_AGAIN &&
-	    !db_is_owner(app->db, it->owner))
-		it->call->verdict = RC_DOUBT;
-	if (is_gone(it))
-		it->call->verdict = RC_NO;
-	it->state = state_after(it, recovered);
-	if (it->state == it->was) { /* still not known */
-		if (!it->judged++ && it->call->attempts)
-			it->tries++;
-		next_ms = next_try_ms(cf, it);
-		it->note = it->call->why;
-		change_op(ch, it, next_ms);
+	if (!recovered)
+		heed_lost_owner(app, it);
+	next = it->save_failed ? NEXT_SETTLE :
+				 step_next(app->conf, it, recovered);
+	it->state = state_after(it, next);
+	it->assumed = next == NEXT_ASSUMED;
+	if (it->state == it->was) {
+		stay(app, it, ch, next, recovered);
+		it->judged++;
 		return;
 	}
 	if (!it->judged++ && !it->undoing)
 		note_sync(ch->mem, it, recovered);
 	if (it->state == OP_SUCCEEDED) {
-		it->code = CODE_OK;
-		flow->settle(it, ch);
+		settle(it, ch);
 	} else {
 		it->note = it->call->why;
 		if (it->was == OP_RUNNING || !it->code) /* or: told to wait */
@@ -606,9 +665,9 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 		note_rollback(ch->mem, it);
 	}
 	if (it->state == OP_SETTLING)
-		next_ms = next_try_ms(cf, it);
+		next_ms = next_try_ms(app->conf, it, next);
 	else
-		conclude(it, ch, db_owner(app->db));
+		conclude(app, it, ch);
 	/* what follows has made the CTT's link its own already */
 	if (is_taken_back(it) && !it->next)
 		flow->undo(it, ch);
@@ -622,7 +681,7 @@ static void adopt(struct item *it)
 	bool stored = it->then_id || it->resolve || it->cpe;
 
 	if ((it->state == OP_SUCCEEDED && stored) ||
-	    (op_is_open(it->state) && !it->code && !goes_on(it)))
+	    (op_is_open(it->state) && !it->code && !step_goes_on(it)))
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
 			"database was lost on the way, and the operation was "
 			"finished by the recovery: look it up.");
@@ -722,6 +781,8 @@ static void saga_close(struct app *app, struct batch *b, bool recovered)
 				it->was = it->state;
 				if (it->next)
 					it->next->was = it->next->state;
+				if (it->assumed)
+					health_count_assumed(app->health);
 				log_closed(it);
 			}
 			return;
@@ -837,7 +898,8 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	b->codes_required = app->conf->resolution_required;
 	b->block_ttl_s = app->conf->unlink_block_ttl_s;
 	batch_each (b, it)
-		it->kind = flow->kind;
+		if (!it->mends)
+			it->kind = flow->kind;
 	rc = store_ids(app->db, b);
 	if (rc == RC_DOUBT || rc == RC_AGAIN) /* a connection that had gone */
 		rc = store_ids(app->db, b);
@@ -864,59 +926,40 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 
 /* ---- recovery ---- */
 
-/* The partner said yes to what the caller was told had failed. */
-static bool is_to_be_undone(const struct item *it)
-{
-	return it->undoing || (it->was == OP_SETTLING &&
-			       it->call->verdict == RC_OK && !goes_on(it));
-}
-
-/* An undo that the partner refuses so has nothing to undo: section 9. */
-static bool nothing_to_undo(const struct call *c)
-{
-	return (c->verdict == RC_NO || c->verdict == RC_AGAIN) &&
-	       (c->status == 404 || c->status == 409 || c->status == 410 ||
-		c->status == 422);
-}
-
+/* The inverse of what turned out to be done, or may be and cannot be seen. */
 static void undo_all(struct app *app, struct batch *b)
 {
-	struct call **calls = arena_array(b->mem, b->n, sizeof *calls);
 	struct batch undo = batch_part(b);
-	size_t n = 0;
 
 	batch_each (b, it)
-		if (is_to_be_undone(it))
+		if (it->undoing ? it->past.known != KNOWN_YES :
+		    step_next(app->conf, it, true) == NEXT_UNDO)
 			batch_add(&undo, it);
 	if (!undo.n || store_undoing(app->db, &undo) != RC_OK)
-		return;
+		return; /* those that begin now wait for the next time */
 	fault(FAULT_BEFORE_UNDO);
 	batch_each (&undo, it) {
-		if (!it->undoing)
+		if (!it->undoing) {
 			note_sync(b->mem, it, true);
+			it->past.known = KNOWN_UNSENT;
+			it->past.refusals = it->past.bodies = 0;
+			it->past.body_hash = 0;
+		}
 		it->undoing = true;
-		it->call = call_new(b->mem, it, "undo");
-		flows[it->kind]->unask(it, it->call);
-		calls[n++] = it->call;
+		step_unask(app->conf, b->mem, it);
 	}
-	call_all(app, b, n, calls);
+	step_call_all(app, &undo);
 	fault(FAULT_AFTER_UNDO);
-	batch_each (&undo, it)
-		it->undone = it->call->verdict == RC_OK ||
-			     nothing_to_undo(it->call);
 }
 
-/* What the journal keeps of a request, back in its item. */
-static void recall(struct batch *b)
+void saga_recall(struct item *it, struct arena *mem)
 {
-	batch_each (b, it) {
-		struct json_object *o =
-			it->intent ? json_tokener_parse(it->intent) : NULL;
+	struct json_object *o = it->intent ? json_tokener_parse(it->intent) :
+					     NULL;
 
-		if (flows[it->kind]->recall)
-			flows[it->kind]->recall(it, o, b->mem);
-		json_object_put(o);
-	}
+	if (flows[it->kind]->recall)
+		flows[it->kind]->recall(it, o, mem);
+	json_object_put(o);
 }
 
 /* Read the tickets of claimed operations; nothing is locked, for an open
@@ -930,19 +973,14 @@ static enum rc load_claimed(struct app *app, struct batch *b)
 	return rc;
 }
 
-/* A LINK and an UNLINK cannot go on without both of their tickets. */
-static bool is_whole(const struct item *it)
-{
-	return it->ctt && (it->ntt || !flows[it->kind]->needs_ntt);
-}
-
-static size_t recover(struct app *app, struct batch *all)
+/* Make the calls of claimed operations ready. Those whose tickets are gone, and
+ * of which the journal has no call, are let go of. */
+static struct batch recall_calls(struct app *app, struct batch *all)
 {
 	struct batch b = batch_part(all), lost = batch_part(all);
-	size_t closed = 0;
 
 	batch_each (all, it)
-		batch_add(is_whole(it) ? &b : &lost, it);
+		batch_add(step_find_lost(b.mem, it) ? &b : &lost, it);
 	if (lost.n) {
 		lost.it[0]->note = "its CTT or NTT does not exist any more";
 		if (store_defer(app->db, &lost, app->conf->retry_cap_ms) !=
@@ -950,8 +988,25 @@ static size_t recover(struct app *app, struct batch *all)
 			db_drop(app->db); /* then they are abandoned */
 	}
 	batch_each (&b, it)
-		ask(b.mem, it);
-	saga_sync(app, &b);
+		step_ask(app->conf, b.mem, it);
+	return b;
+}
+
+/* Who has an answer already, and who is only to be undone, is not asked. */
+static bool is_to_be_asked(const struct item *it)
+{
+	return !it->undoing && it->past.known != KNOWN_YES;
+}
+
+static size_t recover(struct app *app, struct batch *all)
+{
+	struct batch b = recall_calls(app, all), asked = batch_part(&b);
+	size_t closed = 0;
+
+	batch_each (&b, it)
+		if (is_to_be_asked(it))
+			batch_add(&asked, it);
+	saga_sync(app, &asked);
 	undo_all(app, &b);
 	saga_close(app, &b, true);
 	drive(app, followers(&b));
@@ -961,21 +1016,47 @@ static size_t recover(struct app *app, struct batch *all)
 	return closed;
 }
 
+/* Take over those of the operations that are open and abandoned, with their
+ * tickets. False: there are none, or the database is away. */
+static bool claim(struct app *app, struct arena *mem, const char *const *ids,
+		  size_t n, struct batch *b)
+{
+	if (store_claim(app->db, mem, ids, n, b) != RC_OK || !b->n)
+		return false;
+	fault(FAULT_AFTER_CLAIM);
+	b->block_ttl_s = app->conf->unlink_block_ttl_s;
+	batch_each (b, it)
+		saga_recall(it, b->mem);
+	if (load_claimed(app, b) == RC_OK) {
+		batch_sort(b);
+		return true;
+	}
+	db_drop(app->db); /* they are abandoned again */
+	return false;
+}
+
 size_t saga_recover(struct app *app, struct arena *mem,
 		    const char *const *ids, size_t n, int64_t deadline)
 {
 	struct batch b;
 
-	if (store_claim(app->db, mem, ids, n, &b) != RC_OK || !b.n)
+	if (!claim(app, mem, ids, n, &b))
 		return 0;
-	fault(FAULT_AFTER_CLAIM);
 	b.deadline = deadline;
-	b.block_ttl_s = app->conf->unlink_block_ttl_s;
-	recall(&b);
-	if (load_claimed(app, &b) != RC_OK) {
-		db_drop(app->db); /* they are abandoned again */
-		return 0;
-	}
-	batch_sort(&b);
 	return recover(app, &b);
+}
+
+bool saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
+			const struct by_hand *how)
+{
+	struct batch b, all;
+
+	if (!claim(app, mem, &id, 1, &all))
+		return false;
+	b = recall_calls(app, &all);
+	batch_each (&b, it)
+		it->by_hand = how;
+	saga_close(app, &b, true);
+	cache_add_blocks(app->cache, &b);
+	return b.n && !op_is_open(b.it[0]->was);
 }

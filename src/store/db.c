@@ -25,7 +25,7 @@ enum {
 	CONNECT_TIMEOUT_S = 1,
 	LOCK_WAIT_S = 3, /* strictly below the next */
 	IO_TIMEOUT_S = 6,
-	MARKS_MAX = 128, /* of parameters in one text */
+	MARKS_MAX = 192, /* of parameters in one text */
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
 };
 

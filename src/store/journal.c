@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 
 static void add_ids(struct buf *doc, const char *key, const struct batch *b,
 		    const char *(*text)(const struct item *))
@@ -141,6 +142,7 @@ static struct ctt *read_ctts(const struct rows *r, struct arena *mem)
 		c[i].ntt_ticket_no = rows_text(r, i, 5);
 		c[i].external_sync = rows_int(r, i, 6);
 		c[i].segment_group = rows_text(r, i, 7);
+		c[i].partner_ref = rows_text(r, i, 8);
 	}
 	return c;
 }
@@ -177,8 +179,8 @@ static void add_work_order(struct work_order **at, struct work_order *w)
 	*at = w;
 }
 
-/* id, ticket_no, count; id, order_no, status of a work order or none: rows of
- * one NTT become one */
+/* id, ticket_no, count; id, order_no, status of a work order or none;
+ * partner_ref: rows of one NTT become one */
 static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 			     size_t *n_r)
 {
@@ -190,6 +192,7 @@ static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 		t[i].id = rows_id(r, i, 0);
 		t[i].ticket_no = rows_text(r, i, 1);
 		t[i].ctt_count = rows_int(r, i, 2);
+		t[i].partner_ref = rows_text(r, i, 6);
 		if (!rows_text(r, i, 3))
 			continue;
 		w = t[i].work_orders = arena_alloc(mem, sizeof *w);
@@ -265,21 +268,20 @@ static void read_activities(const struct rows *r, struct ctt *ctts, size_t n,
 	}
 }
 
-/* ctt_id, id, name, access_type, the five facts, updated_at */
-static struct network_element *read_element(const struct rows *r, size_t i,
-					    struct arena *mem)
+struct network_element *store_element(const struct rows *r, size_t i,
+				      unsigned col, struct arena *mem)
 {
 	struct network_element *e = arena_alloc(mem, sizeof *e);
 
-	e->id = rows_id(r, i, 1);
-	e->name = rows_text(r, i, 2);
-	e->access_type = rows_text(r, i, 3);
-	e->cpe.manufacturer = rows_text(r, i, 4);
-	e->cpe.model = rows_text(r, i, 5);
-	e->cpe.ip_address = rows_text(r, i, 6);
-	e->cpe.bandwidth_mbps = rows_int(r, i, 7);
-	e->cpe.port = rows_text(r, i, 8);
-	e->updated_at = rows_text(r, i, 9);
+	e->id = rows_id(r, i, col);
+	e->name = rows_text(r, i, col + 1);
+	e->access_type = rows_text(r, i, col + 2);
+	e->cpe.manufacturer = rows_text(r, i, col + 3);
+	e->cpe.model = rows_text(r, i, col + 4);
+	e->cpe.ip_address = rows_text(r, i, col + 5);
+	e->cpe.bandwidth_mbps = rows_int(r, i, col + 6);
+	e->cpe.port = rows_text(r, i, col + 7);
+	e->updated_at = rows_text(r, i, col + 8);
 	return e;
 }
 
@@ -301,7 +303,7 @@ static void read_elements(const struct rows *r, struct ctt *ctts, size_t n,
 		struct ctt *ctt = find_ctt(rows_id(r, i, 0), ctts, n);
 
 		if (ctt)
-			add_element(ctt, read_element(r, i, mem));
+			add_element(ctt, store_element(r, i, 1, mem));
 	}
 }
 
@@ -393,8 +395,10 @@ static struct buf *param_of(struct change *ch, int place)
 
 void change_init(struct change *ch, const struct batch *b)
 {
+	/* what was in doubt may get one job more than there are cells for */
 	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s,
-			      .by_cells = b->n == 1};
+			      .by_cells = b->n == 1 &&
+					  !b->it[0]->past.doubted};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
 	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
 	for (int i = 0; i < CHANGE__MAX; i++)
@@ -525,7 +529,23 @@ void change_op_new(struct change *ch, const struct item *it,
 	cell_id(ch, news, "idempotencyId", it->idempotency_id);
 	cell_int(ch, news, "index", (int64_t)it->index);
 	cell_raw(ch, news, "steps", steps_text(ch->mem, it));
+	cell_raw(ch, news, "call", it->partner_call);
+	cell_int(ch, news, "mends", it->mends);
 	end_cells(ch, news);
+}
+
+static void cell_history(struct change *ch, enum change_doc ops,
+			 const struct history *past)
+{
+	if (past->doubted)
+		cell_int(ch, ops, "doubtMs",
+			 clock_mono_ms() - past->doubted_at);
+	else
+		cell(ch, ops, "doubtMs", NULL);
+	cell_int(ch, ops, "accepted", past->known == KNOWN_YES);
+	cell_int(ch, ops, "refusals", past->refusals);
+	cell_int(ch, ops, "bodies", past->bodies);
+	cell_id(ch, ops, "bodyHash", past->body_hash);
 }
 
 void change_op(struct change *ch, const struct item *it, int64_t next_ms)
@@ -541,6 +561,8 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	cell_int(ch, ops, "nextMs", next_ms);
 	cell(ch, ops, "why", it->note);
 	cell_raw(ch, ops, "steps", steps_text(ch->mem, it));
+	cell_history(ch, ops, &it->past);
+	cell_int(ch, ops, "assumed", it->assumed);
 	end_cells(ch, ops);
 }
 
@@ -573,7 +595,7 @@ void change_count(struct change *ch, const struct ntt *ntt, int by)
 }
 
 void change_job(struct change *ch, const struct item *it, const char *type,
-		const struct buf *payload)
+		const struct buf *payload, int64_t delay_ms)
 {
 	const enum change_doc jobs = CHANGE_JOBS;
 
@@ -582,6 +604,7 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 	cell(ch, jobs, "dedupeKey",
 	     arena_printf(ch->mem, "%s:%s", it->op_id, type));
 	cell_raw(ch, jobs, "payload", payload->s);
+	cell_int(ch, jobs, "delayMs", delay_ms);
 	end_cells(ch, jobs);
 }
 
@@ -642,6 +665,19 @@ static const char *audit_detail(struct arena *mem, const struct item *it,
 	put_str(&doc, "remark", it->remark);
 	if (it->intent)
 		put_raw(&doc, "intent", it->intent);
+	if (it->mends)
+		put_bool(&doc, "mends", true);
+	if (it->assumed)
+		put_bool(&doc, "assumed", true);
+	if (it->forced)
+		put_str(&doc, "forced", it->forced);
+	if (it->by_hand) {
+		put_open(&doc, "closedByHand", '{');
+		put_str(&doc, "as", it->by_hand->done ? "done" : "undone");
+		put_str(&doc, "by", it->by_hand->by);
+		put_str(&doc, "reason", it->by_hand->reason);
+		put_close(&doc, '}');
+	}
 	put_close(&doc, '}');
 	return doc.s;
 }
@@ -783,7 +819,7 @@ static void reread_elements(const struct rows *r, const struct batch *b)
 		for (size_t i = 0; i < r->n; i++) {
 			if (rows_id(r, i, 0) == it->ctt->id)
 				add_element(it->ctt,
-					    read_element(r, i, b->mem));
+					    store_element(r, i, 1, b->mem));
 		}
 	}
 }
@@ -879,26 +915,46 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 	return rc;
 }
 
-/* id, kind, state, ctt_id, ntt_id, actor, request_id, remark, intent, steps,
- * undoing, tries, error_code, item_index, idempotency_id */
+/* What OP_CLAIM says of an operation. */
+enum claimed {
+	CL_ID, CL_KIND, CL_STATE, CL_CTT, CL_NTT, CL_ACTOR, CL_REQUEST,
+	CL_REMARK, CL_INTENT, CL_STEPS, CL_UNDOING, CL_TRIES, CL_ERROR,
+	CL_INDEX, CL_KEY, CL_CALL, CL_DOUBT_MS, CL_ACCEPTED, CL_REFUSALS,
+	CL_BODIES, CL_BODY_HASH, CL_MENDS, CL_PARTNER
+};
+
+static void read_history(const struct rows *r, size_t i, struct history *past)
+{
+	past->doubted = true;
+	past->doubted_at = clock_mono_ms() - rows_int(r, i, CL_DOUBT_MS);
+	past->known = rows_int(r, i, CL_ACCEPTED) ? KNOWN_YES : KNOWN_DOUBT;
+	past->refusals = (unsigned)rows_int(r, i, CL_REFUSALS);
+	past->bodies = (unsigned)rows_int(r, i, CL_BODIES);
+	past->body_hash = rows_id(r, i, CL_BODY_HASH);
+}
+
 static void read_claimed(const struct rows *r, size_t i, struct item *it,
 			 struct arena *mem)
 {
-	it->op_id = rows_text(r, i, 0);
-	it->index = (size_t)rows_int(r, i, 13);
-	it->idempotency_id = rows_id(r, i, 14);
-	it->kind = kind_of(rows_text(r, i, 1));
-	it->was = op_state_of(rows_text(r, i, 2));
-	it->ctt_ref.id = rows_id(r, i, 3);
-	it->ntt_ref.id = rows_id(r, i, 4);
-	it->actor = rows_text(r, i, 5);
-	it->request_id = rows_text(r, i, 6);
-	it->remark = rows_text(r, i, 7);
-	it->intent = rows_text(r, i, 8);
-	trace_read(&it->trace, rows_text(r, i, 9), mem);
-	it->undoing = rows_int(r, i, 10);
-	it->tries = (unsigned)rows_int(r, i, 11);
-	it->code = code_of(rows_text(r, i, 12));
+	it->op_id = rows_text(r, i, CL_ID);
+	it->index = (size_t)rows_int(r, i, CL_INDEX);
+	it->idempotency_id = rows_id(r, i, CL_KEY);
+	it->kind = kind_of(rows_text(r, i, CL_KIND));
+	it->was = op_state_of(rows_text(r, i, CL_STATE));
+	it->ctt_ref.id = rows_id(r, i, CL_CTT);
+	it->ntt_ref.id = rows_id(r, i, CL_NTT);
+	it->actor = rows_text(r, i, CL_ACTOR);
+	it->request_id = rows_text(r, i, CL_REQUEST);
+	it->remark = rows_text(r, i, CL_REMARK);
+	it->intent = rows_text(r, i, CL_INTENT);
+	trace_read(&it->trace, rows_text(r, i, CL_STEPS), mem);
+	it->undoing = rows_int(r, i, CL_UNDOING);
+	it->tries = (unsigned)rows_int(r, i, CL_TRIES);
+	it->code = code_of(rows_text(r, i, CL_ERROR));
+	it->partner = rows_text(r, i, CL_PARTNER);
+	it->partner_call = rows_text(r, i, CL_CALL);
+	it->mends = rows_int(r, i, CL_MENDS);
+	read_history(r, i, &it->past);
 }
 
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,

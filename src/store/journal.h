@@ -20,6 +20,11 @@ enum rc store_ids(struct db *db, struct batch *b);
  */
 enum rc store_load(struct db *db, enum sql load, struct batch *b);
 
+/* A network element from the columns behind `col`: id, name, access type, the
+ * five facts, when it was updated. */
+struct network_element *store_element(const struct rows *r, size_t i,
+				      unsigned col, struct arena *mem);
+
 /* Give up the transaction that store_load began. */
 void store_cancel(struct db *db);
 
@@ -85,9 +90,9 @@ void change_activity(struct change *ch, const struct item *it,
 /* New CPE data of an item's network element, with its history. */
 void change_element(struct change *ch, const struct item *it);
 
-/* A job of an operation; `payload` is the whole JSON object. */
+/* A job of an operation, due in delay_ms; `payload` is the whole JSON object. */
 void change_job(struct change *ch, const struct item *it, const char *type,
-		const struct buf *payload);
+		const struct buf *payload, int64_t delay_ms);
 
 /* The audit rows of an operation: its CTT's, and its NTT's if it has one. An
  * NTT is locked for that, so that its trail has one end. */
@@ -125,7 +130,8 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
  * the first item's note. */
 enum rc store_defer(struct db *db, const struct batch *b, int64_t next_ms);
 
-/* The items' partners have said yes: only the inverse is missing. */
+/* The inverse of these will be sent, and the call never again. Their history
+ * begins anew, but for what was in doubt. */
 enum rc store_undoing(struct db *db, const struct batch *b);
 
 #endif

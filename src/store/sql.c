@@ -70,7 +70,9 @@
 	F("a", "11", "owner", "VARCHAR(64)", "owner")                        \
 	F("a", "12", "idempotency_id", "BIGINT UNSIGNED", "idempotencyId")   \
 	F("a", "13", "item_index", "INT UNSIGNED", "index")                  \
-	F("a", "14", "steps", "JSON", "steps")
+	F("a", "14", "steps", "JSON", "steps")                               \
+	F("a", "15", "partner_call", "JSON", "call")                         \
+	F("a", "16", "mends", "BOOLEAN", "mends")
 #define INTO_OPERATION                                                       \
 	"INSERT INTO operation(" NEWS(AS_COLUMN)                             \
 	"next_try_at,created_at,updated_at) "
@@ -95,29 +97,44 @@
 	"c.ntt_ticket_no=x.ntt_no,c.updated_at=" NOW ";"                     \
 	END_IF
 
-/* ops: id, was, state, error, tries, nextMs, why, steps: the operations' new
- * states; all or none */
-#define SET_OPERATION(state, error, tries, next_ms, why, steps)              \
+/* ops: the operations' new states, and the history of their steps; all or
+ * none. F(number of the cell, name, type, member) */
+#define OPS(F)                                                               \
+	F("0", "id", "VARCHAR(64) CHARACTER SET ascii", "id")                \
+	F("1", "was", "VARCHAR(16)", "was")                                  \
+	F("2", "state", "VARCHAR(16)", "state")                              \
+	F("3", "error_code", "VARCHAR(64)", "error")                         \
+	F("4", "tries", "INT UNSIGNED", "tries")                             \
+	F("5", "next_ms", "BIGINT", "nextMs")                                \
+	F("6", "why", "TEXT", "why")                                         \
+	F("7", "steps", "JSON", "steps")                                     \
+	F("8", "doubt_ms", "BIGINT", "doubtMs")                              \
+	F("9", "accepted", "BOOLEAN", "accepted")                            \
+	F("10", "refusals", "INT UNSIGNED", "refusals")                      \
+	F("11", "bodies", "INT UNSIGNED", "bodies")                          \
+	F("12", "body_hash", "BIGINT UNSIGNED", "bodyHash")                  \
+	F("13", "assumed", "BOOLEAN", "assumed")
+#define OPS_PATH(n, name, type, member) \
+	name " " type " PATH '$." member "',"
+#define SET_OPERATION(state, error, tries, next_ms, why, steps, doubt_ms,    \
+		      accepted, refusals, bodies, body_hash, assumed)        \
 	" SET o.state=" state ",o.error_code=" error ",o.steps=" steps ","   \
 	"o.tries=" tries ",o.next_try_at=" IN_MS(next_ms) ","                \
-	"o.last_error=LEFT(" why ",255),o.owner=NULL,o.updated_at=" NOW
+	"o.last_error=LEFT(" why ",255),o.owner=NULL,"                       \
+	"o.doubted_at=" IN_MS("-" doubt_ms) ",o.accepted=" accepted ","      \
+	"o.refusals=" refusals ",o.bodies=" bodies ",o.body_hash=" body_hash \
+	",o.assumed=" assumed ",o.updated_at=" NOW
 #define UPDATE_OPERATIONS                                                    \
 	"IF ?Z THEN "                                                        \
 	"UPDATE operation o" SET_OPERATION("?c2", "?c3", "?c4", "?c5",       \
-		"?c6", "?c7")                                                \
+		"?c6", "?c7", "?c8", "?c9", "?c10", "?c11", "?c12", "?c13")  \
 	" WHERE o.id=?c0 AND o.state=?c1;"                                   \
 	"ELSE "                                                              \
-	"UPDATE" ROWS_OF("?c", "$[*]", OP_ID_AT("$.id") ","                  \
-		"was VARCHAR(16) PATH '$.was',"                              \
-		"state VARCHAR(16) PATH '$.state',"                          \
-		"error_code VARCHAR(64) PATH '$.error',"                     \
-		"tries INT UNSIGNED PATH '$.tries',"                         \
-		"next_ms BIGINT PATH '$.nextMs',"                            \
-		"why TEXT PATH '$.why',"                                     \
-		"steps JSON PATH '$.steps'")                                 \
+	"UPDATE" ROWS_OF("?c", "$[*]", OPS(OPS_PATH) "n FOR ORDINALITY")     \
 	"STRAIGHT_JOIN operation o ON o.id=x.id"                             \
 	SET_OPERATION("x.state", "x.error_code", "x.tries", "x.next_ms",     \
-		      "x.why", "x.steps")                                    \
+		      "x.why", "x.steps", "x.doubt_ms", "x.accepted",        \
+		      "x.refusals", "x.bodies", "x.body_hash", "x.assumed")  \
 	" WHERE o.state=x.was; END IF;"
 
 /* statuses [{"id","status"}]: what a resolve makes of the CTT */
@@ -186,25 +203,30 @@
 	ELEMENT_ROWS ";"                                                     \
 	END_IF
 
+/* jobs: type, dedupeKey, payload, delayMs until they are due */
 #define INTO_JOB                                                             \
 	"INSERT INTO job(type,dedupe_key,payload,run_at,since,created_at,"   \
 	"updated_at) "
-#define JOB_TIMES NOW "," NOW "," NOW "," NOW
-#define JOB(type, key, payload) \
-	"(?h" type ",?h" key ",?h" payload "," JOB_TIMES ")"
+#define JOB(type, key, payload, delay)                                       \
+	"(?h" type ",?h" key ",?h" payload "," IN_MS("?h" delay) "," NOW "," \
+	NOW "," NOW ")"
+#define JOB_1ST JOB("0", "1", "2", "3")
+#define JOB_2ND JOB("4", "5", "6", "7")
+#define JOB_3RD JOB("8", "9", "10", "11")
 #define INSERT_JOBS                                                          \
 	"IF ?Z AND ?H=3 THEN "                                               \
-	INTO_JOB "VALUES" JOB("0", "1", "2") "," JOB("3", "4", "5") ","      \
-	JOB("6", "7", "8") ";"                                               \
+	INTO_JOB "VALUES" JOB_1ST "," JOB_2ND "," JOB_3RD ";"                \
 	"ELSEIF ?Z AND ?H=2 THEN "                                           \
-	INTO_JOB "VALUES" JOB("0", "1", "2") "," JOB("3", "4", "5") ";"      \
+	INTO_JOB "VALUES" JOB_1ST "," JOB_2ND ";"                            \
 	"ELSEIF ?Z AND ?H=1 THEN "                                           \
-	INTO_JOB "VALUES" JOB("0", "1", "2") ";"                             \
+	INTO_JOB "VALUES" JOB_1ST ";"                                        \
 	"ELSEIF ?H THEN "                                                    \
-	INTO_JOB "SELECT x.type,x.dedupe_key,x.payload," JOB_TIMES " FROM"   \
+	INTO_JOB "SELECT x.type,x.dedupe_key,x.payload," IN_MS("x.delay_ms") \
+	"," NOW "," NOW "," NOW " FROM"                                      \
 	ROWS_OF("?h", "$[*]", "type VARCHAR(64) PATH '$.type',"              \
 		"dedupe_key VARCHAR(128) PATH '$.dedupeKey',"                \
-		"payload JSON PATH '$.payload'") ";"                         \
+		"payload JSON PATH '$.payload',"                             \
+		"delay_ms BIGINT PATH '$.delayMs'") ";"                      \
 	END_IF
 
 /* counts: id, by: late, for every link of a mass outage waits for this
@@ -324,7 +346,7 @@
  * for whom this waited (READ COMMITTED, and the parts are read in turn). */
 #define SELECT_CTTS(ctts, where)                                             \
 	"(SELECT 'ctt'," CTT_COLUMNS ",c.external_sync,c.segment_group,"     \
-	"NULL,NULL FROM" ctts where " FOR UPDATE)"
+	"c.partner_ref,NULL FROM" ctts where " FOR UPDATE)"
 
 #define AND_OPEN(operations)                                                 \
 	" UNION ALL SELECT 'open',o.open_ctt_id,o.id,o.kind,o.state,"        \
@@ -333,7 +355,7 @@
 
 #define AND_NTTS(ntts, where)                                                \
 	" UNION ALL SELECT 'ntt'," NTT_COLUMNS ",w.id,w.order_no,w.status,"  \
-	"NULL,NULL,NULL,NULL FROM"                                           \
+	"n.partner_ref,NULL,NULL,NULL FROM"                                           \
 	ntts " LEFT JOIN work_order w ON w.ntt_id=n.id" where
 
 /* what a pair went through of late */
@@ -342,7 +364,7 @@
 	"TIMESTAMPDIFF(MICROSECOND," NOW ",o.updated_at+INTERVAL ?d SECOND)" \
 	" DIV 1000,NULL,NULL,NULL,NULL,NULL FROM"                            \
 	pairs "o.kind IN('LINK','UNLINK') AND o.state='SUCCEEDED'"           \
-	" AND o.updated_at>" NOW "-INTERVAL ?d SECOND"
+	" AND NOT o.mends AND o.updated_at>" NOW "-INTERVAL ?d SECOND"
 
 #define AND_ACTIVITIES                                                       \
 	" UNION ALL SELECT 'activity',a.ctt_id,a.id,a.type,a.status,"        \
@@ -420,10 +442,10 @@
  * already; an unlink the other way round. q: a quote, or two in a text. */
 #define LINKED(q)                                                            \
 	"((SELECT COUNT(*) FROM ctt c LEFT JOIN operation o"                 \
-	" ON o.open_ctt_id=c.id AND o.kind=" q "LINK" q                      \
+	" ON o.open_ctt_id=c.id AND o.kind=" q "LINK" q " AND NOT o.mends"   \
 	" AND o.ntt_id=n.id WHERE c.ntt_id=n.id AND o.id IS NULL)+"          \
 	"(SELECT COUNT(*) FROM operation o JOIN ctt c ON c.id=o.open_ctt_id" \
-	" WHERE o.kind=" q "UNLINK" q " AND o.ntt_id=n.id"                   \
+	" WHERE o.kind=" q "UNLINK" q " AND o.ntt_id=n.id AND NOT o.mends"    \
 	" AND o.open_ctt_id IS NOT NULL AND c.ntt_id IS NULL))"
 
 /* the detail of an audit row that an administrator adds */
@@ -595,25 +617,31 @@ SQL_TEXT(OP_CLAIM,
 	"START TRANSACTION;"
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id"
-	" SET o.owner=JSON_VALUE(j,'$.owner')"
+	/* whoever had it died, or lost it, and may have asked just now; of
+	 * an earlier version's nobody knows */
+	" SET o.doubted_at=IF(o.owner IS NULL AND o.doubted_at IS NOT NULL,"
+	"o.doubted_at," NOW "),o.owner=JSON_VALUE(j,'$.owner')"
 	" WHERE o.state IN('RUNNING','SETTLING') AND " IS_OURS("o")
 	" AND " ABANDONED("o") ";"
 	"COMMIT;"
 	"SELECT o.id,o.kind,o.state,o.ctt_id,o.ntt_id,o.actor,o.request_id,"
 	"o.remark,o.intent,o.steps,o.undoing,o.tries,o.error_code,"
-	"o.item_index,o.idempotency_id FROM"
+	"o.item_index,o.idempotency_id,o.partner_call,"
+	"TIMESTAMPDIFF(MICROSECOND,o.doubted_at," NOW ") DIV 1000,"
+	"o.accepted,o.refusals,o.bodies,o.body_hash,o.mends,o.partner FROM"
 	JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id"
 	" WHERE o.owner=JSON_VALUE(j,'$.owner')"
 	" AND o.state IN('RUNNING','SETTLING');"
 	"END"),
 
-/* {"op":[{"id"}...]}: the partner said yes to these; from now on only the
- * inverse call is missing */
+/* {"op":[{"id"}...]}: from now on the inverse of these is sent, and the call
+ * never again */
 SQL_TEXT(OP_UNDOING,
 	BEGIN_WITH_J
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
-	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.undoing=1"
+	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.undoing=1,"
+	"o.accepted=0,o.refusals=0,o.bodies=0,o.body_hash=NULL"
 	" WHERE o.state='SETTLING'; END"),
 
 /* {"op":[{"id"}...],"nextMs","why"}: let go of these until later */
@@ -624,6 +652,58 @@ SQL_TEXT(OP_DEFER,
 	"o.tries=o.tries+1,o.last_error=JSON_VALUE(j,'$.why'),"
 	"o.next_try_at=" IN_MS("JSON_VALUE(j,'$.nextMs')")
 	" WHERE o.open_ctt_id IS NOT NULL; END"),
+
+/*
+ * {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs without an open
+ * operation, ids rising: id, number, source, partner_ref, status; id, number
+ * and partner_ref of their NTT; of the last resolve that succeeded its partner,
+ * intent and remark. Then their elements that were ever changed: CTT and its
+ * number, and what ELEMENT_COLUMNS has.
+ */
+#define RECONCILE_CTTS                                                       \
+	" FROM(SELECT k.id FROM ctt k WHERE(i IS NULL OR k.id=i)"            \
+	" AND(t IS NULL OR k.ticket_no=t) AND k.id>a ORDER BY k.id LIMIT m) x"\
+	" STRAIGHT_JOIN ctt c ON c.id=x.id"
+SQL_TEXT(RECONCILE,
+	BEGIN_WITH_J
+	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
+	"DECLARE a BIGINT UNSIGNED DEFAULT COALESCE(JSON_VALUE(j,'$.after'),0);"
+	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	"DECLARE t VARCHAR(64) CHARACTER SET utf8mb4"
+	" DEFAULT JSON_VALUE(j,'$.ticketNo');"
+	"SELECT c.id,c.ticket_no,c.source,c.partner_ref,c.status,n.id,"
+	"n.ticket_no,n.partner_ref,r.partner,r.intent,r.remark"
+	RECONCILE_CTTS
+	" LEFT JOIN ntt n ON n.id=c.ntt_id"
+	" LEFT JOIN operation r ON r.ctt_id=c.id AND r.seq=(SELECT MAX(p.seq)"
+	" FROM operation p WHERE p.ctt_id=c.id AND p.kind='RESOLVE'"
+	" AND p.state='SUCCEEDED')"
+	" WHERE NOT EXISTS(SELECT 1 FROM operation o WHERE o.open_ctt_id=c.id)"
+	" ORDER BY c.id;"
+	"SELECT c.id,c.ticket_no," ELEMENT_COLUMNS
+	RECONCILE_CTTS
+	" JOIN network_element e ON e.ctt_id=c.id"
+	" WHERE NOT EXISTS(SELECT 1 FROM operation o WHERE o.open_ctt_id=c.id)"
+	" AND EXISTS(SELECT 1 FROM cpe_history h WHERE h.ctt_id=c.id"
+	" AND h.network_element_id=e.id) ORDER BY e.id;"
+	"END"),
+
+/* {"name":[...]} as a partner names NTTs -> name, id of those there are */
+SQL_TEXT(NTTS_NAMED,
+	BEGIN_WITH_J
+	"SELECT x.name,n.id FROM" JSON_ROWS("$.name[*]",
+		"name VARCHAR(255) PATH '$'")
+	"STRAIGHT_JOIN ntt n ON n.ticket_no=x.name WHERE n.partner_ref IS NULL"
+	" UNION SELECT x.name,n.id FROM" JSON_ROWS("$.name[*]",
+		"name VARCHAR(255) PATH '$'")
+	"STRAIGHT_JOIN ntt n ON n.partner_ref=x.name;"
+	"END"),
+
+/* {"id":ctt} -> its open operation */
+SQL_TEXT(OPEN_OF_CTT,
+	BEGIN_WITH_J
+	"SELECT o.id FROM operation o"
+	" WHERE o.open_ctt_id=JSON_VALUE(j,'$.id'); END"),
 
 /* Begin, and lock jobs that are due -> id, type, payload, dedupe_key,
  * attempts, refusals, age in seconds, created_at. Jobs whose worker is gone
@@ -795,6 +875,13 @@ SQL_TEXT(SEED,
 	"SELECT (SELECT ticket_no FROM ctt WHERE id=(SELECT MAX(id) FROM ctt)),"
 	"(SELECT ticket_no FROM ntt WHERE id=(SELECT MAX(id) FROM ntt)); END"),
 
+/* -> id, kind, state, CTT, NTT, partner, when, last error */
+SQL_TEXT(ASSUMED_OPERATIONS,
+	"SELECT o.id,o.kind,o.state,c.ticket_no,n.ticket_no,o.partner,"
+	UTC("o.updated_at") ",o.last_error FROM operation o"
+	" LEFT JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id"
+	" WHERE o.assumed ORDER BY o.updated_at,o.id"),
+
 /* -> id, kind, state, CTT, NTT, partner, tries, last error, age in seconds,
  * seconds until the next try, whether somebody works on it, whether only its
  * undo is missing, whether it is driven on */
@@ -886,7 +973,8 @@ SQL_TEXT(CHECK_LINK_OPERATION,
 	"IF(o.kind='LINK',o.ntt_id,NULL)) said FROM ctt c"
 	" LEFT JOIN operation o ON o.ctt_id=c.id AND o.seq=("
 	"SELECT MAX(p.seq) FROM operation p WHERE p.ctt_id=c.id"
-	" AND p.kind IN('LINK','UNLINK') AND p.state='SUCCEEDED')"
+	" AND p.kind IN('LINK','UNLINK') AND p.state='SUCCEEDED'"
+	" AND NOT p.mends)"
 	" WHERE NOT EXISTS(SELECT 1 FROM operation q WHERE q.open_ctt_id=c.id)"
 	") u WHERE NOT (u.ntt_id<=>u.said)"),
 
@@ -925,7 +1013,8 @@ SQL_TEXT(CHECK_AUDIT,
 	" ON l.operation_id=o.id AND l.entity_type=e.type"
 	" AND l.outcome=IF(o.state='SUCCEEDED','SUCCESS',o.state)"
 	" WHERE o.state IN('SUCCEEDED','ROLLED_BACK','COMPENSATED')"
-	" AND(e.type='CTT' OR o.kind IN('LINK','UNLINK') OR n.id IS NOT NULL)"
+	" AND(e.type='CTT' OR NOT o.mends AND(o.kind IN('LINK','UNLINK')"
+	" OR n.id IS NOT NULL))"
 	" AND l.id IS NULL) u"),
 
 SQL_TEXT(CHECK_AUDIT_ONCE,
@@ -958,7 +1047,7 @@ SQL_TEXT(CHECK_JOB,
 	"',''text'',o.remark,''author'',o.actor'"
 	") t ON t.kind=o.kind"
 	" LEFT JOIN job b ON b.dedupe_key=CONCAT(o.id,':',t.type)"
-	" WHERE o.state='SUCCEEDED' AND b.id IS NULL"
+	" WHERE o.state='SUCCEEDED' AND NOT o.mends AND b.id IS NULL"
 	" AND(t.type<>'sync-note-to-taas' OR"
 	" o.partner='TAAS' AND o.remark IS NOT NULL)"
 	" AND(t.type<>'notify-work-orders' OR"
@@ -980,7 +1069,7 @@ SQL_TEXT(CHECK_ACTIVITY,
 	" FROM operation o JOIN ctt c ON c.id=o.ctt_id WHERE o.id=',"
 	"QUOTE(o.id),'; '," MEND_NOTE "))"
 	" FROM operation o LEFT JOIN ctt_activity a ON a.operation_id=o.id"
-	" WHERE o.state='SUCCEEDED' AND(o.kind='RESOLVE' OR o.kind='UNLINK'"
+	" WHERE o.state='SUCCEEDED' AND NOT o.mends AND(o.kind='RESOLVE' OR o.kind='UNLINK'"
 	" AND o.steps LIKE '%[\"follow_up\",\"ok\",%')"
 	" GROUP BY o.id HAVING COUNT(a.id)<>1"),
 
@@ -989,7 +1078,7 @@ SQL_TEXT(CHECK_NOTE,
 	"' has no note')," MEND_NOTE
 	" FROM operation o JOIN ctt_activity a ON a.operation_id=o.id"
 	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id"
-	" WHERE o.state='SUCCEEDED' AND t.id IS NULL AND(o.kind='UNLINK' OR"
+	" WHERE o.state='SUCCEEDED' AND NOT o.mends AND t.id IS NULL AND(o.kind='UNLINK' OR"
 	" o.kind='RESOLVE' AND o.remark IS NOT NULL)"),
 
 SQL_TEXT(CHECK_HISTORY,
@@ -1002,7 +1091,7 @@ SQL_TEXT(CHECK_HISTORY,
 	"o.actor,o.id," NOW " FROM operation o WHERE o.id=',QUOTE(o.id),';'))"
 	" FROM operation o LEFT JOIN cpe_history h"
 	" ON h.ctt_id=o.ctt_id AND h.operation_id=o.id"
-	" WHERE o.kind='CPE_UPDATE' AND o.state='SUCCEEDED'"
+	" WHERE o.kind='CPE_UPDATE' AND o.state='SUCCEEDED' AND NOT o.mends"
 	" GROUP BY o.id HAVING COUNT(h.id)<>1"),
 
 /* nobody tries it, or in vain for longer than a partner should be away */

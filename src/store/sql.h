@@ -29,6 +29,9 @@
 	S(OP_CLAIM)                                                          \
 	S(OP_UNDOING)                                                        \
 	S(OP_DEFER)                                                          \
+	S(RECONCILE)                                                         \
+	S(NTTS_NAMED)                                                        \
+	S(OPEN_OF_CTT)                                                       \
 	/* the worker's jobs */                                              \
 	S(JOB_PICK)                                                          \
 	S(JOB_TAKE)                                                          \
@@ -47,6 +50,7 @@
 	S(MIGRATE_LOCK)                                                      \
 	S(SCHEMA_VERSION)                                                    \
 	S(SEED)                                                              \
+	S(ASSUMED_OPERATIONS)                                                \
 	S(OPEN_OPERATIONS)                                                   \
 	S(RETRY_OPERATIONS)                                                  \
 	S(DEAD_JOBS)                                                         \

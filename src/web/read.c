@@ -488,7 +488,10 @@ void read_readyz(struct request *rq)
 static void metrics_of_host(struct buf *b, const struct health *h)
 {
 	buf_printf(b, "# TYPE cttd_memcached_away counter\n"
-		   "cttd_memcached_away %lu\n", health_no_cache(h));
+		   "cttd_memcached_away %lu\n"
+		   "# TYPE cttd_operations_assumed_total counter\n"
+		   "cttd_operations_assumed_total %lu\n",
+		   health_no_cache(h), health_assumed(h));
 	buf_str(b, "# TYPE cttd_partner_broken gauge\n"
 		   "# TYPE cttd_partner_waiting gauge\n");
 	for (enum partner_id p = 0; p < PARTNER__MAX; p++)

@@ -58,7 +58,8 @@ sub start ($class, %opt) {
 		next => { ctt => 1000, ntt => 2000, work_order => 3000 } },
 	    $class;
 	my %set = (CTT_FAULT_FILE => "$dir/fault", CTT_RETRY_BASE_MS => 50,
-		CTT_RETRY_CAP_MS => 200, %{ $opt{set} // {} });
+		CTT_RETRY_CAP_MS => 200,
+		CTT_PARTNER_LATE_S => 1, %{ $opt{set} // {} });
 
 	Api::validator();    # made once, not by each child
 	$up{$dir} = $$;

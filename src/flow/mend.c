@@ -1,0 +1,64 @@
+/*
+ * flow/mend.c - a partner's ticket is made as ours is: contract section 12,
+ * `cttctl reconcile --mend`, and section 9, look-again
+ *
+ * A way in. The items have their kinds, and what they tell the partner; nothing
+ * is changed here, and no job and no count follows. What a look has found is
+ * held against our tickets once more, now that they are locked.
+ */
+#include <strings.h>
+
+#include "flow/common.h"
+#include "model/rules.h"
+
+/* An NTT that only the partner knows: it has a name, and no row. */
+static void stand_in(struct batch *b, struct item *it)
+{
+	if (it->ntt || it->kind != OP_UNLINK || !it->ntt_ref.no)
+		return;
+	it->ntt = arena_alloc(b->mem, sizeof *it->ntt);
+	it->ntt->ticket_no = it->ntt_ref.no;
+}
+
+/* The CPE of a CTT's element, as it is stored now; NULL: it is gone. */
+static struct network_element *element_of(const struct item *it)
+{
+	struct network_element *e = it->ctt->elements;
+
+	while (e && e->id != it->cpe->element_id)
+		e = e->next;
+	return e;
+}
+
+static bool is_still_so(struct item *it)
+{
+	const struct ctt *c = it->ctt;
+
+	switch (it->kind) {
+	case OP_LINK:
+		return it->ntt && c->ntt_id == it->ntt->id;
+	case OP_UNLINK:
+		return it->ntt && (!it->ntt->id || c->ntt_id != it->ntt->id);
+	case OP_RESOLVE:
+		return !strcasecmp(c->status, "Resolved");
+	default:
+		it->cpe->element = element_of(it);
+		return it->cpe->element &&
+		       same_cpe(&it->cpe->element->cpe, &it->cpe->wanted);
+	}
+}
+
+static void mend_check(struct batch *b, struct item *it)
+{
+	if (!check_ctt_found(b, it) || !check_idle(b, it))
+		return;
+	stand_in(b, it);
+	if (!is_still_so(it))
+		item_refuse(it, CODE_NOT_ATTEMPTED, "The ticket was changed "
+			    "since it was compared.");
+}
+
+const struct flow flow_mend = {
+	.load = SQL_LOAD_ELEMENTS,
+	.check = mend_check,
+};

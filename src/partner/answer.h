@@ -1,0 +1,15 @@
+#ifndef PARTNER_ANSWER_H
+#define PARTNER_ANSWER_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+
+/* A string of an answer, its escapes undone; NULL: it is none. */
+const char *answer_text(struct slice value, struct arena *mem);
+
+/* A whole number of an answer; 0: it is none. */
+int64_t answer_int(struct slice value);
+
+#endif

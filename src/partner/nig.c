@@ -1,0 +1,72 @@
+/*
+ * partner/nig.c - NIG: PUT cpe/{ticket}/{element}; and GET of the same, where
+ * CTT_NIG_READ is on
+ */
+#include "partner/partner.h"
+
+#include "partner/answer.h"
+
+static void path_of(const struct call *c, struct exchange *x)
+{
+	x->content_type = "application/json";
+	buf_str(&x->path, "/cpe");
+	path_add(&x->path, c->ticket);
+	path_add(&x->path, c->element_name);
+}
+
+static void nig_write(const struct conf *cf, const struct call *c,
+		      struct slice ticket, struct exchange *x)
+{
+	(void)cf;
+	(void)ticket;
+	x->method = "PUT";
+	path_of(c, x);
+	put_open(&x->body, NULL, '{');
+	put_cpe(&x->body, "current", c->cpe_from);
+	put_cpe(&x->body, "new", c->cpe_to);
+	put_str(&x->body, "actor", c->actor);
+	put_close(&x->body, '}');
+}
+
+static void nig_read(const struct conf *cf, const struct call *c,
+		     struct exchange *x)
+{
+	(void)cf;
+	x->method = "GET";
+	x->reads = true;
+	path_of(c, x);
+}
+
+/* It is the element if it has all five values; each may be null. */
+static bool nig_view(const struct call *c, struct slice answer, bool whole,
+		     struct arena *mem, struct view *v)
+{
+	static const char *const names[] = {"manufacturer", "model",
+		"ipAddress", "bandwidthMbps", "port"};
+	struct slice part[5];
+	struct cpe *cpe;
+
+	(void)c;
+	(void)whole;
+	for (int i = 0; i < 5; i++) {
+		part[i] = json_member(answer, names[i]);
+		if (!part[i].s)
+			return false;
+	}
+	cpe = arena_alloc(mem, sizeof *cpe);
+	cpe->manufacturer = answer_text(part[0], mem);
+	cpe->model = answer_text(part[1], mem);
+	cpe->ip_address = answer_text(part[2], mem);
+	cpe->bandwidth_mbps = answer_int(part[3]);
+	cpe->port = answer_text(part[4], mem);
+	v->cpe = cpe;
+	return true;
+}
+
+const struct partner partner_nig = {
+	.name = "NIG",
+	.code = "NIG",
+	.write = nig_write,
+	.read = nig_read,
+	.view = nig_view,
+};

@@ -1,0 +1,90 @@
+/*
+ * partner/taas.c - TaaS: POST tickets/{ticket}/link, /unlink, /notes; PUT
+ * .../status; and GET tickets/{ticket}, where CTT_TAAS_READ is on
+ */
+#include "partner/partner.h"
+
+#include "partner/answer.h"
+
+static void link_body(const struct call *c, struct buf *body)
+{
+	put_open(body, NULL, '{');
+	put_str(body, "nttTicketNo", c->ntt);
+	put_str(body, "remark", c->remark);
+	put_str(body, "actor", c->actor);
+	put_close(body, '}');
+}
+
+static void status_body(const struct call *c, struct buf *body)
+{
+	const struct activity *a = &c->resolve->stored;
+
+	put_open(body, NULL, '{');
+	put_str(body, "status", a->status);
+	put_str(body, "activityType", a->type);
+	for (int i = 0; i < CODES_MAX; i++)
+		put_str(body, resolve_code_name[i], a->code[i]);
+	put_str(body, "actor", c->actor);
+	put_close(body, '}');
+}
+
+static void taas_write(const struct conf *cf, const struct call *c,
+		       struct slice ticket, struct exchange *x)
+{
+	static const char *const word[] = {
+		[VERB_LINK] = "link",
+		[VERB_UNLINK] = "unlink",
+		[VERB_RESOLVE] = "status",
+		[VERB_NOTE] = "notes",
+	};
+
+	(void)cf;
+	(void)ticket;
+	x->method = c->verb == VERB_RESOLVE ? "PUT" : "POST";
+	x->content_type = "application/json";
+	buf_str(&x->path, "/tickets");
+	path_add(&x->path, c->ticket);
+	path_add(&x->path, word[c->verb]);
+	if (c->verb == VERB_RESOLVE)
+		status_body(c, &x->body);
+	else if (c->verb == VERB_NOTE)
+		buf_str(&x->body, c->body);
+	else
+		link_body(c, &x->body);
+}
+
+static void taas_read(const struct conf *cf, const struct call *c,
+		      struct exchange *x)
+{
+	(void)cf;
+	x->method = "GET";
+	x->reads = true;
+	x->content_type = "application/json";
+	buf_str(&x->path, "/tickets");
+	path_add(&x->path, c->ticket);
+}
+
+static bool taas_view(const struct call *c, struct slice answer, bool whole,
+		      struct arena *mem, struct view *v)
+{
+	struct slice ntt = json_member(answer, "nttTicketNo");
+
+	(void)whole;
+	if (!json_string_is(json_member(answer, "ticketNo"), c->ticket))
+		return false;
+	v->has_links = ntt.s && (json_is(ntt, '"') || json_is(ntt, 'n'));
+	if (json_is(ntt, '"')) {
+		v->ntts = arena_array(mem, 1, sizeof *v->ntts);
+		v->ntts[v->nntts++] = answer_text(ntt, mem);
+	}
+	v->status = answer_text(json_member(answer, "status"), mem);
+	return true;
+}
+
+const struct partner partner_taas = {
+	.name = "TaaS",
+	.code = "TAAS",
+	.write = taas_write,
+	.read = taas_read,
+	.view = taas_view,
+};
