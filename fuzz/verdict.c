@@ -366,7 +366,7 @@ static bool is_ours(struct json_object *e, const struct call *c)
 {
 	if (c->verb == VERB_RESOLVE)
 		return is_text(e, "id", c->key);
-	return is_text(e, "id", c->ntt_no) &&
+	return is_text(e, "id", c->ntt) &&
 	       is_text(e, "relationshipType", "isChild");
 }
 
@@ -481,8 +481,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *eol = size ? memchr(s, '\n', size) : NULL;
 	struct call c = {
 		.key = "key-1",
-		.ticket_no = "TaaS-1/2",
-		.ntt_no = "NTT-7",
+		.ticket = "TaaS-1/2",
+		.ntt = "NTT-7",
 		.actor = "anna",
 		.request_id = "fuzz",
 		.resolve = &resolve,

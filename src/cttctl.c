@@ -4,15 +4,20 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "app.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "saga/reconcile.h"
+#include "saga/saga.h"
 #include "store/audit.h"
 #include "store/check.h"
 #include "store/db.h"
@@ -20,7 +25,12 @@
 #include "web/auth.h"
 #include "web/request.h"
 
-enum { PATIENCE_S = 3600, MIGRATE_WAIT_S = 600 };
+enum {
+	PATIENCE_S = 3600,
+	MIGRATE_WAIT_S = 600,
+	RECONCILE_PAGE = 500, /* CTTs that are compared at once */
+	COULD_NOT_LOOK = 3,   /* exit status: contract section 12 */
+};
 
 struct console {
 	struct conf conf;
@@ -46,6 +56,7 @@ static int run_check(struct console *con, int argc, char **argv);
 static int run_audit(struct console *con, int argc, char **argv);
 static int run_operations(struct console *con, int argc, char **argv);
 static int run_jobs(struct console *con, int argc, char **argv);
+static int run_reconcile(struct console *con, int argc, char **argv);
 static int run_token(struct console *con, int argc, char **argv);
 static int run_seed(struct console *con, int argc, char **argv);
 static int run_settings(struct console *con, int argc, char **argv);
@@ -59,8 +70,14 @@ static const struct command commands[] = {
  "each breach, and the SQL that would mend it", CONF_NEED_DB, run_check},
 {"audit", "verify [--heads FILE]", "was any row of the audit trail changed, "
  "removed, swapped or cut off?", CONF_NEED_DB, run_audit},
-{"operations", "[retry ID... | retry --all]", "what is not settled, why, and "
- "when it is tried next; or try now", CONF_NEED_DB, run_operations},
+{"operations", "[retry ID... | retry --all | --assumed |\n"
+ "      close ID --as done|undone --reason TEXT]", "what is not settled, why, "
+ "and when it is tried next; or try now; what was\n      closed without proof; "
+ "or decide what became of one", CONF_NEED_DB, run_operations},
+{"reconcile", "[--partner taas|tmf|nig] [--ticket NO] [--mend]", "hold our "
+ "tickets against their partners'; a line for each that differs, exit 1;\n"
+ "      or make the partners' the same", CONF_NEED_DB | CONF_NEED_PARTNERS,
+ run_reconcile},
 {"jobs", "[retry ID... | retry --all]", "the jobs that are DEAD; or make "
  "them ready again", CONF_NEED_DB, run_jobs},
 {"token", "--sub NAME --roles A,B [--ttl S]", "a token signed with the HS256 "
@@ -342,10 +359,72 @@ static const char *next_try(struct arena *mem, const struct rows *r, size_t i)
 	return arena_printf(mem, "tried next in %s", span(mem, s > 0 ? s : 0));
 }
 
+/* Who is at the keyboard, for the audit. */
+static const char *user_name(void)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	const char *sudo = getenv("SUDO_USER");
+
+	return sudo && *sudo ? sudo : pw ? pw->pw_name : "?";
+}
+
+static int run_close(struct console *con, int argc, char **argv)
+{
+	static const char *const known[] = {"--as", "--reason", NULL};
+	const char *as = option(argc - 1, argv + 1, "--as");
+	const char *reason = option(argc - 1, argv + 1, "--reason");
+	struct by_hand how = {.by = user_name()};
+	struct app app;
+	bool closed;
+
+	if (!argc || !options_ok(argc - 1, argv + 1, known))
+		return 2;
+	if (!as || !reason || !*reason ||
+	    (strcmp(as, "done") && strcmp(as, "undone"))) {
+		fputs("cttctl: close takes --as done or --as undone, and the "
+		      "--reason for it\n", stderr);
+		return 2;
+	}
+	how.done = !strcmp(as, "done");
+	how.reason = reason;
+	app_open(&app, &con->conf, false);
+	closed = saga_close_by_hand(&app, con->mem, argv[0], &how);
+	if (closed)
+		printf("%s is closed as %s\n", argv[0], as);
+	else if (*db_error(app.db))
+		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
+	else
+		fprintf(stderr, "cttctl: %s is not open, or somebody works on "
+			"it just now: see cttctl operations\n", argv[0]);
+	app_close(&app);
+	return closed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run_assumed(struct console *con)
+{
+	struct rows r;
+
+	if (db_run(con->db, SQL_ASSUMED_OPERATIONS, NULL, con->mem, &r, 1) !=
+	    RC_OK)
+		return failed(con);
+	for (size_t i = 0; i < r.n; i++)
+		printf("%s %s of CTT %s and NTT %s is %s since %s: %s could "
+		       "not say what became of it (%s)\n",
+		       rows_text(&r, i, 0), rows_text(&r, i, 1),
+		       or_dash(&r, i, 3), or_dash(&r, i, 4),
+		       rows_text(&r, i, 2), rows_text(&r, i, 6),
+		       or_dash(&r, i, 5), or_dash(&r, i, 7));
+	return EXIT_SUCCESS;
+}
+
 static int run_operations(struct console *con, int argc, char **argv)
 {
 	struct rows r;
 
+	if (argc == 1 && !strcmp(argv[0], "--assumed"))
+		return run_assumed(con);
+	if (argc && !strcmp(argv[0], "close"))
+		return run_close(con, argc - 1, argv + 1);
 	if (argc)
 		return run_retry(con, argc, argv, SQL_RETRY_OPERATIONS, false);
 	if (db_run(con->db, SQL_OPEN_OPERATIONS, NULL, con->mem, &r, 1) !=
@@ -387,6 +466,116 @@ static int run_jobs(struct console *con, int argc, char **argv)
 		       rows_text(&r, i, 2), rows_text(&r, i, 3),
 		       rows_text(&r, i, 5), or_dash(&r, i, 4));
 	return EXIT_SUCCESS;
+}
+
+/* A line for each ticket that differs; on a terminal the progress below. */
+static void say_difference(void *to, const char *line)
+{
+	(void)to;
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	puts(line);
+}
+
+static void say_progress(const struct reconcile *r)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%zu compared, %zu differ", r->looked,
+			r->differ);
+}
+
+/* "taas", "tmf", "nig"; PARTNER__MAX for none given, and -1 and a line. */
+static int partner_option(const char *name)
+{
+	for (int p = 0; name && p < PARTNER_QUEUE; p++)
+		if (!strcasecmp(partners[p]->code, name))
+			return p;
+	if (!name)
+		return PARTNER__MAX;
+	fprintf(stderr, "cttctl: --partner: \"%s\" is not taas, tmf or nig\n",
+		name);
+	return -1;
+}
+
+/* A partner that is named must be one that can be read. */
+static bool can_compare(const struct conf *cf, int partner)
+{
+	if (partner == PARTNER__MAX ||
+	    partner_is_readable(cf, (enum partner_id)partner))
+		return true;
+	fprintf(stderr, "cttctl: CTT_%s_READ is off: it cannot be read\n",
+		partners[partner]->code);
+	return false;
+}
+
+static enum rc compare_all(struct reconcile *r)
+{
+	struct arena *mem = arena_open();
+	uint64_t after = 0;
+	size_t n;
+	enum rc rc;
+
+	do {
+		rc = reconcile_page(r, mem, &after, RECONCILE_PAGE, &n);
+		say_progress(r);
+		arena_reset(mem);
+	} while (rc == RC_OK && n);
+	if (isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+	arena_close(mem);
+	return rc;
+}
+
+static int compare_one(struct console *con, struct reconcile *r,
+		       const char *ticket, enum rc *rc_r)
+{
+	size_t n = 0;
+
+	*rc_r = reconcile_one(r, con->mem, 0, ticket, &n);
+	if (*rc_r != RC_OK || n)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "cttctl: there is no CTT %s, or an operation of it is "
+		"open\n", ticket);
+	return COULD_NOT_LOOK;
+}
+
+static int run_reconcile(struct console *con, int argc, char **argv)
+{
+	static const char *const known[] = {"--partner", "--ticket", NULL};
+	bool mend = argc && !strcmp(argv[argc - 1], "--mend");
+	int n = argc - mend, status = EXIT_SUCCESS;
+	const char *ticket = option(n, argv, "--ticket");
+	int partner = partner_option(option(n, argv, "--partner"));
+	struct reconcile r = {
+		.mend = mend,
+		.actor = user_name(),
+		.request_id = arena_printf(con->mem, "reconcile-%lld",
+					   (long long)time(NULL)),
+		.tell = say_difference,
+	};
+	struct app app;
+	enum rc rc;
+
+	if (!options_ok(n, argv, known) || partner < 0)
+		return 2;
+	if (!can_compare(&con->conf, partner))
+		return COULD_NOT_LOOK;
+	app_open(&app, &con->conf, false);
+	r.app = &app;
+	r.only = (enum partner_id)partner;
+	if (ticket)
+		status = compare_one(con, &r, ticket, &rc);
+	else
+		rc = compare_all(&r);
+	if (rc != RC_OK)
+		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
+	else
+		printf("%zu compared, %zu differ, %zu mended, %zu could not be "
+		       "read\n", r.looked, r.differ, r.mended, r.unread);
+	app_close(&app);
+	return rc != RC_OK ? COULD_NOT_LOOK :
+	       r.differ > r.mended ? EXIT_FAILURE :
+	       r.unread ? COULD_NOT_LOOK : status;
 }
 
 static int run_token(struct console *con, int argc, char **argv)

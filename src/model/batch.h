@@ -166,6 +166,7 @@ struct batch {
 	int64_t deadline; /* clock_mono_ms after which no partner is asked */
 	bool all_or_none; /* if a gate refuses one, none is begun          */
 	bool dry_run;     /* check everything, change and send nothing     */
+	bool force;       /* its items' (section 5)                        */
 	uint64_t idempotency_id; /* its key's row, or 0; the connection    */
 	const char *owner;       /* that claimed it, and must save its work */
 	const char *codes_required; /* CTT_RESOLUTION_REQUIRED             */

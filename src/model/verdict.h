@@ -54,7 +54,8 @@ struct evidence {
 enum next {
 	NEXT_STAY,    /* it stays as it is, and is tried later               */
 	NEXT_WAIT,    /* it is known, but an attempt in doubt may arrive yet:
-		       * it is closed when that is over                     */
+		       * it is closed when that is over. An inverse is sent
+		       * once more then, for the call may have come behind it */
 	NEXT_SETTLE,  /* it is taken back here, and driven on or undone there */
 	NEXT_UNDO,    /* the inverse is to be sent; the call never again     */
 	NEXT_DONE,    /* it is done on both sides                            */

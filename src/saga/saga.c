@@ -595,6 +595,8 @@ static void stay(struct app *app, struct item *it, struct change *ch,
 	if (!it->judged && it->call->attempts && recovered)
 		it->tries++;
 	it->note = it->call->why;
+	if (next == NEXT_WAIT && it->undoing)
+		it->past.known = KNOWN_DOUBT; /* it is sent once more */
 	if (next == NEXT_WAIT)
 		it->note = "it is known, but an attempt whose answer was lost "
 			   "may still arrive";

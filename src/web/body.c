@@ -359,8 +359,18 @@ static void ctt_array(struct request *rq, struct faults *f,
 }
 
 /* One NTT under `name`, and CTTs: each an item. */
+/* `force`: true or false; absent and null are false. */
+static bool force(struct faults *f, struct json_object *o)
+{
+	struct json_object *v = json_object_object_get(o, "force");
+
+	if (v && !json_object_is_type(v, json_type_boolean))
+		fault_add(f, "", "force", "has to be true or false");
+	return json_object_get_boolean(v);
+}
+
 static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
-			const char *name, bool distinct)
+			const char *name, bool distinct, bool may_force)
 {
 	struct json_object *o = body_read(rq);
 	struct ref ntt = {0};
@@ -373,24 +383,26 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 	ticket(&f, "", name, o, &ntt);
 	ctt_array(rq, &f, o, "cttIds", distinct, b_r);
 	remark(&f, "", o, &common);
+	b_r->force = may_force && force(&f, o);
 	batch_each (b_r, it) {
 		it->ntt_ref = ntt;
 		it->remark = common;
+		it->force = b_r->force;
 	}
 	return faults_reply(rq, &f);
 }
 
 bool body_unlink(struct request *rq, struct batch *b_r)
 {
-	bool good = ctts_of_ntt(rq, b_r, "nttId", true);
+	bool good = ctts_of_ntt(rq, b_r, "nttId", true, true);
 
 	b_r->all_or_none = true;
-	return good;
+	return good && (!b_r->force || request_may(rq, MAY_ADMIN));
 }
 
 bool body_move(struct request *rq, struct batch *b_r)
 {
-	return ctts_of_ntt(rq, b_r, "ticketNo", false);
+	return ctts_of_ntt(rq, b_r, "ticketNo", false, false);
 }
 
 bool body_status(struct request *rq, struct batch *b_r)

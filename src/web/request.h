@@ -46,6 +46,9 @@ struct request {
 
 enum { BODY_MAX = 1024 * 1024 };
 
+/* Has the caller this permission? If not, it is answered so. */
+bool request_may(struct request *rq, enum permission what);
+
 /* Answer the request: fills the reply, whatever comes in. */
 void request_serve(struct request *rq);
 

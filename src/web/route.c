@@ -151,9 +151,21 @@ static const struct route *route_find(struct request *rq)
 	return NULL;
 }
 
+bool request_may(struct request *rq, enum permission what)
+{
+	const char *roles = rq->app->conf->roles[what];
+
+	for (size_t i = 0; i < rq->claims.nroles; i++)
+		if (conf_list_has(roles, rq->claims.roles[i]))
+			return true;
+	reply_problem(rq, CODE_FORBIDDEN, arena_printf(rq->mem, "This takes "
+		      "one of the roles %s.", roles));
+	return false;
+}
+
 static bool may(struct request *rq, const struct route *route)
 {
-	const char *roles, *why;
+	const char *why;
 
 	if (route->may == OPEN)
 		return true;
@@ -163,13 +175,7 @@ static bool may(struct request *rq, const struct route *route)
 		reply_problem(rq, CODE_UNAUTHENTICATED, why);
 		return false;
 	}
-	roles = rq->app->conf->roles[route->may];
-	for (size_t i = 0; i < rq->claims.nroles; i++)
-		if (conf_list_has(roles, rq->claims.roles[i]))
-			return true;
-	reply_problem(rq, CODE_FORBIDDEN, arena_printf(rq->mem, "This takes "
-		      "one of the roles %s.", roles));
-	return false;
+	return request_may(rq, route->may);
 }
 
 /* What the caller has given up on is never started. */
