@@ -34,10 +34,8 @@ sub unlink_one ($ctt, $ntt, %more) {
 
 # Clears what a case has set.
 sub well () {
-	$c->sim(PUT => '/behave/tmf', { map { ($_ => undef) } qw(merge forget
-		answers etag writer ownIds fields version gzip strict) });
-	$c->sim(PUT => '/behave/taas', { map { ($_ => undef) } qw(answers
-		strict lenient gzip) });
+	$c->behave('tmf', map { ($_ => undef) } qw(merge forget answers etag
+		writer ownIds fields gzip));
 	$c->no_rules;
 }
 
@@ -74,7 +72,7 @@ for (
 	my ($ctt, $ntt) = $ask eq 'unlink' ? given_linked() : given_pair();
 	my $activity = $c->given_activity($ctt) if $ask eq 'resolve';
 
-	$c->sim(PUT => '/behave/tmf', $behave);
+	$c->behave('tmf', %$behave);
 	my $r = $ask eq 'link' ? $c->link($ctt, $ntt)
 	    : $ask eq 'unlink' ? unlink_one($ctt, $ntt)
 	    : $c->resolve($activity, $ctt, remark => 'well');
@@ -224,11 +222,11 @@ for my $kib (100, 3000) {
 	well();
 
 	($ctt, $ntt) = given_pair();
-	$c->sim(PUT => '/behave/tmf', { etag => 'weak' });
+	$c->behave('tmf', etag => 'weak');
 	is $c->link($ctt, $ntt)->{status}, 200, 'a weak ETag is not sent back';
 	well();
 	($ctt, $ntt) = given_pair();
-	$c->sim(PUT => '/behave/tmf', { etag => 'required' });
+	$c->behave('tmf', etag => 'required');
 	is $c->link($ctt, $ntt)->{status}, 200, 'If-Match where it is required';
 	well();
 }
@@ -268,7 +266,7 @@ for my $no ('..', '.') {
 {
 	my ($ctt, $ntt) = given_pair();
 
-	$c->sim(PUT => '/behave/tmf', { ownIds => 1 });
+	$c->behave('tmf', ownIds => 1);
 	my $t = $c->sim(PUT => "/ticket/tmf/C-$ctt", {});
 	my $n = $c->sim(PUT => "/ticket/tmf/N-$ntt", {});
 	my $r = $c->link($ctt, $ntt);
@@ -361,7 +359,7 @@ $c->stop;
 {
 	$c = Ctt->start(pool => 2, set => { CTT_TMF_VERSION => 5,
 		CTT_TMF_CONTENT_TYPE => 'application/merge-patch+json' });
-	$c->sim(PUT => '/behave/tmf', { version => 5 });
+	$c->behave('tmf', version => 5);
 	my ($ctt, $ntt) = given_pair();
 	my $activity = $c->given_activity($ctt);
 
