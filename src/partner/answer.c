@@ -1,6 +1,7 @@
 #include "partner/answer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <json-c/json.h>
 
@@ -16,9 +17,9 @@ const char *answer_text(struct slice value, struct arena *mem)
 	if (!tok)
 		arena_exhausted();
 	o = json_tokener_parse_ex(tok, value.s, (int)value.n);
-	if (o)
-		text = arena_strndup(mem, json_object_get_string(o),
-				     (size_t)json_object_get_string_len(o));
+	if (o && !memchr(json_object_get_string(o), '\0',
+			 (size_t)json_object_get_string_len(o)))
+		text = arena_strdup(mem, json_object_get_string(o));
 	json_object_put(o);
 	json_tokener_free(tok);
 	return text;
@@ -26,5 +27,11 @@ const char *answer_text(struct slice value, struct arena *mem)
 
 int64_t answer_int(struct slice value)
 {
-	return value.s && *value.s != '"' ? strtoll(value.s, NULL, 10) : 0;
+	char *end;
+	int64_t n;
+
+	if (!value.s)
+		return 0;
+	n = strtoll(value.s, &end, 10);
+	return end == value.s + value.n ? n : 0;
 }

@@ -694,7 +694,8 @@ static bool is_json(const struct slot *s)
 
 static bool is_blank(const struct slot *s)
 {
-	return s->answer.len == strspn(s->answer.len ? s->answer.s : "",
+	return !s->overflow &&
+	       s->answer.len == strspn(s->answer.len ? s->answer.s : "",
 				       " \t\r\n");
 }
 
@@ -728,8 +729,7 @@ static void write_answered(struct slot *s)
 	const struct partner *p = partners[c->partner];
 	enum seen seen = NOT_SEEN;
 
-	if (!is_blank(s) && !(s->overflow && p->yes_is_looked_at) &&
-	    (s->overflow || !is_json(s))) {
+	if (s->overflow ? !p->yes_is_looked_at : !is_blank(s) && !is_json(s)) {
 		attempt_failed(s, arena_printf(s->mem, "%s answered HTTP %ld "
 			"with what is not JSON: %s", p->name, c->status,
 			excerpt(s)), 0);

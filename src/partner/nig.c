@@ -37,28 +37,32 @@ static void nig_read(const struct conf *cf, const struct call *c,
 	path_of(c, x);
 }
 
-/* It is the element if it has all five values; each may be null. */
+/* It is the element if it has all five values. Each may be null. */
 static bool nig_view(const struct call *c, struct slice answer, bool whole,
 		     struct arena *mem, struct view *v)
 {
 	static const char *const names[] = {"manufacturer", "model",
 		"ipAddress", "bandwidthMbps", "port"};
 	struct slice part[5];
+	const char *text[5];
 	struct cpe *cpe;
 
 	(void)c;
 	(void)whole;
 	for (int i = 0; i < 5; i++) {
 		part[i] = json_member(answer, names[i]);
-		if (!part[i].s)
+		text[i] = answer_text(part[i], mem);
+		if (!part[i].s || (i != 3 && !text[i] && *part[i].s != 'n'))
 			return false;
 	}
 	cpe = arena_alloc(mem, sizeof *cpe);
-	cpe->manufacturer = answer_text(part[0], mem);
-	cpe->model = answer_text(part[1], mem);
-	cpe->ip_address = answer_text(part[2], mem);
-	cpe->bandwidth_mbps = answer_int(part[3]);
-	cpe->port = answer_text(part[4], mem);
+	*cpe = (struct cpe){
+		.manufacturer = text[0],
+		.model = text[1],
+		.ip_address = text[2],
+		.bandwidth_mbps = answer_int(part[3]),
+		.port = text[4],
+	};
 	v->cpe = cpe;
 	return true;
 }

@@ -68,14 +68,15 @@ static bool taas_view(const struct call *c, struct slice answer, bool whole,
 		      struct arena *mem, struct view *v)
 {
 	struct slice ntt = json_member(answer, "nttTicketNo");
+	const char *no = answer_text(ntt, mem);
 
 	(void)whole;
 	if (!json_string_is(json_member(answer, "ticketNo"), c->ticket))
 		return false;
-	v->has_links = ntt.s && (json_is(ntt, '"') || json_is(ntt, 'n'));
-	if (json_is(ntt, '"')) {
+	v->has_links = no || json_is(ntt, 'n');
+	if (no) {
 		v->ntts = arena_array(mem, 1, sizeof *v->ntts);
-		v->ntts[v->nntts++] = answer_text(ntt, mem);
+		v->ntts[v->nntts++] = no;
 	}
 	v->status = answer_text(json_member(answer, "status"), mem);
 	return true;
