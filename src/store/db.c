@@ -29,6 +29,25 @@ enum {
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
 };
 
+/*
+ * What the statements lean on. The server's own settings and its init_connect
+ * may say otherwise, so each session says it itself. group_concat_max_len: the
+ * last hashes of the trails that a bulk adds to are one such text (sql.c).
+ * SESSION: without it these two are the next transaction's only.
+ */
+#define SESSION                                                              \
+	"SET NAMES utf8mb4,SESSION tx_isolation='READ-COMMITTED',"           \
+	"SESSION tx_read_only=0,autocommit=1,completion_type='NO_CHAIN',"    \
+	"time_zone='+00:00',timestamp=DEFAULT,sql_mode='STRICT_ALL_TABLES,"  \
+	"NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"                \
+	"group_concat_max_len=16777216,max_sort_length=1024,"                \
+	"max_join_size=18446744073709551615,sql_big_selects=1,"              \
+	"sql_select_limit=18446744073709551615,max_statement_time=0,"        \
+	"sql_safe_updates=0,sql_auto_is_null=0,unique_checks=1,"             \
+	"check_constraint_checks=1,div_precision_increment=4,"               \
+	"innodb_lock_wait_timeout=%d,wait_timeout=%d,"                       \
+	"@held=GET_LOCK('cttd:%s',0)"
+
 struct prepared {
 	MYSQL_STMT *st;   /* NULL: not yet */
 	MYSQL_BIND *bind; /* of its marks, and the parameter of each */
@@ -145,17 +164,13 @@ static enum rc connect_now(struct db *db)
 	const unsigned connect_s = CONNECT_TIMEOUT_S;
 	const unsigned no = 0;
 	const my_bool off = 0;
-	char init[512];
+	char init[1024];
 	MYSQL *my = mysql_init(NULL);
 
 	if (!my)
 		arena_exhausted();
 	id_make(db->owner);
-	snprintf(init, sizeof init, "SET SESSION tx_isolation='READ-COMMITTED',"
-		 "time_zone='+00:00',innodb_lock_wait_timeout=%d,"
-		 "wait_timeout=%d,sql_mode='STRICT_ALL_TABLES,"
-		 "NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"
-		 "@held=GET_LOCK('cttd:%s',0)", LOCK_WAIT_S, IDLE_S, db->owner);
+	snprintf(init, sizeof init, SESSION, LOCK_WAIT_S, IDLE_S, db->owner);
 	mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
 	mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &db->io_timeout_s);
 	mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &db->io_timeout_s);

@@ -1,0 +1,87 @@
+# A database server that is not set up as cttd would like it: its own settings,
+# and what its init_connect does to each session.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Changes;
+use Ctt;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $c = Ctt->start(pool => 3, set => { CTT_UNLINK_BLOCK_TTL => 0 });
+my $dba = $c->dba;
+my $n = 0;
+my $FACE = "\x{1f600}";
+
+# All that a session was is gone; those that come have what was set since.
+sub anew () {
+	$dba->do('KILL USER ctt');
+}
+
+# ---- a session is as cttd wants it, whatever the server says ----
+
+# Each: what it is called, and what the server is told.
+for (
+	[ 'short lists', 'group_concat_max_len = 64' ],
+	[ 'no large joins', 'max_join_size = 1' ],
+	[ 'few rows', 'sql_select_limit = 1' ],
+	[ 'no time', 'max_statement_time = 0.000001' ],
+	[ 'no commits', 'autocommit = 0' ],
+	[ 'chained transactions', q{completion_type = 'CHAIN'} ],
+	[ 'gap locks', q{tx_isolation = 'SERIALIZABLE'} ],
+	[ 'reading only', 'tx_read_only = 1' ],
+	[ 'other times', q{time_zone = '+07:00'} ],
+	[ 'another SQL', q{sql_mode = 'ANSI,ORACLE,NO_BACKSLASH_ESCAPES'} ],
+	[ 'other characters', q{character_set_server = 'latin1'},
+		q{init_connect = 'SET NAMES latin1'} ],
+	[ 'other order', q{collation_server = 'utf8mb4_bin'},
+		q{init_connect = 'SET NAMES utf8mb4 COLLATE utf8mb4_bin'} ],
+	[ 'safe updates', q{init_connect = 'SET sql_safe_updates = 1'} ],
+	[ 'NULL is what was inserted', q{init_connect ='SET sql_auto_is_null = 1,
+		max_sort_length = 8, div_precision_increment = 0'} ],
+	[ 'a clock that stands', q{init_connect = 'SET timestamp = 1700000000'} ],
+	[ 'no checks', q{init_connect = 'SET unique_checks = 0,
+		check_constraint_checks = 0'} ],
+) {
+	my ($name, @globals) = @$_;
+	my ($ntt, $other) = $c->given(ntt => {}, ntt => {});
+	my @ctts = $c->given(map { (ctt => {}) } 1 .. 8);
+	my %remark = (remark => "D\x{e9}j\x{e0} $FACE");
+
+	$dba->do("SET GLOBAL $_") for @globals;
+	anew();
+	is_deeply [ map { $_->{outcome} } @{ $c->bulk(
+		map { [ $_, $ntt, %remark ] } @ctts)->{json}{results} } ],
+	    [ ('linked') x 8 ], "$name: 8 links";
+	is $c->unlink_from($ntt, [ @ctts[ 0 .. 3 ] ])->{status}, 200, 'unlinks';
+	is $c->move_to("N-$other", [ @ctts[ 3 .. 5 ] ])->{json}{success}, 3,
+	    'moves';
+	for my $route (Changes::routes($c)) {
+		my $ch = Changes::given($c, $route, 2);
+
+		my %key = ('Idempotency-Key' => 'key-' . ++$n);
+
+		is Changes::ask($c, $ch, '', %key)->{status}, 200, $route
+		    for 1, 2;
+		is Changes::done($c, $ch), Changes::once($ch), 'done once';
+	}
+	is scalar @{ $c->get("/ticket/ntt/$ntt/ctts")->{json}{items} }, 2,
+	    'a list has all that is there';
+	is_deeply [ $c->column('SELECT DISTINCT remark FROM operation WHERE'
+		. ' ntt_id = ?', $ntt) ], [ $remark{remark}, undef ],
+	    'each letter is kept';
+	cmp_ok $c->one('SELECT MAX(ABS(TIMESTAMPDIFF(SECOND, updated_at,'
+		. ' UTC_TIMESTAMP))) FROM operation WHERE ntt_id = ?', $ntt),
+	    '<', 600, 'and the time is right';
+	ok $c->quiet, 'the jobs are delivered';
+	is $c->cttctl('check')->{out}, '', 'check finds nothing';
+	is $c->cttctl('audit', 'verify')->{status}, 0, 'the trail is whole';
+	s/=.*/= DEFAULT/s, $dba->do("SET GLOBAL $_") for @globals;
+	anew();
+}
+
+$c->agree;
+$c->stop;
+done_testing;
