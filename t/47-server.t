@@ -82,6 +82,45 @@ for (
 	anew();
 }
 
+# ---- more than the server takes at once ----
+
+# What is asked of 500 CTTs, of which each has this much to be told and noted:
+# it is done at the first request.
+{
+	my @emoji = $c->given(map { (ctt => {}) } 1 .. 500);
+	my @orders = $c->given(map { (ctt => { ticket_no => "TaaS-$_" }) }
+		1 .. 500);
+	my ($ntt, $busy) = $c->given(ntt => {}, ntt => {});
+
+	$c->given_activity($_) for @orders;
+	$c->do('INSERT INTO work_order (ntt_id, order_no) SELECT ?,'
+	    . ' CONCAT("WO-", seq) FROM seq_1_to_1000', $busy);
+	for (
+		[ '500 links with 2,000 emoji each', sub {
+			$c->post('/ticket/ctt/link/bulk', {
+				remark => $FACE x 2000, items => [ map { {
+				cttId => $_, nttId => $ntt } } @emoji ] }) } ],
+		[ '500 links to an NTT with 1,000 work orders', sub {
+			$c->bulk(map { [ $_, $busy ] } @orders) } ],
+		[ '500 resolves with a long Thai remark', sub {
+			$c->post('/ticket/ctt/bulk-resolve-by-ticket-id', {
+				remark => "\x{e01}" x 2000, $c->codes,
+				ticketIds => \@orders }) } ],
+		[ '500 unlinks with 2,000 emoji each', sub {
+			$c->unlink_from($ntt, \@emoji,
+				remark => $FACE x 2000) } ],
+	) {
+		my ($name, $ask) = @$_;
+		my $r = $ask->();
+
+		is_deeply [ $r->{status}, scalar grep { $_->{outcome} =~
+			/^(?:un)?(?:linked|resolved)$/ }
+			@{ $r->{json}{results} } ], [ 200, 500 ], $name
+		    or diag substr $r->{raw}, 0, 300;
+	}
+	ok $c->quiet(60), 'the jobs are delivered';
+}
+
 $c->agree;
 $c->stop;
 done_testing;

@@ -60,6 +60,7 @@ struct db {
 	MYSQL_STMT *unread; /* its rows are, but not yet that it has ended */
 	struct prepared prepared[SQL__MAX];
 	unsigned io_timeout_s;
+	size_t packet_max; /* what the server takes as one; this session's */
 	char owner[ID_LEN + 1];
 	char error[256];
 };
@@ -158,6 +159,22 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 	return rc;
 }
 
+/* What the server takes as one packet: it hangs up on one that is larger. */
+static bool learn_limit(struct db *db, MYSQL *my)
+{
+	MYSQL_RES *res = NULL;
+	MYSQL_ROW row = NULL;
+
+	if (!mysql_query(my, "SELECT @@max_allowed_packet"))
+		res = mysql_store_result(my);
+	if (res)
+		row = mysql_fetch_row(res);
+	if (row)
+		db->packet_max = strtoul(row[0], NULL, 10);
+	mysql_free_result(res);
+	return row;
+}
+
 static enum rc connect_now(struct db *db)
 {
 	const struct conf *cf = db->cf;
@@ -183,7 +200,8 @@ static enum rc connect_now(struct db *db)
 				cf->db_user, cf->db_password, cf->db_name,
 				(unsigned)cf->db_port,
 				*cf->db_socket ? cf->db_socket : NULL,
-				CLIENT_FOUND_ROWS | CLIENT_MULTI_RESULTS)) {
+				CLIENT_FOUND_ROWS | CLIENT_MULTI_RESULTS) ||
+	    !learn_limit(db, my)) {
 		snprintf(db->error, sizeof db->error, "connect: %u %s",
 			 mysql_errno(my), mysql_error(my));
 		log_line(LOG_WARN, "db_away", "error=\"%s\"", db->error);
@@ -359,12 +377,31 @@ static int fetch(MYSQL_STMT *st, struct arena *mem, struct rows *r)
 	return rc != MYSQL_NO_DATA;
 }
 
+/* Bind the parameters; the length of the packet that sends them. */
+static size_t bind_params(struct prepared *p, const struct buf *param)
+{
+	enum { HEAD = 11, OF_EACH = 12 }; /* more than there ever is */
+	size_t n = mysql_stmt_param_count(p->st);
+	size_t size = HEAD + n * OF_EACH;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct buf *of = &param[p->mark[i]];
+
+		p->bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
+					       : MYSQL_TYPE_NULL;
+		p->bind[i].buffer = of->s;
+		p->bind[i].buffer_length = of->len;
+		size += of->len;
+	}
+	return size;
+}
+
 enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	       struct arena *mem, struct rows *sets, size_t most)
 {
 	struct prepared *p = &db->prepared[sql];
-	unsigned long size = 0;
 	MYSQL_STMT *st;
+	size_t size;
 	int64_t began = clock_mono_ms();
 	size_t set = 0;
 	int more = 0;
@@ -379,15 +416,11 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	if (rc != RC_OK)
 		return rc;
 	st = p->st;
-	for (unsigned i = 0; i < mysql_stmt_param_count(st); i++) {
-		const struct buf *of = &param[p->mark[i]];
-
-		p->bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
-					       : MYSQL_TYPE_NULL;
-		p->bind[i].buffer = of->s;
-		p->bind[i].buffer_length = of->len;
-		size += of->len;
-	}
+	size = bind_params(p, param);
+	if (size > db->packet_max)
+		return failed(db, ER_NET_PACKET_TOO_LARGE,
+			      "it is larger than max_allowed_packet",
+			      sql_text[sql].name);
 	if (mysql_stmt_bind_param(st, p->bind) || mysql_stmt_execute(st))
 		goto broken;
 	while (!more && !db->unread) {
@@ -403,7 +436,7 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	}
 	if (more > 0)
 		goto broken;
-	log_line(LOG_DEBUG, "db", "sql=%s bytes=%lu ms=%lld",
+	log_line(LOG_DEBUG, "db", "sql=%s bytes=%zu ms=%lld",
 		 sql_text[sql].name, size,
 		 (long long)(clock_mono_ms() - began));
 	return RC_OK;
