@@ -121,6 +121,33 @@ for (
 	ok $c->quiet(60), 'the jobs are delivered';
 }
 
+# ---- an error that shows while rows are fetched ----
+
+# The last of four is held by somebody else for longer than a lock is waited
+# for: the rows of the others are there already.
+for my $route (grep { m{/unlink$|/link/bulk$|then-link$|by-ticket-id$} }
+    Changes::routes($c)) {
+	my $ch = Changes::given($c, $route, 4);
+	my $last = $ch->{tickets}[3]{id};
+
+	my ($r) = $c->parallel(2, sub ($i) {
+		if ($i) {
+			my $dbh = $c->dba;
+			$dbh->begin_work;
+			$dbh->do("SELECT * FROM ctt WHERE id = $last FOR UPDATE");
+			sleep 4.5;
+			$dbh->rollback;
+			return {};
+		}
+		sleep 0.3;
+		return Changes::ask($c, $ch);
+	});
+	is $r->{status}, 200, "$route: waits for a lock" or diag $r->{raw};
+	is Changes::done($c, $ch), Changes::once($ch), 'and is done once';
+}
+ok scalar(grep { /event=db_error .*LOAD\w*: 1205/ } $c->log_lines('pool')),
+    'for longer than a lock is waited for';
+
 $c->agree;
 $c->stop;
 done_testing;

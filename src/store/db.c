@@ -138,6 +138,7 @@ static enum rc kind_of_error(unsigned code)
 	case ER_NET_ERROR_ON_WRITE:
 	case ER_NET_WRITE_INTERRUPTED:
 	case CR_OUT_OF_MEMORY:
+	case 0: /* nobody says what it was */
 		return RC_DOUBT;
 	default:
 		return RC_NO;
@@ -212,6 +213,15 @@ static enum rc connect_now(struct db *db)
 	return RC_OK;
 }
 
+/* What shows while rows are fetched, the connection alone knows. */
+static enum rc statement_failed(struct db *db, MYSQL_STMT *st, const char *what)
+{
+	unsigned code = mysql_stmt_errno(st);
+
+	return code ? failed(db, code, mysql_stmt_error(st), what) :
+		      failed(db, mysql_errno(db->my), mysql_error(db->my), what);
+}
+
 /* Have a connection that takes a statement. */
 static enum rc ready(struct db *db)
 {
@@ -224,8 +234,7 @@ static enum rc ready(struct db *db)
 	while (st && !more)
 		more = mysql_stmt_next_result(st);
 	if (more > 0)
-		return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
-			      "the end of what went before");
+		return statement_failed(db, st, "the end of what went before");
 	return RC_OK;
 }
 
@@ -293,8 +302,7 @@ static enum rc prepare(struct db *db, enum sql sql)
 		arena_exhausted();
 	text = unmark(sql_text[sql].text, p->mark);
 	if (mysql_stmt_prepare(st, text, strlen(text))) {
-		rc = failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
-			    sql_text[sql].name);
+		rc = statement_failed(db, st, sql_text[sql].name);
 		mysql_stmt_close(st);
 	} else {
 		p->st = st;
@@ -441,8 +449,7 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 		 (long long)(clock_mono_ms() - began));
 	return RC_OK;
 broken:
-	return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
-		      sql_text[sql].name);
+	return statement_failed(db, st, sql_text[sql].name);
 }
 
 enum rc db_text(struct db *db, const char *text)
