@@ -148,6 +148,85 @@ for my $route (grep { m{/unlink$|/link/bulk$|then-link$|by-ticket-id$} }
 ok scalar(grep { /event=db_error .*LOAD\w*: 1205/ } $c->log_lines('pool')),
     'for longer than a lock is waited for';
 
+# ---- a server that takes no writes ----
+
+sub ready () { return $c->get('/readyz', Authorization => undef) }
+
+sub sessions () {
+	return map { @$_ } $dba->selectcol_arrayref('SELECT id FROM'
+	    . " information_schema.processlist WHERE user = 'ctt'");
+}
+
+# Each way to say no: what makes it so, what ends it, and whether /readyz can
+# see it.
+my $SIGNAL = 'CREATE TRIGGER no BEFORE INSERT ON operation FOR EACH ROW'
+    . " SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO =";
+for (
+	[ 'read_only', 'SET GLOBAL read_only = 1', 'SET GLOBAL read_only = 0',
+		1 ],
+	(map { [ "error $_", "$SIGNAL $_", 'DROP TRIGGER no', 0 ] }
+	    1047, 1213, 1792, 1836),
+) {
+	my ($name, $no, $again, $seen) = @$_;
+	my @changes = map { Changes::given($c, $_, 2) } Changes::routes($c);
+	my $heard = $c->heard('taas') + $c->heard('tmf') + $c->heard('nig');
+
+	ok $c->quiet, 'no job is left';
+	$dba->do($no);
+	my @before = sessions();
+	for my $ch (@changes) {
+		my $r = Changes::ask($c, $ch);
+
+		is $r->{status}, 503, "$name: $ch->{route}" or diag $r->{raw};
+		like $r->{headers}{'retry-after'}, qr/^[1-9]/, 'come again';
+		like $r->{raw}, qr/"DB_UNAVAILABLE"/, 'why';
+		is Changes::done($c, $ch), '', 'nothing was begun';
+	}
+	if ($seen) {
+		is_deeply [ @{ ready() }{qw(status)}, ready()->{json}{database} ],
+		    [ 503, Cpanel::JSON::XS::false ], 'not ready';
+		is $c->get("/ticket/ntt/$changes[0]{ntt}")->{status}, 200,
+		    'it can be read';
+		my %after = map { $_ => 1 } sessions();
+		cmp_ok scalar(grep { $after{$_} } @before), '<', @before,
+		    'another server is looked for';
+	}
+	is $c->heard('taas') + $c->heard('tmf') + $c->heard('nig'), $heard,
+	    'no partner was asked';
+	$dba->do($again);
+	for my $ch (@changes) {
+		is Changes::ask($c, $ch)->{status}, 200, 'then it is done';
+		is Changes::done($c, $ch), Changes::once($ch), 'once';
+	}
+	is ready()->{status}, 200, 'ready';
+}
+
+# It turns read-only while the partner is asked, for a moment or for longer than
+# the close is tried.
+for (
+	[ 1, [200] ], [ 7, [504] ],
+) {
+	my ($away, $told) = @$_;
+	my ($ctt, $ntt) = $c->given_ctts(1);
+
+	$c->sim(PUT => '/latency', { taas => 800 });
+	my ($r) = $c->parallel(2, sub ($i) {
+		return $c->link($ctt, $ntt) unless $i;
+		my $dbh = $c->dba;
+		sleep 0.4;
+		$dbh->do('SET GLOBAL read_only = 1');
+		sleep $away;
+		$dbh->do('SET GLOBAL read_only = 0');
+		return {};
+	});
+	$c->sim(PUT => '/latency', { taas => 0 });
+	is_deeply [ $r->{status} ], $told, "no writes for $away s"
+	    or diag $r->{raw};
+	ok $c->settle, 'it settles';
+	$c->agree('then both sides');
+}
+$c->expect(qr/close_failed.* 1290 /);
+
 $c->agree;
 $c->stop;
 done_testing;

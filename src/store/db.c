@@ -138,8 +138,18 @@ static enum rc kind_of_error(unsigned code)
 	case ER_NET_ERROR_ON_WRITE:
 	case ER_NET_WRITE_INTERRUPTED:
 	case CR_OUT_OF_MEMORY:
+	case ER_ERROR_DURING_COMMIT: /* of a node that lost the others */
 	case 0: /* nobody says what it was */
 		return RC_DOUBT;
+	/* it takes no writes: a failover made it read-only, or it is a node
+	 * without a quorum. What was begun is rolled back. */
+	case ER_OPTION_PREVENTS_STATEMENT:
+	case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+	case ER_READ_ONLY_MODE:
+	case ER_OPEN_AS_READONLY:
+	case ER_INNODB_READ_ONLY:
+	case ER_UNKNOWN_COM_ERROR:
+		return RC_FAULT;
 	default:
 		return RC_NO;
 	}
@@ -149,14 +159,18 @@ static enum rc kind_of_error(unsigned code)
 static enum rc failed(struct db *db, unsigned code, const char *text,
 		      const char *what)
 {
+	static const char *const kind[] = {
+		[RC_NO] = "refused", [RC_AGAIN] = "again",
+		[RC_DOUBT] = "lost", [RC_FAULT] = "no_writes",
+	};
 	enum rc rc = kind_of_error(code);
 
 	snprintf(db->error, sizeof db->error, "%s: %u %s", what, code, text);
 	log_line(rc == RC_AGAIN ? LOG_INFO : LOG_WARN, "db_error", "kind=%s "
-		 "error=\"%s\"", rc == RC_AGAIN ? "again" : rc == RC_DOUBT ?
-		 "lost" : "refused", db->error);
-	if (rc == RC_DOUBT || !db->my || mysql_rollback(db->my))
-		db_drop(db);
+		 "error=\"%s\"", kind[rc], db->error);
+	if (rc == RC_DOUBT || rc == RC_FAULT || !db->my ||
+	    mysql_rollback(db->my))
+		db_drop(db); /* another server may be found */
 	return rc;
 }
 
