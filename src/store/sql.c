@@ -833,7 +833,8 @@ SQL_TEXT(LIST_NTT, BEGIN_WITH_J LIST_FILTERS LIST("ntt", "n", NTT_PAGE) "END"),
 SQL_TEXT(READ_LOV,
 	"SELECT type,code,label FROM lov WHERE active ORDER BY type,code"),
 
-SQL_TEXT(PING, "SELECT 1"),
+/* a write that changes nothing: does the database take any? */
+SQL_TEXT(PING, "DELETE FROM idempotency WHERE id=0"),
 
 /* -> 1, once no other migration runs; held until the connection ends */
 SQL_TEXT(MIGRATE_LOCK, "SELECT GET_LOCK(CONCAT('cttd-migrate:',DATABASE()),5)"),

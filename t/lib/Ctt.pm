@@ -438,15 +438,20 @@ sub dbh ($self) {
 	return $self->{dbh} //= $self->connect_db('CTT_DB_MIGRATE');
 }
 
-# A connection of its own, as the user of CTT_DB or CTT_DB_MIGRATE.
-sub connect_db ($self, $who) {
+# A connection of its own, as the user of CTT_DB or CTT_DB_MIGRATE, or another
+# that has the password of that one.
+sub connect_db ($self, $who, $user = $self->env("${who}_USER")) {
 	open my $fh, '<', $self->env("${who}_PASSWORD_FILE") or die;
 	chomp(my $password = <$fh>);
 	return DBI->connect('DBI:MariaDB:' . $self->env('CTT_DB_NAME')
 		. ';mariadb_socket=' . $self->env('CTT_DB_SOCKET'),
-	    $self->env("${who}_USER"), $password, { RaiseError => 1,
-		PrintError => 0, AutoInactiveDestroy => 1 });
+	    $user, $password, { RaiseError => 1, PrintError => 0,
+		AutoInactiveDestroy => 1 });
 }
+
+# One that may do everything, and to whom neither read_only nor init_connect
+# apply.
+sub dba ($self) { return $self->connect_db('CTT_DB_MIGRATE', 'ctt_dba') }
 
 # The database ends the sessions of all processes; how many there were. (Only
 # cttd's own user may see and end them.)
