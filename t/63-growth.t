@@ -20,11 +20,19 @@ use constant {
 	TIMES => 4,      # the first prepares; of the others the least counts
 };
 
+my $LONG_AGO = '2020-01-01T00:00:00Z';
+
 sub grown ($ctts) {
 	my $c = Ctt->start(pool => 1, workers => 0);
 
 	$c->cttctl('seed', '--ctts', $ctts, '--ntts', Grown::ntts($ctts));
 	$c->do($_) for Grown::statements($ctts);
+	# one request id that somebody uses for ever
+	$c->do("UPDATE operation SET request_id = 'for-ever'"
+	    . ' WHERE ctt_id % 10 = 3');
+	$c->do("INSERT INTO cpe_history(ctt_id, network_element_id,"
+	    . " before_json, after_json, actor, operation_id) SELECT ctt_id,"
+	    . " id, '{}', '{}', '', '0-grown' FROM network_element");
 	return $c;
 }
 
@@ -72,12 +80,34 @@ sub requests ($c) {
 		"/ticket/ctt?q=$number&status=Closed", '/ticket/ctt?q=none',
 		'/ticket/ctt?q=none&linked=true',
 		'/ticket/ctt?q=TaaS&linked=true', '/ticket/ntt/2',
+		"/ticket/ctt?ticketNo=$number",
+		"/ticket/ctt?ticketNo=$number&status=Closed",
+		'/ticket/ctt?status=open,PENDING,Closed&limit=5',
+		'/ticket/ctt?status=Open,Closed&linked=true&limit=5',
+		"/ticket/ctt?updatedSince=$LONG_AGO&limit=5",
+		"/ticket/ctt?updatedSince=$LONG_AGO&status=Open&limit=5",
+		'/ticket/ctt?updatedSince=2999-01-01T00:00:00Z',
+		"/ticket/ntt?updatedSince=$LONG_AGO&limit=5",
+		'/ticket/ntt?ticketNo=none',
 		'/ticket/ntt/2/ctts?limit=5', '/ticket/ntt?limit=5',
 		'/ticket/ntt?linked=false', '/ticket/ntt?linked=true&limit=5',
 		'/ticket/ntt?status=Open&linked=false',
 		'/ticket/ntt?status=Closed', '/ticket/ntt?q=none',
 		'/ticket/lov', "/ticket/operation/$op",
-		"/ticket/operation?requestId=$op", '/metrics');
+		"/ticket/operation?requestId=$op", '/metrics',
+		'/ticket/operation?state=SUCCEEDED&limit=5',
+		'/ticket/operation?state=COMPENSATED',
+		"/ticket/operation?cttId=$linked[0]",
+		'/ticket/operation?nttId=2&limit=5',
+		'/ticket/operation?requestId=for-ever&limit=5',
+		'/ticket/audit?limit=5', '/ticket/audit?cttId=5',
+		'/ticket/audit?nttId=2&limit=5',
+		'/ticket/audit?actor=grown&limit=5',
+		'/ticket/audit?actor=nobody',
+		"/ticket/audit?from=$LONG_AGO&limit=5",
+		"/ticket/audit?actor=grown&from=$LONG_AGO&limit=5",
+		"/ticket/audit?to=$LONG_AGO",
+		"/ticket/ctt/$elements[0]/cpe-history");
 }
 
 # A step of an index or of a table, whoever makes it.

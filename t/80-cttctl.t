@@ -137,11 +137,18 @@ sub schema () {
 	    . " DROP KEY ${_}_status_linked, DROP linked") for qw(ctt ntt);
 	$c->do('ALTER TABLE ctt DROP came_ntt_id');
 	$c->do('DROP TABLE audit_mark');
+	$c->do("ALTER TABLE $_ DROP KEY ${_}_updated") for qw(ctt ntt);
+	$c->do('ALTER TABLE operation DROP KEY operation_ntt,'
+	    . ' DROP KEY operation_state, DROP KEY operation_ctt,'
+	    . ' DROP KEY operation_request, ADD KEY operation_ctt (ctt_id),'
+	    . ' ADD KEY operation_request (request_id)');
+	$c->do('ALTER TABLE audit_log DROP KEY audit_log_actor,'
+	    . ' DROP KEY audit_log_time');
 	$c->do('DELETE FROM schema_version WHERE version > 2');
 	my $said = $c->cttctl('migrate')->{out};
 	like $said, qr/^migrated to 3: 003-audit-chain$/m,
 	    'a database of version 2 is brought up';
-	like $said, qr/^migrated to 5: 005-audit-mark$/m, 'to the last one';
+	like $said, qr/^migrated to 8: 008-lists$/m, 'to the last one';
 	is_deeply schema(), $schema, 'the schema is the same';
 	is $c->one('SELECT came_ntt_id FROM ctt WHERE id = 90'), 90,
 	    'what is linked has come so';

@@ -56,3 +56,12 @@ const char *query_get(const char *query, const char *name, struct arena *mem,
 	}
 	return value;
 }
+
+const char *query_name(const char **rest_r, struct arena *mem)
+{
+	const char *from = *rest_r + strspn(*rest_r, "&");
+	size_t n = strcspn(from, "=&");
+
+	*rest_r = from + strcspn(from, "&");
+	return *from ? arena_strndup(mem, from, n) : NULL;
+}

@@ -1,0 +1,3 @@
+-- Taken by another step.
+
+DO 0;
