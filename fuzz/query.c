@@ -139,6 +139,23 @@ static void add_page(struct json_object *doc, struct buf *query)
 	add_number(doc, "after", 1, TICKET_ID_MAX - 1, query);
 }
 
+/* The cursor of a list by time, or by id. */
+static void add_cursor(struct json_object *doc, struct arena *mem,
+		       struct buf *query)
+{
+	const char *at;
+
+	if (json_object_object_get_ex(doc, "after", NULL)) {
+		add_page(doc, query);
+		return;
+	}
+	add_number(doc, "limit", 1, 200, query);
+	at = text(doc, "behindTime", 23, 23);
+	assert(at);
+	add_encoded(query, "after", arena_printf(mem, "%sZ-%lld", at, (long
+		long)number(doc, "behindId", 1, TICKET_ID_MAX - 1)));
+}
+
 /* What a list of tickets is asked for, as the query that asks for it. */
 static void list_query(struct json_object *doc, struct arena *mem,
 		       struct buf *query)
@@ -146,7 +163,7 @@ static void list_query(struct json_object *doc, struct arena *mem,
 	const char *q = text(doc, "q", 1, 2 * TICKET_NO_MAX + 1);
 	struct json_object *linked = NULL;
 
-	add_page(doc, query);
+	add_cursor(doc, mem, query);
 	if (q) {
 		q = prefix_of(q, mem);
 		assert(text_chars(q, strlen(q)) <= TICKET_NO_MAX);

@@ -98,7 +98,8 @@ for (
 	[ 'updatedSince=2026-01-01T19:04:05.679-08:00', "L-3 \x{c5}-4" ],
 	[ 'updatedSince=2026-02-01T00:00:00Z', "\x{c5}-4" ],
 	[ 'updatedSince=9999-12-31T23:59:59-12:00', '' ],
-	[ 'updatedSince=1900-01-01T00:00:00Z', "L-1 L-2 L-3 \x{c5}-4 L%" ],
+	[ 'updatedSince=1900-01-01T00:00:00Z', "L-1 L% L-2 L-3 \x{c5}-4" ],
+	[ 'updatedSince=1900-01-01T00:00:00Z&q=L', 'L-1 L% L-2 L-3' ],
 	[ 'updatedSince=2026-01-02T00:00:00Z&status=Closed,Resolved',
 		"L-2 \x{c5}-4" ],
 	[ 'updatedSince=2026-01-02T00:00:00Z&linked=false&q=L', 'L-3' ],
@@ -119,6 +120,30 @@ for (
 ) {
 	my ($query, $want) = @$_;
 	is numbers("ntt?after=$nfar&$query"), $want, "NTTs, $query";
+}
+
+# In the order of changes each is seen once, and what is changed meanwhile comes
+# again, at the end.
+{
+	my $since = 'updatedSince=2026-01-01T00:00:00Z';
+	my @want = map { $far + $_ } 1, 5, 2, 3, 4;
+
+	$c->do('UPDATE ctt SET updated_at = ? WHERE id <= ?', '2025-01-01',
+	    $far);
+	is_deeply [ pages("ctt?$since$_->[0]", 'id', $_->[1]) ], \@want,
+	    "changed since, @$_" for map { my $filter = $_;
+		map { [ $filter, $_ ] } 1, 2, 3, 200 }
+	    '', '&q=', '&status=open,in+progress,resolved,closed';
+	is_deeply [ pages("ctt?$since&q=L", 'id', $_) ], [ @want[ 0 .. 3 ] ],
+	    "and by number, $_" for 1, 2;
+
+	my $page = $c->get("/ticket/ctt?$since&limit=2")->{json};
+	is $page->{next}, '2026-01-01T00:00:00.000Z-' . ($far + 5),
+	    'the cursor is a time and an id';
+	$c->do('UPDATE ctt SET updated_at = ? WHERE id = ?', '2026-03-01',
+	    $far + 1);
+	is_deeply [ map { $_->{id} } items("ctt?$since&after=$page->{next}") ],
+	    [ map { $far + $_ } 2, 3, 4, 1 ], 'what was changed meanwhile';
 }
 
 # What many rows have is looked for on the way along the ids.
@@ -158,6 +183,10 @@ for my $list (qw(ctt ntt)) {
 		[ 'updatedSince=2026-02-30T00:00:00Z', 'updatedSince' ],
 		[ 'updatedSince=2026-01-02T03:04:05.Z', 'updatedSince' ],
 		[ 'updatedSince=2026-01-02T03:04:05+07:00', 'updatedSince' ],
+		[ 'after=2026-01-02T03:04:05.678Z-', 'after' ],
+		[ 'after=2026-01-02T03:04:05.678Z-x', 'after' ],
+		[ 'after=2026-13-02T03:04:05.678Z-1', 'after' ],
+		[ 'after=Z-1', 'after' ], [ 'after=-1', 'after' ],
 		[ 'limits=5', 'limits' ], [ 'ticketno=x', 'ticketno' ],
 		[ 'Status=Open', 'Status' ], [ 'limit=1&limit=2', 'limit' ],
 		[ 'q=a&q=a', 'q' ], [ 'status=Open&status=Closed', 'status' ],

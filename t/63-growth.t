@@ -27,12 +27,14 @@ sub grown ($ctts) {
 
 	$c->cttctl('seed', '--ctts', $ctts, '--ntts', Grown::ntts($ctts));
 	$c->do($_) for Grown::statements($ctts);
-	# one request id that somebody uses for ever
-	$c->do("UPDATE operation SET request_id = 'for-ever'"
-	    . ' WHERE ctt_id % 10 = 3');
-	$c->do("INSERT INTO cpe_history(ctt_id, network_element_id,"
-	    . " before_json, after_json, actor, operation_id) SELECT ctt_id,"
-	    . " id, '{}', '{}', '', '0-grown' FROM network_element");
+	# a request of many, all of which are counted
+	$c->do("UPDATE operation SET request_id = 'many' LIMIT 90");
+	my $cpe = "JSON_OBJECT('manufacturer', manufacturer, 'model', model,"
+	    . " 'ipAddress', ip_address, 'bandwidthMbps', bandwidth_mbps,"
+	    . " 'port', port)";
+	$c->do('INSERT INTO cpe_history(ctt_id, network_element_id,'
+	    . ' before_json, after_json, actor, operation_id) SELECT ctt_id,'
+	    . " id, $cpe, $cpe, 'grown', '0-grown' FROM network_element");
 	return $c;
 }
 
@@ -44,6 +46,8 @@ sub requests ($c) {
 	my $to = $c->one('SELECT ticket_no FROM ntt WHERE id = 3');
 	my $op = $c->one('SELECT MAX(id) FROM operation');
 	my $number = $c->one('SELECT MAX(ticket_no) FROM ctt');
+	my $cursor = $c->one("SELECT CONCAT(REPLACE(LEFT(updated_at, 23), ' ',"
+	    . " 'T'), 'Z-', id) FROM ctt WHERE id = 500");
 	my $ntt_of = sub ($ctt) { $c->row(ctt => $ctt)->{ntt_id} };
 
 	return (
@@ -67,6 +71,10 @@ sub requests ($c) {
 				manufacturer => 'Nokia', model => 'G',
 				ipAddress => '10.1.2.3',
 				bandwidthMbps => 400, port => '1' });
+		},
+		'a page in the order of changes' => sub {
+			$c->get("/ticket/ctt?updatedSince=$LONG_AGO&limit=5"
+			    . "&after=$cursor");
 		},
 		map { my $path = $_; ("GET $path" => sub { $c->get($path) }) }
 		"/ticket/ctt/$linked[0]", '/ticket/ctt?limit=5',
@@ -99,7 +107,7 @@ sub requests ($c) {
 		'/ticket/operation?state=COMPENSATED',
 		"/ticket/operation?cttId=$linked[0]",
 		'/ticket/operation?nttId=2&limit=5',
-		'/ticket/operation?requestId=for-ever&limit=5',
+		'/ticket/operation?requestId=many&limit=5',
 		'/ticket/audit?limit=5', '/ticket/audit?cttId=5',
 		'/ticket/audit?nttId=2&limit=5',
 		'/ticket/audit?actor=grown&limit=5',

@@ -393,15 +393,17 @@
 	column "=" text " AND BINARY " column "=BINARY " text
 
 /*
- * A page of tickets by rising id. It reads not more than it shows, as far as an
+ * A page of tickets by rising id; or, of those that were changed since a time, by
+ * the time of their last change. It reads not more than it shows, as far as an
  * index can do that: each status, and linked, is found in the order of ids, by
  * an index for each of them and for both. Several statuses are as many pages,
- * of which the least ids are taken.
- * The beginning of a number, and the time of the last change, are in no order of
- * ids. What fewer than FEW rows have is found by its own index, and sorted; what
- * more rows have is looked for on the way along the ids. That way is long where
- * these rows stand together far from the cursor, or few of them have the status,
- * or the link, that is asked for and many others have.
+ * of which the least ids are taken. Among those that were changed since, others
+ * are passed over.
+ * The beginning of a number is in no such order: what fewer than FEW numbers
+ * begin with is found by the numbers, and sorted; what more begin with is looked
+ * for on the way. That way is long where these stand together far from the
+ * cursor, or few of them have the status, or the link, that is asked for and
+ * many others have: no index is in the order of ids and of numbers.
  */
 #define FEW "1000"
 #define ASKED_TICKETS                                                        \
@@ -417,50 +419,57 @@
 	ASKED_TEXT("s6", "32", "status[6]")                                  \
 	ASKED_TEXT("s7", "32", "status[7]")                                  \
 	ASKED("l", "INT", "linked")                                          \
-	ASKED("u", "DATETIME(3)", "updatedSince")                            \
-	"DECLARE begin_so,changed INT DEFAULT " FEW ";"
+	ASKED("u", "DATETIME(3)", "behindTime")                              \
+	ASKED_ID("i", "behindId")                                            \
+	"DECLARE few INT DEFAULT " FEW ";"                                   \
+	"SET a=COALESCE(a,0),i=COALESCE(i,0),"                               \
+	"u=COALESCE(u,JSON_VALUE(j,'$.updatedSince'));"
 #define ALL_FILTERS                                                          \
 	" AND(q IS NULL OR t.ticket_no LIKE q)"                              \
 	" AND(s0 IS NULL OR t.status IN(s0,s1,s2,s3,s4,s5,s6,s7))"           \
 	" AND(l IS NULL OR t.linked=l)"                                      \
-	" AND(u IS NULL OR t.updated_at>=u)"
-#define IDS_BY(name, index, where)                                           \
+	" AND t.id>a"
+#define IDS_OF(name, index, where, order)                                    \
 	"(SELECT t.id FROM " name " t FORCE INDEX(" index ")"                \
-	" WHERE t.id>COALESCE(a,0)"                                          \
-	where ALL_FILTERS " ORDER BY t.id LIMIT m)"
+	" WHERE " where ALL_FILTERS " ORDER BY " order "t.id LIMIT m)"
+#define CHANGED_SINCE "(t.updated_at>u OR t.updated_at=u AND t.id>i)"
+/* the order of a list, where it is found in another one */
+#define IN_ORDER(t) "IF(u IS NULL,NULL," t ".updated_at),"
+#define IDS_BY_NUMBER(name, where)                                           \
+	IDS_OF(name, name "_ticket_no", where                                \
+	       " AND(u IS NULL OR " CHANGED_SINCE ")", IN_ORDER("t"))
+#define IDS_BY(name, index, where) IDS_OF(name, index, where, "")
+/* where the next page begins */
+#define CURSOR(t)                                                            \
+	"IF(u IS NULL," t ".id,CONCAT(" UTC(t ".updated_at") ",'-'," t ".id))"
 #define IDS_BY_STATUS(name, index, where)                                    \
-	IDS_BY(name, index, " AND t.status=s0" where) " UNION "              \
-	IDS_BY(name, index, " AND t.status=s1" where) " UNION "              \
-	IDS_BY(name, index, " AND t.status=s2" where) " UNION "              \
-	IDS_BY(name, index, " AND t.status=s3" where) " UNION "              \
-	IDS_BY(name, index, " AND t.status=s4" where) " UNION "              \
-	IDS_BY(name, index, " AND t.status=s5" where) " UNION "              \
-	IDS_BY(name, index, " AND t.status=s6" where) " UNION "              \
-	IDS_BY(name, index, " AND t.status=s7" where)                        \
+	IDS_BY(name, index, "t.status=s0" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s1" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s2" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s3" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s4" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s5" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s6" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s7" where)                        \
 	" ORDER BY id LIMIT m"
-#define COUNT_FEW(to, name, index, where)                                    \
-	"SELECT COUNT(*) INTO " to " FROM(SELECT 1 FROM " name               \
-	" FORCE INDEX(" index ") WHERE " where " LIMIT " FEW ") x;"
 #define LIST(name, show)                                                     \
 	IF_ANY("e IS NULL AND q IS NOT NULL")                                \
-	COUNT_FEW("begin_so", name, name "_ticket_no", "ticket_no LIKE q")   \
-	END_IF                                                               \
-	IF_ANY("e IS NULL AND u IS NOT NULL")                                \
-	COUNT_FEW("changed", name, name "_updated", "updated_at>=u")         \
+	"SELECT COUNT(*) INTO few FROM(SELECT 1 FROM " name                  \
+	" FORCE INDEX(" name "_ticket_no) WHERE ticket_no LIKE q"            \
+	" LIMIT " FEW ") x;"                                                 \
 	END_IF                                                               \
 	"IF e IS NOT NULL THEN "                                             \
-	show(IDS_BY(name, name "_ticket_no",                                 \
-		    " AND " IS_EXACTLY("t.ticket_no", "e")))                 \
-	"ELSEIF begin_so<" FEW " THEN "                                      \
-	show(IDS_BY(name, name "_ticket_no", " AND t.ticket_no LIKE q"))     \
-	"ELSEIF changed<" FEW " THEN "                                       \
-	show(IDS_BY(name, name "_updated", " AND t.updated_at>=u"))          \
+	show(IDS_BY_NUMBER(name, IS_EXACTLY("t.ticket_no", "e")))            \
+	"ELSEIF few<" FEW " THEN "                                           \
+	show(IDS_BY_NUMBER(name, "t.ticket_no LIKE q"))                      \
+	"ELSEIF u IS NOT NULL THEN "                                         \
+	show(IDS_OF(name, name "_updated", CHANGED_SINCE, "t.updated_at,"))  \
 	"ELSEIF s0 IS NULL AND l IS NULL THEN "                              \
-	show(IDS_BY(name, "PRIMARY", ""))                                    \
+	show(IDS_BY(name, "PRIMARY", "TRUE"))                                \
 	"ELSEIF l IS NULL THEN "                                             \
 	show(IDS_BY_STATUS(name, name "_status", ""))                        \
 	"ELSEIF s0 IS NULL THEN "                                            \
-	show(IDS_BY(name, name "_linked", " AND t.linked=l"))                \
+	show(IDS_BY(name, name "_linked", "t.linked=l"))                     \
 	"ELSE "                                                              \
 	show(IDS_BY_STATUS(name, name "_status_linked", " AND t.linked=l"))  \
 	END_IF
@@ -857,20 +866,23 @@ SQL_TEXT(READ_NTT,
 
 /* a CTT and its open operation: by one statement, or it would be shown as
  * linked while that is still open */
-#define SHOW_CTTS(ids)                                                       \
-	"SELECT " CTT_COLUMNS ",o.id FROM(" ids ") x"                        \
+#define SHOW_CTTS(ids)                                                   \
+	"SELECT " CTT_COLUMNS ",o.id," CURSOR("c") " FROM(" ids ") x"        \
 	" STRAIGHT_JOIN ctt c ON c.id=x.id"                                  \
-	" LEFT JOIN operation o ON o.open_ctt_id=c.id ORDER BY c.id;"
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id"                       \
+	" ORDER BY " IN_ORDER("c") "c.id;"
 #define SHOW_NTTS(ids)                                                       \
-	"SELECT " NTT_COLUMNS ",n.title,n.status FROM(" ids ") x"            \
-	" STRAIGHT_JOIN ntt n ON n.id=x.id ORDER BY n.id;"
+	"SELECT " NTT_COLUMNS ",n.title,n.status," CURSOR("n") " FROM("      \
+	ids ") x STRAIGHT_JOIN ntt n ON n.id=x.id"                           \
+	" ORDER BY " IN_ORDER("n") "n.id;"
 
 /* {"id":n,"after":id,"limit":n} -> the NTT's id; a page of its CTTs */
 SQL_TEXT(READ_NTT_CTTS,
 	BEGIN_WITH_J ASKED_PAGE ASKED_ID("i", "id")
 	"SELECT n.id FROM ntt n WHERE n.id=i;"
-	SHOW_CTTS("SELECT t.id FROM ctt t FORCE INDEX(ctt_ntt) WHERE t.ntt_id=i"
-		  " AND t.id>COALESCE(a,0) ORDER BY t.id LIMIT m")
+	"SELECT " CTT_COLUMNS ",o.id,c.id FROM ctt c FORCE INDEX(ctt_ntt)"
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id"
+	" WHERE c.ntt_id=i AND c.id>COALESCE(a,0) ORDER BY c.id LIMIT m;"
 	"END"),
 
 /* {"status":[...]} -> of each, from 1 on, the label that tickets have; NULL:
@@ -885,7 +897,7 @@ SQL_TEXT(STATUS_LABELS,
 	"END"),
 
 /* {"q" (a pattern),"ticketNo","status":[up to 8],"linked","updatedSince",
- * "after","limit"} -> a page */
+ * "after":id,"behindTime","behindId","limit"} -> a page, each row with its cursor */
 SQL_TEXT(LIST_CTT, BEGIN_WITH_J ASKED_TICKETS LIST("ctt", SHOW_CTTS) "END"),
 SQL_TEXT(LIST_NTT, BEGIN_WITH_J ASKED_TICKETS LIST("ntt", SHOW_NTTS) "END"),
 

@@ -80,21 +80,26 @@ static const char *asked_value(struct asked *a, const char *name, size_t least,
 	return NULL;
 }
 
+static bool is_number(const char *text, uint64_t least, uint64_t most)
+{
+	size_t n = strlen(text);
+
+	if (!n || n > 16 || strspn(text, "0123456789") < n)
+		return false;
+	return strtoull(text, NULL, 10) >= least &&
+	       strtoull(text, NULL, 10) <= most;
+}
+
 static uint64_t asked_number(struct asked *a, const char *name, uint64_t least,
 			     uint64_t most, uint64_t preset)
 {
 	bool ok;
 	const char *text = query_get(a->rq->query, name, a->rq->mem, &ok);
-	uint64_t n;
 
 	if (!text && ok)
 		return preset;
-	if (ok && *text && strlen(text) <= 16 &&
-	    strspn(text, "0123456789") == strlen(text)) {
-		n = strtoull(text, NULL, 10);
-		if (n >= least && n <= most)
-			return n;
-	}
+	if (ok && is_number(text, least, most))
+		return strtoull(text, NULL, 10);
 	wrong(a, name, arena_printf(a->rq->mem, "must be a whole number from "
 		"%llu to %llu", (unsigned long long)least,
 		(unsigned long long)most));
@@ -112,9 +117,14 @@ static struct asked asked_begin(struct request *rq)
 	a.limit = asked_number(&a, "limit", 1, PAGE_MAX, PAGE);
 	put_id(&a.doc, "id", rq->path_id);
 	put_int(&a.doc, "limit", (int64_t)a.limit);
-	put_id(&a.doc, "after", asked_number(&a, "after", 0, TICKET_ID_MAX - 1,
-					     0));
 	return a;
+}
+
+/* The cursor of most lists: an id. */
+static void asked_after(struct asked *a)
+{
+	put_id(&a->doc, "after", asked_number(a, "after", 0,
+					      TICKET_ID_MAX - 1, 0));
 }
 
 /* False: something was wrong, and the answer says what. */
@@ -140,24 +150,48 @@ static const char *asked_text(struct asked *a, const char *name, size_t most)
 	return text;
 }
 
-/* A time, as the database takes it. */
+/* A time as the database takes it, or NULL: it is none. */
+static const char *utc_of(const char *text, struct arena *mem)
+{
+	char utc[CLOCK_TEXT];
+	int64_t ms;
+
+	if (!clock_read(text, &ms))
+		return NULL;
+	clock_text(ms, utc);
+	return arena_strndup(mem, utc, CLOCK_TEXT - 2); /* without the Z */
+}
+
+/* The cursor of a list by the time of the last change: that time and an id, as
+ * CURSOR of store/sql.c makes it. An id alone: only tickets behind it. */
+static void asked_time_and_id(struct asked *a)
+{
+	bool ok;
+	struct arena *mem = a->rq->mem;
+	const char *text = query_get(a->rq->query, "after", mem, &ok);
+	const char *id = text ? strrchr(text, '-') : NULL, *utc;
+
+	if (!id || id == text || id[-1] != 'Z') {
+		asked_after(a);
+		return;
+	}
+	utc = utc_of(arena_strndup(mem, text, (size_t)(id - text)), mem);
+	if (!utc || !is_number(id + 1, 1, TICKET_ID_MAX - 1))
+		wrong(a, "after", "must be `next` of the page before");
+	put_str(&a->doc, "behindTime", utc);
+	put_id(&a->doc, "behindId", strtoull(id + 1, NULL, 10));
+}
+
 static void asked_time(struct asked *a, const char *name)
 {
 	bool ok;
 	const char *text = query_get(a->rq->query, name, a->rq->mem, &ok);
-	char utc[CLOCK_TEXT];
-	int64_t ms;
+	const char *utc = text ? utc_of(text, a->rq->mem) : NULL;
 
-	if (text && clock_read(text, &ms)) {
-		clock_text(ms, utc);
-		utc[CLOCK_TEXT - 2] = '\0'; /* without the Z */
-		put_str(&a->doc, name, utc);
-		return;
-	}
-	if (text || !ok)
+	put_str(&a->doc, name, utc);
+	if (!utc && (text || !ok))
 		wrong(a, name, "must be a time with its zone, such as "
 			       "2026-01-02T03:04:05.678Z");
-	put_str(&a->doc, name, NULL);
 }
 
 static void asked_linked(struct asked *a)
@@ -240,11 +274,13 @@ static bool label_statuses(struct asked *a)
 }
 
 /* The page's rows, and the cursor of the next page if this one is full: column
- * `key` of its last row. */
+ * `key` of its last row, an id or a text. */
 static void list_reply(struct asked *a, const struct rows *r, unsigned key,
 		       void (*show)(struct buf *, const struct rows *, size_t))
 {
 	struct buf *b = &a->rq->reply;
+	const char *next = r->n == a->limit ? rows_text(r, r->n - 1, key) :
+					      NULL;
 
 	put_open(b, "items", '[');
 	for (size_t i = 0; i < r->n; i++) {
@@ -253,7 +289,10 @@ static void list_reply(struct asked *a, const struct rows *r, unsigned key,
 		put_close(b, '}');
 	}
 	put_close(b, ']');
-	put_id(b, "next", r->n == a->limit ? rows_id(r, r->n - 1, key) : 0);
+	if (next && strchr(next, '-'))
+		put_str(b, "next", next);
+	else
+		put_raw(b, "next", next);
 	reply_end(a->rq);
 }
 
@@ -276,11 +315,12 @@ static struct asked asked_tickets(struct request *rq)
 	put_str(&a.doc, "ticketNo", no ? text_trim(rq->mem, no) : NULL);
 	asked_linked(&a);
 	asked_time(&a, "updatedSince");
+	asked_time_and_id(&a);
 	asked_statuses(&a);
 	return a;
 }
 
-static void list_tickets(struct asked *a, enum sql sql,
+static void list_tickets(struct asked *a, enum sql sql, unsigned cursor,
 			 void (*show)(struct buf *, const struct rows *,
 				      size_t))
 {
@@ -290,7 +330,7 @@ static void list_tickets(struct asked *a, enum sql sql,
 	if (!asked_end(a) || !rows_read(a->rq, sql, &a->doc, &r, 1))
 		return;
 	reply_begin(a->rq);
-	list_reply(a, &r, 0, show);
+	list_reply(a, &r, cursor, show);
 }
 
 void list_ctts(struct request *rq)
@@ -298,14 +338,14 @@ void list_ctts(struct request *rq)
 	struct asked a = asked_tickets(rq);
 
 	if (label_statuses(&a))
-		list_tickets(&a, SQL_LIST_CTT, show_ctt);
+		list_tickets(&a, SQL_LIST_CTT, 7, show_ctt);
 }
 
 void list_ntts(struct request *rq)
 {
 	struct asked a = asked_tickets(rq);
 
-	list_tickets(&a, SQL_LIST_NTT, put_ntt_row);
+	list_tickets(&a, SQL_LIST_NTT, 5, put_ntt_row);
 }
 
 void list_ntt_ctts(struct request *rq)
@@ -313,6 +353,7 @@ void list_ntt_ctts(struct request *rq)
 	struct asked a = asked_begin(rq);
 	struct rows r[2];
 
+	asked_after(&a);
 	if (!asked_end(&a) ||
 	    !rows_read(rq, SQL_READ_NTT_CTTS, &a.doc, r, 2))
 		return;
@@ -364,6 +405,7 @@ void list_operations(struct request *rq)
 	const char *state = asked_state(&a);
 	struct rows r[2];
 
+	asked_after(&a);
 	if (!a.faults.list.len && !request && !ctt && !ntt && !state)
 		wrong(&a, "requestId", "is needed, or one of cttId, nttId and "
 				       "state");
@@ -393,6 +435,7 @@ void list_audit(struct request *rq)
 	uint64_t ctt = asked_id(&a, "cttId"), ntt = asked_id(&a, "nttId");
 	struct rows r;
 
+	asked_after(&a);
 	asked_text(&a, "actor", ACTOR_MAX);
 	asked_time(&a, "from");
 	asked_time(&a, "to");
@@ -419,6 +462,7 @@ void list_cpe_history(struct request *rq)
 	struct asked a = asked_begin(rq);
 	struct rows r[2];
 
+	asked_after(&a);
 	if (!asked_end(&a) ||
 	    !rows_read(rq, SQL_READ_CPE_HISTORY, &a.doc, r, 2))
 		return;

@@ -67,6 +67,10 @@ sub body_faults ($data, $schema) {
 
 # Text from a path, a query or a header, which may stand for something else.
 sub text_faults ($text, $schema) {
+	my $any = deref($schema)->{anyOf};
+	return (map { [ text_faults($text, $_) ] } @$any)[-1]->@*
+	    if $any && !grep { !text_faults($text, $_) } @$any;
+	return () if $any;
 	my $type = deref($schema)->{type};
 
 	return body_faults($type eq 'integer' && $text =~ /^[0-9]{1,16}$/
@@ -200,7 +204,7 @@ sub value ($text) {
 
 # What no schema can say of a request.
 my $BEYOND = qr/named\ twice | or\ one\ of | neither\ code\ nor |
-    of\ one\ of\ them | unicast | name\ one\ in | visible\ ASCII
+    of\ one\ of\ them | next`\ of\ the\ page | unicast | name\ one\ in | visible\ ASCII
     | hold\ 1\ to\ (?!500\b)/x;
 
 sub request_faults ($request, $operation, $answer) {
