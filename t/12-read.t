@@ -384,6 +384,9 @@ is $c->get('/ticket/operation?requestId=' . '%C3%85' x 64)->{status}, 200,
 		state => 'SETTLING', ctt_id => 5e6, next_try_at => $c->one(
 			'SELECT UTC_TIMESTAMP(3) - INTERVAL 70 SECOND') });
 	$seen = $health->();
+	like $c->get('/metrics', Authorization => undef)->{raw},
+	    qr/^cttd_late_seconds\{of="$_"\} [789]\d$/m, "/metrics: $_"
+	    for qw(operation job);
 	is_deeply [ @$seen{qw(operations jobs)} ],
 	    [ { RUNNING => 0, SETTLING => 1 },
 		{ READY => 1, RUNNING => 0, DEAD => 1 } ], 'what waits';

@@ -912,9 +912,16 @@ SQL_TEXT(PING, "SELECT 1"),
 #define HOW_MANY(table, where) \
 	"(SELECT COUNT(*) FROM(SELECT 1 FROM " table " WHERE " where \
 	" LIMIT 10000) x)"
-#define WAITED(column, table, where) \
-	"(SELECT TIMESTAMPDIFF(SECOND,MIN(x.at)," NOW ") FROM(SELECT " column \
-	" at FROM " table " WHERE " where " LIMIT 10000) x WHERE x.at<" NOW ")"
+/* how many seconds ago what is due for longest was due; NULL: nothing is */
+#define LATE(due)                                                            \
+	"(SELECT TIMESTAMPDIFF(SECOND,MIN(x.at)," NOW ") FROM(" due ") x"    \
+	" WHERE x.at<" NOW ")"
+#define OPERATION_LATE                                                       \
+	LATE("SELECT next_try_at at FROM operation"                          \
+	     " WHERE open_ctt_id IS NOT NULL LIMIT 10000")
+#define JOB_LATE                                                             \
+	LATE("SELECT run_at at FROM job WHERE state='READY'"                 \
+	     " ORDER BY run_at LIMIT 1")
 SQL_TEXT(HEALTH,
 	"SELECT "
 	HOW_MANY("operation", "state='RUNNING' AND open_ctt_id IS NOT NULL") ","
@@ -922,9 +929,7 @@ SQL_TEXT(HEALTH,
 	HOW_MANY("job", "state='READY'") ","
 	HOW_MANY("job", "state='RUNNING'") ","
 	HOW_MANY("job", "state='DEAD'") ","
-	WAITED("next_try_at", "operation", "open_ctt_id IS NOT NULL") ","
-	WAITED("run_at", "job", "state='READY' ORDER BY run_at") ","
-	"@@GLOBAL.read_only=0"),
+	OPERATION_LATE "," JOB_LATE ",@@GLOBAL.read_only=0"),
 
 /* -> 1, once no other migration runs; held until the connection ends */
 SQL_TEXT(MIGRATE_LOCK, "SELECT GET_LOCK(CONCAT('cttd-migrate:',DATABASE()),5)"),
@@ -1022,7 +1027,10 @@ SQL_TEXT(RETRY_JOBS,
 SQL_TEXT(METRICS,
 	OPEN_IN("RUNNING") " UNION ALL " OPEN_IN("SETTLING") " UNION ALL "
 	JOBS_IN("READY") " UNION ALL " JOBS_IN("RUNNING") " UNION ALL "
-	JOBS_IN("DEAD")),
+	JOBS_IN("DEAD") " UNION ALL "
+	"SELECT 'cttd_late_seconds{of=\"operation\"}',"
+	"COALESCE(" OPERATION_LATE ",0) UNION ALL "
+	"SELECT 'cttd_late_seconds{of=\"job\"}',COALESCE(" JOB_LATE ",0)"),
 
 /*
  * The promises of contract section 10 -> what is wrong, one line a breach; the

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/text.h"
 #include "web/query.h"
 #include "web/read.h"
@@ -38,30 +37,47 @@ static void wrong(struct asked *a, const char *name, const char *message)
 	fault_add(&a->faults, "", name, message);
 }
 
-static unsigned times_given(const struct asked *a, const char *name)
+static unsigned times_given(const char *query, const char *name, size_t len)
 {
-	const char *rest = a->rq->query, *given;
+	const char *given;
 	unsigned n = 0;
+	size_t l;
 
-	while ((given = query_name(&rest, a->rq->mem)))
-		n += !strcmp(given, name);
+	while ((given = query_name(&query, &l)))
+		n += l == len && !memcmp(given, name, len);
 	return n;
+}
+
+/* Is it one of the names that a route knows, with commas between? */
+static bool is_known(const char *known, const char *name, size_t len)
+{
+	size_t n;
+
+	for (; *known; known += n + (known[n] == ',')) {
+		n = strcspn(known, ",");
+		if (n == len && !memcmp(known, name, n))
+			return true;
+	}
+	return false;
 }
 
 /* A filter that is misspelt must not be taken for none. */
 static void check_names(struct asked *a)
 {
 	const char *known = a->rq->parameters, *rest = a->rq->query, *name;
-	char *names = arena_strdup(a->rq->mem, known), *save;
+	size_t n;
 
-	while ((name = query_name(&rest, a->rq->mem)))
-		if (!conf_list_has(known, name))
-			wrong(a, text_utf8(name, strlen(name)) ? name : "",
+	while ((name = query_name(&rest, &n)))
+		if (!is_known(known, name, n))
+			wrong(a, text_utf8(name, n) ?
+				 arena_strndup(a->rq->mem, name, n) : "",
 			      "is no parameter of this path");
-	for (name = strtok_r(names, ",", &save); name;
-	     name = strtok_r(NULL, ",", &save))
-		if (times_given(a, name) > 1)
-			wrong(a, name, "is given more than once");
+	for (; *known; known += n + (known[n] == ',')) {
+		n = strcspn(known, ",");
+		if (times_given(a->rq->query, known, n) > 1)
+			wrong(a, arena_strndup(a->rq->mem, known, n),
+			      "is given more than once");
+	}
 }
 
 /* The value of a parameter, of so many characters, or NULL: it is not given, or

@@ -57,11 +57,11 @@ const char *query_get(const char *query, const char *name, struct arena *mem,
 	return value;
 }
 
-const char *query_name(const char **rest_r, struct arena *mem)
+const char *query_name(const char **rest_r, size_t *len_r)
 {
-	const char *from = *rest_r + strspn(*rest_r, "&");
-	size_t n = strcspn(from, "=&");
+	const char *name = *rest_r + strspn(*rest_r, "&");
 
-	*rest_r = from + strcspn(from, "&");
-	return *from ? arena_strndup(mem, from, n) : NULL;
+	*len_r = strcspn(name, "=&");
+	*rest_r = name + strcspn(name, "&");
+	return *name ? name : NULL;
 }

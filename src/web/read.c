@@ -196,7 +196,8 @@ void read_metrics(struct request *rq)
 	rq->reply_type = "text/plain; version=0.0.4";
 	buf_init(&rq->reply, rq->mem);
 	buf_str(&rq->reply, "# TYPE cttd_operations_open gauge\n"
-			    "# TYPE cttd_jobs gauge\n");
+			    "# TYPE cttd_jobs gauge\n"
+			    "# TYPE cttd_late_seconds gauge\n");
 	for (size_t i = 0; i < r.n; i++)
 		buf_printf(&rq->reply, "%s %s\n", rows_text(&r, i, 0),
 			   rows_text(&r, i, 1));
