@@ -48,13 +48,13 @@ static unsigned times_given(const char *query, const char *name, size_t len)
 	return n;
 }
 
-/* Is it one of the names that a route knows, with commas between? */
+/* Is it one of the names that a route knows, with blanks between? */
 static bool is_known(const char *known, const char *name, size_t len)
 {
 	size_t n;
 
-	for (; *known; known += n + (known[n] == ',')) {
-		n = strcspn(known, ",");
+	for (; *known; known += n + (known[n] == ' ')) {
+		n = strcspn(known, " ");
 		if (n == len && !memcmp(known, name, n))
 			return true;
 	}
@@ -72,8 +72,8 @@ static void check_names(struct asked *a)
 			wrong(a, text_utf8(name, n) ?
 				 arena_strndup(a->rq->mem, name, n) : "",
 			      "is no parameter of this path");
-	for (; *known; known += n + (known[n] == ',')) {
-		n = strcspn(known, ",");
+	for (; *known; known += n + (known[n] == ' ')) {
+		n = strcspn(known, " ");
 		if (times_given(a->rq->query, known, n) > 1)
 			wrong(a, arena_strndup(a->rq->mem, known, n),
 			      "is given more than once");

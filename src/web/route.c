@@ -32,10 +32,10 @@ struct route {
 	const struct flow *flow;
 	void (*reply)(struct request *, const struct batch *);
 
-	const char *parameters; /* of a list, with commas between */
+	const char *parameters; /* of a list, with blanks between */
 };
 
-#define TICKETS "q,ticketNo,status,linked,updatedSince,limit,after"
+#define TICKETS "q ticketNo status linked updatedSince limit after"
 #define LIST(read, parameters) read, NULL, NULL, NULL, parameters
 
 static const struct route routes[] = {
@@ -60,17 +60,17 @@ static const struct route routes[] = {
 {"GET", "/ticket/ctt", MAY_READ, LIST(list_ctts, TICKETS)},
 {"GET", "/ticket/ctt/:id", MAY_READ, read_ctt, NULL, NULL, NULL, NULL},
 {"GET", "/ticket/ctt/:id/cpe-history", MAY_READ,
- LIST(list_cpe_history, "limit,after")},
+ LIST(list_cpe_history, "limit after")},
 {"GET", "/ticket/ntt", MAY_READ, LIST(list_ntts, TICKETS)},
 {"GET", "/ticket/ntt/:id", MAY_READ, read_ntt, NULL, NULL, NULL, NULL},
-{"GET", "/ticket/ntt/:id/ctts", MAY_READ, LIST(list_ntt_ctts, "limit,after")},
+{"GET", "/ticket/ntt/:id/ctts", MAY_READ, LIST(list_ntt_ctts, "limit after")},
 {"GET", "/ticket/lov", MAY_READ, read_lov, NULL, NULL, NULL, NULL},
 {"GET", "/ticket/operation", MAY_READ,
- LIST(list_operations, "requestId,cttId,nttId,state,limit,after")},
+ LIST(list_operations, "requestId cttId nttId state limit after")},
 {"GET", "/ticket/operation/:operation", MAY_READ, read_operation, NULL, NULL,
  NULL, NULL},
 {"GET", "/ticket/audit", MAY_READ,
- LIST(list_audit, "cttId,nttId,actor,from,to,limit,after")},
+ LIST(list_audit, "cttId nttId actor from to limit after")},
 {"GET", "/ticket/health", MAY_ADMIN, read_health, NULL, NULL, NULL, NULL},
 {"GET", "/openapi.json", OPEN, read_openapi, NULL, NULL, NULL, NULL},
 {"GET", "/healthz", OPEN, read_healthz, NULL, NULL, NULL, NULL},
