@@ -187,6 +187,16 @@ sub schema () {
 	$c->do('DROP TABLE audit_mark');
 	$c->do('ALTER TABLE ctt ALTER created_at SET DEFAULT'
 	    . ' CURRENT_TIMESTAMP(3)');
+	$c->do('ALTER TABLE ntt DROP KEY ntt_partner_ref');
+	$c->do("ALTER TABLE $_ DROP partner_ref") for qw(ctt ntt);
+	$c->do('ALTER TABLE operation DROP mends');
+	$c->do("ALTER TABLE $_ DROP KEY ${_}_updated") for qw(ctt ntt);
+	$c->do('ALTER TABLE operation DROP KEY operation_ntt,'
+	    . ' DROP KEY operation_state, DROP KEY operation_ctt,'
+	    . ' DROP KEY operation_request, ADD KEY operation_ctt (ctt_id),'
+	    . ' ADD KEY operation_request (request_id)');
+	$c->do('ALTER TABLE audit_log DROP KEY audit_log_actor,'
+	    . ' DROP KEY audit_log_time');
 	$c->do('DELETE FROM schema_version WHERE version > 2');
 	my $said = $c->cttctl('migrate')->{out};
 	like $said, qr/^migrated to 3: 003-audit-chain$/m,

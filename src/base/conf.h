@@ -16,7 +16,14 @@ enum partner_id {
 	PARTNER__MAX
 };
 
-enum permission { MAY_READ, MAY_LINK, MAY_STATUS, MAY_CPE, MAY_ADMIN, MAY__MAX };
+enum permission {
+	MAY_READ,
+	MAY_LINK,
+	MAY_STATUS,
+	MAY_CPE,
+	MAY_ADMIN,
+	MAY__MAX
+};
 
 /*
  * Every setting (contract section 12), read once from the environment. The

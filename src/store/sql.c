@@ -42,6 +42,9 @@
 #define CTT_COLUMNS                                                          \
 	"c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
 #define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
+#define AUDIT_COLUMNS                                                        \
+	"l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"       \
+	"l.detail," UTC("l.created_at")
 
 /*
  * A row as it is written: F(table's letter, number of the cell, column, type,
@@ -394,47 +397,103 @@
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
 	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
 
+/* All that is read between this and COMMIT is of one moment. */
+#define SNAPSHOT                                                             \
+	"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;"                   \
+	"START TRANSACTION WITH CONSISTENT SNAPSHOT,READ ONLY;"
+
+/* What a list is asked for. A filter that is NULL is none. */
+#define ASKED(name, type, member)                                            \
+	"DECLARE " name " " type " DEFAULT JSON_VALUE(j,'$." member "');"
+#define ASKED_TEXT(name, size, member)                                       \
+	ASKED(name, "VARCHAR(" size ") CHARACTER SET utf8mb4", member)
+#define ASKED_ID(name, member) ASKED(name, "BIGINT UNSIGNED", member)
+#define ASKED_PAGE ASKED("m", "INT", "limit") ASKED_ID("a", "after")
+/* A column's collation takes other texts for equal too. Its index finds them
+ * all; of these only what is the same is meant. */
+#define IS_EXACTLY(column, text)                                             \
+	column "=" text " AND BINARY " column "=BINARY " text
+
 /*
- * A page of tickets by rising id, of which not more is read than it shows, as
- * far as an index can do that: status and linked are found in the order of ids,
- * by an index for each of them and for both. The beginning of a number is not:
- * what fewer than FEW numbers begin with is found by the numbers, and sorted;
- * what more begin with is looked for on the way along the ids. That way is long
- * where these stand together far from the cursor, or few of them have the
- * status, or the link, that is asked for and many others have: no index is in
- * the order of ids and of numbers.
+ * A page of tickets by rising id; or, of those that were changed since a time, by
+ * the time of their last change. It reads not more than it shows, as far as an
+ * index can do that: each status, and linked, is found in the order of ids, by
+ * an index for each of them and for both. Several statuses are as many pages,
+ * of which the least ids are taken. Among those that were changed since, others
+ * are passed over.
+ * The beginning of a number is in no such order: what fewer than FEW numbers
+ * begin with is found by the numbers, and sorted; what more begin with is looked
+ * for on the way. That way is long where these stand together far from the
+ * cursor, or few of them have the status, or the link, that is asked for and
+ * many others have: no index is in the order of ids and of numbers.
  */
 #define FEW "1000"
-#define LIST_FILTERS /* NULL is any */                                       \
-	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"                     \
-	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"         \
-	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"                       \
-	" DEFAULT JSON_VALUE(j,'$.q');"                                      \
-	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"                        \
-	" DEFAULT JSON_VALUE(j,'$.status');"                                 \
-	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"                    \
-	"DECLARE n INT DEFAULT " FEW ";"
-#define LIKE_Q(t) " AND(q IS NULL OR " t ".ticket_no LIKE q)"
-#define WITH_S(t) " AND " t ".status=s"
-#define WITH_L(t) " AND " t ".linked=l"
-#define LIST(name, t, page)                                                  \
-	IF_ANY("q IS NOT NULL")                                              \
-	"SELECT COUNT(*) INTO n FROM(SELECT 1 FROM " name                    \
+#define ASKED_TICKETS                                                        \
+	ASKED_PAGE                                                           \
+	ASKED_TEXT("q", "255", "q")                                          \
+	ASKED_TEXT("e", "64", "ticketNo")                                    \
+	ASKED_TEXT("s0", "32", "status[0]")                                  \
+	ASKED_TEXT("s1", "32", "status[1]")                                  \
+	ASKED_TEXT("s2", "32", "status[2]")                                  \
+	ASKED_TEXT("s3", "32", "status[3]")                                  \
+	ASKED_TEXT("s4", "32", "status[4]")                                  \
+	ASKED_TEXT("s5", "32", "status[5]")                                  \
+	ASKED_TEXT("s6", "32", "status[6]")                                  \
+	ASKED_TEXT("s7", "32", "status[7]")                                  \
+	ASKED("l", "INT", "linked")                                          \
+	ASKED("u", "DATETIME(3)", "behindTime")                              \
+	ASKED_ID("i", "behindId")                                            \
+	"DECLARE few INT DEFAULT " FEW ";"                                   \
+	"SET a=COALESCE(a,0),i=COALESCE(i,0),"                               \
+	"u=COALESCE(u,JSON_VALUE(j,'$.updatedSince'));"
+#define ALL_FILTERS                                                          \
+	" AND(q IS NULL OR t.ticket_no LIKE q)"                              \
+	" AND(s0 IS NULL OR t.status IN(s0,s1,s2,s3,s4,s5,s6,s7))"           \
+	" AND(l IS NULL OR t.linked=l)"                                      \
+	" AND t.id>a"
+#define IDS_OF(name, index, where, order)                                    \
+	"(SELECT t.id FROM " name " t FORCE INDEX(" index ")"                \
+	" WHERE " where ALL_FILTERS " ORDER BY " order "t.id LIMIT m)"
+#define CHANGED_SINCE "(t.updated_at>u OR t.updated_at=u AND t.id>i)"
+/* the order of a list, where it is found in another one */
+#define IN_ORDER(t) "IF(u IS NULL,NULL," t ".updated_at),"
+#define IDS_BY_NUMBER(name, where)                                           \
+	IDS_OF(name, name "_ticket_no", where                                \
+	       " AND(u IS NULL OR " CHANGED_SINCE ")", IN_ORDER("t"))
+#define IDS_BY(name, index, where) IDS_OF(name, index, where, "")
+/* where the next page begins */
+#define CURSOR(t)                                                            \
+	"IF(u IS NULL," t ".id,CONCAT(" UTC(t ".updated_at") ",'-'," t ".id))"
+#define IDS_BY_STATUS(name, index, where)                                    \
+	IDS_BY(name, index, "t.status=s0" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s1" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s2" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s3" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s4" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s5" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s6" where) " UNION "              \
+	IDS_BY(name, index, "t.status=s7" where)                        \
+	" ORDER BY id LIMIT m"
+#define LIST(name, show)                                                     \
+	IF_ANY("e IS NULL AND q IS NOT NULL")                                \
+	"SELECT COUNT(*) INTO few FROM(SELECT 1 FROM " name                  \
 	" FORCE INDEX(" name "_ticket_no) WHERE ticket_no LIKE q"            \
 	" LIMIT " FEW ") x;"                                                 \
 	END_IF                                                               \
-	"IF n<" FEW " THEN "                                                 \
-	page(name "_ticket_no", " AND " t ".ticket_no LIKE q"                \
-	     " AND(s IS NULL OR " t ".status=s)"                             \
-	     " AND(l IS NULL OR " t ".linked=l)")                            \
-	"ELSEIF s IS NULL AND l IS NULL THEN "                               \
-	page("PRIMARY", LIKE_Q(t))                                           \
+	"IF e IS NOT NULL THEN "                                             \
+	show(IDS_BY_NUMBER(name, IS_EXACTLY("t.ticket_no", "e")))            \
+	"ELSEIF few<" FEW " THEN "                                           \
+	show(IDS_BY_NUMBER(name, "t.ticket_no LIKE q"))                      \
+	"ELSEIF u IS NOT NULL THEN "                                         \
+	show(IDS_OF(name, name "_updated", CHANGED_SINCE, "t.updated_at,"))  \
+	"ELSEIF s0 IS NULL AND l IS NULL THEN "                              \
+	show(IDS_BY(name, "PRIMARY", "TRUE"))                                \
 	"ELSEIF l IS NULL THEN "                                             \
-	page(name "_status", WITH_S(t) LIKE_Q(t))                            \
-	"ELSEIF s IS NULL THEN "                                             \
-	page(name "_linked", WITH_L(t) LIKE_Q(t))                            \
+	show(IDS_BY_STATUS(name, name "_status", ""))                        \
+	"ELSEIF s0 IS NULL THEN "                                            \
+	show(IDS_BY(name, name "_linked", "t.linked=l"))                     \
 	"ELSE "                                                              \
-	page(name "_status_linked", WITH_S(t) WITH_L(t) LIKE_Q(t))           \
+	show(IDS_BY_STATUS(name, name "_status_linked", " AND t.linked=l"))  \
 	END_IF
 
 /* How many CTTs are linked to ntt n, in the eyes of its count: a link whose
@@ -757,23 +816,102 @@ SQL_TEXT(READ_OPERATION,
 	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=i;"
 	"END"),
 
-/* {"requestId":id} -> counts by state; the operations */
-SQL_TEXT(READ_REQUEST,
-	BEGIN_WITH_J
-	"SELECT o.state,COUNT(*) FROM operation o"
-	" WHERE o.request_id=JSON_VALUE(j,'$.requestId') GROUP BY o.state;"
-	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,n.ticket_no,"
-	"o.partner,o.error_code," UTC("o.created_at") "," UTC("o.updated_at")
-	" FROM operation o LEFT JOIN ctt c ON c.id=o.ctt_id"
-	" LEFT JOIN ntt n ON n.id=o.ntt_id"
-	" WHERE o.request_id=JSON_VALUE(j,'$.requestId') ORDER BY o.id;"
+/*
+ * {"requestId","cttId","nttId","state","after":seq,"limit"} -> how many of the
+ * request are in each state; a page: what it was asked by (none: NULL), and seq.
+ * Those of a request come in their order, others the latest first. A request id
+ * that somebody uses for ever is counted no further than COUNTED_OPERATIONS.
+ */
+#define COUNTED_OPERATIONS "20000"
+#define BEFORE_IT " AND o.seq<a"
+#define LATEST    " DESC"
+#define SHOW_OPERATIONS(index, where, order)                                 \
+	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,"          \
+	"n.ticket_no,o.partner,o.error_code," UTC("o.created_at") ","        \
+	UTC("o.updated_at") ",o.seq FROM operation o FORCE INDEX(" index ")" \
+	" LEFT JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id" \
+	" WHERE " where " AND(x IS NULL OR o.ctt_id=x)"                      \
+	" AND(y IS NULL OR o.ntt_id=y) AND(s IS NULL OR o.state=s)"          \
+	" ORDER BY o.seq" order " LIMIT m;"
+SQL_TEXT(LIST_OPERATIONS,
+	BEGIN_WITH_J ASKED_PAGE
+	ASKED_TEXT("r", "64", "requestId") ASKED_TEXT("s", "16", "state")
+	ASKED_ID("x", "cttId") ASKED_ID("y", "nttId")
+	SNAPSHOT
+	"SELECT p.state,COUNT(*) FROM(SELECT o.state FROM operation o"
+	" FORCE INDEX(operation_request) WHERE "
+	IS_EXACTLY("o.request_id", "r") " LIMIT " COUNTED_OPERATIONS ") p"
+	" GROUP BY p.state;"
+	"IF r IS NOT NULL THEN "
+	SHOW_OPERATIONS("operation_request", IS_EXACTLY("o.request_id", "r")
+			" AND o.seq>COALESCE(a,0)", "")
+	"ELSE "
+	"SET a=COALESCE(a,~0);"
+	"IF x IS NOT NULL THEN "
+	SHOW_OPERATIONS("operation_ctt", "o.ctt_id=x" BEFORE_IT, LATEST)
+	"ELSEIF y IS NOT NULL AND NOT(s<=>'RUNNING' OR s<=>'SETTLING') THEN "
+	SHOW_OPERATIONS("operation_ntt", "o.ntt_id=y" BEFORE_IT, LATEST)
+	"ELSE " /* few are open */
+	SHOW_OPERATIONS("operation_state", "o.state=s" BEFORE_IT, LATEST)
+	END_IF END_IF
+	"COMMIT; END"),
+
+/*
+ * {"cttId","nttId","actor","from","to","after":id,"limit"} -> a page of the audit
+ * trail, the latest first: the row, and of which ticket it is. Those of one
+ * ticket are in the order of its trail; others in that of time, for there may be
+ * any number between two times.
+ */
+#define SHOW_AUDIT(index, where, order)                                      \
+	"SELECT " AUDIT_COLUMNS ",c.id,c.ticket_no,n.id,n.ticket_no"         \
+	" FROM audit_log l FORCE INDEX(" index ")"                           \
+	" LEFT JOIN ctt c ON l.entity_type='CTT' AND c.id=l.entity_id"       \
+	" LEFT JOIN ntt n ON l.entity_type='NTT' AND n.id=l.entity_id"       \
+	" WHERE " where " AND(w IS NULL OR " IS_EXACTLY("l.actor", "w") ")"  \
+	" AND l.created_at>=f AND l.created_at<=z"                           \
+	" ORDER BY " order "l.id DESC LIMIT m;"
+#define BY_TIME   "l.created_at DESC,"
+#define BEHIND_IT "(l.created_at<d OR l.created_at=d AND l.id<a)"
+SQL_TEXT(LIST_AUDIT,
+	BEGIN_WITH_J ASKED_PAGE
+	ASKED_ID("x", "cttId") ASKED_ID("y", "nttId")
+	ASKED_TEXT("w", "128", "actor")
+	ASKED("f", "DATETIME(3)", "from") ASKED("z", "DATETIME(3)", "to")
+	"DECLARE d DATETIME(3);"
+	"SET f=COALESCE(f,'1000-01-01'),z=COALESCE(z,'9999-12-31'),d=z;"
+	IF_ANY("a IS NOT NULL")
+	"SELECT l.created_at INTO d FROM audit_log l WHERE l.id=a;"
+	END_IF
+	"SET a=COALESCE(a,~0);"
+	"IF x IS NOT NULL OR y IS NOT NULL THEN "
+	SHOW_AUDIT("audit_log_entity",
+		   "l.entity_type=IF(x IS NULL,'NTT','CTT')"
+		   " AND l.entity_id=COALESCE(x,y) AND l.id<a", "")
+	"ELSEIF w IS NOT NULL THEN "
+	SHOW_AUDIT("audit_log_actor", "l.actor=w AND" BEHIND_IT, BY_TIME)
+	"ELSE "
+	SHOW_AUDIT("audit_log_time", BEHIND_IT, BY_TIME)
+	END_IF
+	"END"),
+
+/* {"id":n,"after":id,"limit"} -> the CTT's id; a page of what was done to its
+ * equipment, the latest first */
+SQL_TEXT(READ_CPE_HISTORY,
+	BEGIN_WITH_J ASKED_PAGE ASKED_ID("i", "id")
+	"SELECT c.id FROM ctt c WHERE c.id=i;"
+	"SELECT h.id,h.network_element_id,e.name,h.before_json,h.after_json,"
+	"h.actor,h.operation_id," UTC("h.created_at") " FROM cpe_history h"
+	" FORCE INDEX(cpe_history_ctt)"
+	" LEFT JOIN network_element e ON e.id=h.network_element_id"
+	" WHERE h.ctt_id=i AND h.id<COALESCE(a,~0)"
+	" ORDER BY h.id DESC LIMIT m;"
 	"END"),
 
 /* {"id":n} -> the CTT; its open operation; latest activity;
  * notes; network elements; recent audit */
 SQL_TEXT(READ_CTT,
-	BEGIN_WITH_J
-	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	BEGIN_WITH_J ASKED_ID("i", "id")
+	SNAPSHOT
 	"SELECT " CTT_COLUMNS ",c.title,c.external_sync,c.segment_group,"
 	UTC("c.resolved_at") "," UTC("c.created_at") "," UTC("c.updated_at")
 	" FROM ctt c WHERE c.id=i;"
@@ -788,53 +926,91 @@ SQL_TEXT(READ_CTT,
 	"SELECT e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"
 	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
 	" FROM network_element e WHERE e.ctt_id=i ORDER BY e.id;"
-	"SELECT l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"
-	"l.detail," UTC("l.created_at") " FROM audit_log l"
+	"SELECT " AUDIT_COLUMNS " FROM audit_log l"
 	" WHERE l.entity_type='CTT' AND l.entity_id=i"
 	" ORDER BY l.id DESC LIMIT 50;"
-	"END"),
+	"COMMIT; END"),
 
 /* {"id":n} -> the NTT; its work orders; recent audit */
 SQL_TEXT(READ_NTT,
-	BEGIN_WITH_J
-	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	BEGIN_WITH_J ASKED_ID("i", "id")
+	SNAPSHOT
 	"SELECT " NTT_COLUMNS ",n.title,n.status," UTC("n.created_at") ","
 	UTC("n.updated_at") " FROM ntt n WHERE n.id=i;"
 	"SELECT w.id,w.order_no,w.status FROM work_order w"
 	" WHERE w.ntt_id=i ORDER BY w.id;"
-	"SELECT l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"
-	"l.detail," UTC("l.created_at") " FROM audit_log l"
+	"SELECT " AUDIT_COLUMNS " FROM audit_log l"
 	" WHERE l.entity_type='NTT' AND l.entity_id=i"
 	" ORDER BY l.id DESC LIMIT 50;"
-	"END"),
+	"COMMIT; END"),
+
+/* a CTT and its open operation: by one statement, or it would be shown as
+ * linked while that is still open */
+#define SHOW_CTTS(ids)                                                   \
+	"SELECT " CTT_COLUMNS ",o.id," CURSOR("c") " FROM(" ids ") x"        \
+	" STRAIGHT_JOIN ctt c ON c.id=x.id"                                  \
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id"                       \
+	" ORDER BY " IN_ORDER("c") "c.id;"
+#define SHOW_NTTS(ids)                                                       \
+	"SELECT " NTT_COLUMNS ",n.title,n.status," CURSOR("n") " FROM("      \
+	ids ") x STRAIGHT_JOIN ntt n ON n.id=x.id"                           \
+	" ORDER BY " IN_ORDER("n") "n.id;"
 
 /* {"id":n,"after":id,"limit":n} -> the NTT's id; a page of its CTTs */
 SQL_TEXT(READ_NTT_CTTS,
-	BEGIN_WITH_J
-	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
-	"SELECT n.id FROM ntt n WHERE n.id=JSON_VALUE(j,'$.id');"
-	"SELECT " CTT_COLUMNS ",o.id FROM ctt c"
+	BEGIN_WITH_J ASKED_PAGE ASKED_ID("i", "id")
+	"SELECT n.id FROM ntt n WHERE n.id=i;"
+	"SELECT " CTT_COLUMNS ",o.id,c.id FROM ctt c FORCE INDEX(ctt_ntt)"
 	" LEFT JOIN operation o ON o.open_ctt_id=c.id"
-	" WHERE c.ntt_id=JSON_VALUE(j,'$.id')"
-	" AND c.id>JSON_VALUE(j,'$.after') ORDER BY c.id LIMIT m;"
+	" WHERE c.ntt_id=i AND c.id>COALESCE(a,0) ORDER BY c.id LIMIT m;"
 	"END"),
 
-/* {"q" (a pattern),"status","linked","after","limit"} -> a page */
-#define CTT_PAGE(index, where)                                               \
-	"SELECT " CTT_COLUMNS ",o.id FROM ctt c FORCE INDEX(" index ")"      \
-	" LEFT JOIN operation o ON o.open_ctt_id=c.id WHERE c.id>a" where    \
-	" ORDER BY c.id LIMIT m;"
-#define NTT_PAGE(index, where)                                               \
-	"SELECT " NTT_COLUMNS ",n.title,n.status FROM ntt n FORCE INDEX("    \
-	index ") WHERE n.id>a" where " ORDER BY n.id LIMIT m;"
-SQL_TEXT(LIST_CTT, BEGIN_WITH_J LIST_FILTERS LIST("ctt", "c", CTT_PAGE) "END"),
-SQL_TEXT(LIST_NTT, BEGIN_WITH_J LIST_FILTERS LIST("ntt", "n", NTT_PAGE) "END"),
+/* {"status":[...]} -> of each, from 1 on, the label that tickets have; NULL:
+ * it is neither code nor label of one */
+SQL_TEXT(STATUS_LABELS,
+	BEGIN_WITH_J
+	"SELECT x.n,MIN(v.label) FROM"
+	JSON_ROWS("$.status[*]", "n FOR ORDINALITY,"
+		"word VARCHAR(128) CHARACTER SET utf8mb4 PATH '$'")
+	"LEFT JOIN lov v ON v.type='CTT_STATUS'"
+	" AND(v.code=x.word OR v.label=x.word) GROUP BY x.n ORDER BY x.n;"
+	"END"),
+
+/* {"q" (a pattern),"ticketNo","status":[up to 8],"linked","updatedSince",
+ * "after":id,"behindTime","behindId","limit"} -> a page, each row with its cursor */
+SQL_TEXT(LIST_CTT, BEGIN_WITH_J ASKED_TICKETS LIST("ctt", SHOW_CTTS) "END"),
+SQL_TEXT(LIST_NTT, BEGIN_WITH_J ASKED_TICKETS LIST("ntt", SHOW_NTTS) "END"),
 
 SQL_TEXT(READ_LOV,
 	"SELECT type,code,label FROM lov WHERE active ORDER BY type,code"),
 
 /* a write that changes nothing: does the database take any? */
 SQL_TEXT(PING, "DELETE FROM idempotency WHERE id=0"),
+
+/* -> how many operations are RUNNING, SETTLING, and jobs READY, RUNNING, DEAD,
+ * as METRICS counts them; for how many seconds the operation, and the job, that
+ * is due for longest has waited (NULL: none is); whether writes are taken */
+#define HOW_MANY(table, where) \
+	"(SELECT COUNT(*) FROM(SELECT 1 FROM " table " WHERE " where \
+	" LIMIT 10000) x)"
+/* how many seconds ago what is due for longest was due; NULL: nothing is */
+#define LATE(due)                                                            \
+	"(SELECT TIMESTAMPDIFF(SECOND,MIN(x.at)," NOW ") FROM(" due ") x"    \
+	" WHERE x.at<" NOW ")"
+#define OPERATION_LATE                                                       \
+	LATE("SELECT next_try_at at FROM operation"                          \
+	     " WHERE open_ctt_id IS NOT NULL LIMIT 10000")
+#define JOB_LATE                                                             \
+	LATE("SELECT run_at at FROM job WHERE state='READY'"                 \
+	     " ORDER BY run_at LIMIT 1")
+SQL_TEXT(HEALTH,
+	"SELECT "
+	HOW_MANY("operation", "state='RUNNING' AND open_ctt_id IS NOT NULL") ","
+	HOW_MANY("operation", "state='SETTLING' AND open_ctt_id IS NOT NULL") ","
+	HOW_MANY("job", "state='READY'") ","
+	HOW_MANY("job", "state='RUNNING'") ","
+	HOW_MANY("job", "state='DEAD'") ","
+	OPERATION_LATE "," JOB_LATE ",@@GLOBAL.read_only=0"),
 
 /* -> 1, once no other migration runs; held until the connection ends */
 SQL_TEXT(MIGRATE_LOCK, "SELECT GET_LOCK(CONCAT('cttd-migrate:',DATABASE()),5)"),
@@ -939,7 +1115,10 @@ SQL_TEXT(RETRY_JOBS,
 SQL_TEXT(METRICS,
 	OPEN_IN("RUNNING") " UNION ALL " OPEN_IN("SETTLING") " UNION ALL "
 	JOBS_IN("READY") " UNION ALL " JOBS_IN("RUNNING") " UNION ALL "
-	JOBS_IN("DEAD")),
+	JOBS_IN("DEAD") " UNION ALL "
+	"SELECT 'cttd_late_seconds{of=\"operation\"}',"
+	"COALESCE(" OPERATION_LATE ",0) UNION ALL "
+	"SELECT 'cttd_late_seconds{of=\"job\"}',COALESCE(" JOB_LATE ",0)"),
 
 /*
  * The promises of contract section 10 -> what is wrong, one line a breach; the

@@ -38,14 +38,18 @@
 	S(JOB_CLOSE)                                                         \
 	/* reading */                                                        \
 	S(READ_OPERATION)                                                    \
-	S(READ_REQUEST)                                                      \
+	S(LIST_OPERATIONS)                                                   \
+	S(LIST_AUDIT)                                                        \
+	S(READ_CPE_HISTORY)                                                  \
 	S(READ_CTT)                                                          \
 	S(READ_NTT)                                                          \
 	S(READ_NTT_CTTS)                                                     \
+	S(STATUS_LABELS)                                                     \
 	S(LIST_CTT)                                                          \
 	S(LIST_NTT)                                                          \
 	S(READ_LOV)                                                          \
 	S(PING)                                                              \
+	S(HEALTH)                                                            \
 	/* the console */                                                    \
 	S(MIGRATE_LOCK)                                                      \
 	S(SCHEMA_VERSION)                                                    \
