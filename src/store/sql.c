@@ -101,7 +101,7 @@
 	END_IF
 
 /* ops: the operations' new states, and the history of their steps; all or
- * none. F(number of the cell, name, type, member) */
+ * none, and only by who owns them. F(number of the cell, name, type, member) */
 #define OPS(F)                                                               \
 	F("0", "id", "VARCHAR(64) CHARACTER SET ascii", "id")                \
 	F("1", "was", "VARCHAR(16)", "was")                                  \
@@ -116,7 +116,8 @@
 	F("10", "refusals", "INT UNSIGNED", "refusals")                      \
 	F("11", "bodies", "INT UNSIGNED", "bodies")                          \
 	F("12", "body_hash", "BIGINT UNSIGNED", "bodyHash")                  \
-	F("13", "assumed", "BOOLEAN", "assumed")
+	F("13", "assumed", "BOOLEAN", "assumed")                             \
+	F("14", "owner", "VARCHAR(64) CHARACTER SET ascii", "owner")
 #define OPS_PATH(n, name, type, member) \
 	name " " type " PATH '$." member "',"
 #define SET_OPERATION(state, error, tries, next_ms, why, steps, doubt_ms,    \
@@ -131,14 +132,14 @@
 	"IF ?Z THEN "                                                        \
 	"UPDATE operation o" SET_OPERATION("?c2", "?c3", "?c4", "?c5",       \
 		"?c6", "?c7", "?c8", "?c9", "?c10", "?c11", "?c12", "?c13")  \
-	" WHERE o.id=?c0 AND o.state=?c1;"                                   \
+	" WHERE o.id=?c0 AND o.state=?c1 AND o.owner=?c14;"                  \
 	"ELSE "                                                              \
 	"UPDATE" ROWS_OF("?c", "$[*]", OPS(OPS_PATH) "n FOR ORDINALITY")     \
 	"STRAIGHT_JOIN operation o ON o.id=x.id"                             \
 	SET_OPERATION("x.state", "x.error_code", "x.tries", "x.next_ms",     \
 		      "x.why", "x.steps", "x.doubt_ms", "x.accepted",        \
 		      "x.refusals", "x.bodies", "x.body_hash", "x.assumed")  \
-	" WHERE o.state=x.was; END IF;"
+	" WHERE o.state=x.was AND o.owner=x.owner; END IF;"
 
 /* statuses [{"id","status"}]: what a resolve makes of the CTT */
 #define UPDATE_STATUSES                                                      \
@@ -587,12 +588,12 @@ SQL_TEXT(CLOSE_ALL,
 		   INSERT_ACTIVITIES UPDATE_ELEMENTS,
 		   SELECT_ACTIVITIES SELECT_ELEMENTS)),
 
-/* {"op":[{"id"}...]} -> id, state, steps of those there are; waits for who
- * is writing one just now */
+/* {"op":[{"id"}...]} -> id, state, steps, error and owner of those there are;
+ * waits for who is writing one just now */
 SQL_TEXT(OP_PEEK,
 	BEGIN_WITH_J
 	"START TRANSACTION;"
-	"SELECT o.id,o.state,o.steps,o.error_code FROM"
+	"SELECT o.id,o.state,o.steps,o.error_code,o.owner FROM"
 	JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id FOR UPDATE;"
 	"COMMIT; END"),
@@ -694,23 +695,30 @@ SQL_TEXT(OP_CLAIM,
 	" AND o.state IN('RUNNING','SETTLING');"
 	"END"),
 
-/* {"op":[{"id"}...]}: from now on the inverse of these is sent, and the call
- * never again */
+/* {"op":[{"id"}...],"owner":name}: from now on the inverse of these is sent, and
+ * the call never again -> those that are the owner's, and only these may be */
 SQL_TEXT(OP_UNDOING,
 	BEGIN_WITH_J
+	"START TRANSACTION;"
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.undoing=1,"
 	"o.accepted=0,o.refusals=0,o.bodies=0,o.body_hash=NULL"
-	" WHERE o.state='SETTLING'; END"),
+	" WHERE o.state='SETTLING' AND o.owner=JSON_VALUE(j,'$.owner')"
+	" AND NOT o.undoing;"
+	"COMMIT;"
+	"SELECT o.id FROM" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id"
+	" WHERE o.undoing AND o.owner=JSON_VALUE(j,'$.owner'); END"),
 
-/* {"op":[{"id"}...],"nextMs","why"}: let go of these until later */
+/* {"op":[{"id"}...],"nextMs","why","owner":name}: let go of these until later */
 SQL_TEXT(OP_DEFER,
 	BEGIN_WITH_J
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.owner=NULL,"
 	"o.tries=o.tries+1,o.last_error=JSON_VALUE(j,'$.why'),"
 	"o.next_try_at=" IN_MS("JSON_VALUE(j,'$.nextMs')")
-	" WHERE o.open_ctt_id IS NOT NULL; END"),
+	" WHERE o.open_ctt_id IS NOT NULL"
+	" AND o.owner=JSON_VALUE(j,'$.owner'); END"),
 
 /*
  * {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs without an open
