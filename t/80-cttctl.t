@@ -137,7 +137,8 @@ sub schema () {
 	    . " DROP KEY ${_}_status_linked, DROP linked") for qw(ctt ntt);
 	$c->do('ALTER TABLE ctt DROP came_ntt_id');
 	$c->do('DROP TABLE audit_mark');
-	$c->do("ALTER TABLE $_ DROP KEY ${_}_updated") for qw(ctt ntt);
+	$c->do("ALTER TABLE $_ DROP KEY ${_}_updated,"
+	    . " DROP KEY ${_}_status_updated") for qw(ctt ntt);
 	$c->do('ALTER TABLE operation DROP KEY operation_ntt,'
 	    . ' DROP KEY operation_state, DROP KEY operation_ctt,'
 	    . ' DROP KEY operation_request, ADD KEY operation_ctt (ctt_id),'
