@@ -94,6 +94,8 @@ sub requests ($c) {
 		'/ticket/ctt?status=Open,Closed&linked=true&limit=5',
 		"/ticket/ctt?updatedSince=$LONG_AGO&limit=5",
 		"/ticket/ctt?updatedSince=$LONG_AGO&status=Open&limit=5",
+		"/ticket/ctt?updatedSince=$LONG_AGO&status=Closed",
+		"/ticket/ctt?updatedSince=$LONG_AGO&status=Open,Closed&limit=5",
 		'/ticket/ctt?updatedSince=2999-01-01T00:00:00Z',
 		"/ticket/ntt?updatedSince=$LONG_AGO&limit=5",
 		'/ticket/ntt?ticketNo=none',

@@ -41,9 +41,6 @@ my @MORE = (
 	[ 200_000, qr/ audit_log l WHERE l\.id> NAME_CONST\('i',\d+\)/,
 		'the ends of the audit trail pass over what has no seal, once,'
 		. ' in parts; or as it comes' ],
-	[ 2 * CTTS, qr/FORCE INDEX\([cn]tt_updated\).*\('s0',_/s,
-		'of what was changed since a time few may have the status that'
-		. ' is asked for, and no index has both' ],
 );
 
 # Tables of which all is wanted, and that do not grow with the tickets.

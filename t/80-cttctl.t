@@ -190,7 +190,8 @@ sub schema () {
 	$c->do('ALTER TABLE ntt DROP KEY ntt_partner_ref');
 	$c->do("ALTER TABLE $_ DROP partner_ref") for qw(ctt ntt);
 	$c->do('ALTER TABLE operation DROP mends');
-	$c->do("ALTER TABLE $_ DROP KEY ${_}_updated") for qw(ctt ntt);
+	$c->do("ALTER TABLE $_ DROP KEY ${_}_updated,"
+	    . " DROP KEY ${_}_status_updated") for qw(ctt ntt);
 	$c->do('ALTER TABLE operation DROP KEY operation_ntt,'
 	    . ' DROP KEY operation_state, DROP KEY operation_ctt,'
 	    . ' DROP KEY operation_request, ADD KEY operation_ctt (ctt_id),'

@@ -419,9 +419,9 @@
  * A page of tickets by rising id; or, of those that were changed since a time, by
  * the time of their last change. It reads not more than it shows, as far as an
  * index can do that: each status, and linked, is found in the order of ids, by
- * an index for each of them and for both. Several statuses are as many pages,
- * of which the least ids are taken. Among those that were changed since, others
- * are passed over.
+ * an index for each of them and for both, and each status in that of changes.
+ * Several statuses are as many pages, of which the first rows are taken.
+ * (Of what was changed, the others by linked are passed over.)
  * The beginning of a number is in no such order: what fewer than FEW numbers
  * begin with is found by the numbers, and sorted; what more begin with is looked
  * for on the way. That way is long where these stand together far from the
@@ -453,28 +453,29 @@
 	" AND(l IS NULL OR t.linked=l)"                                      \
 	" AND t.id>a"
 #define IDS_OF(name, index, where, order)                                    \
-	"(SELECT t.id FROM " name " t FORCE INDEX(" index ")"                \
+	"(SELECT t.id,t.updated_at FROM " name " t FORCE INDEX(" index ")"   \
 	" WHERE " where ALL_FILTERS " ORDER BY " order "t.id LIMIT m)"
+#define IDS_BY(name, index, where) IDS_OF(name, index, where, "")
+#define IDS_BY_STATUS(name, index, where, order)                             \
+	IDS_OF(name, index, "t.status=s0" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s1" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s2" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s3" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s4" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s5" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s6" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s7" where, order)                      \
+	" ORDER BY " order "id LIMIT m"
 #define CHANGED_SINCE "(t.updated_at>u OR t.updated_at=u AND t.id>i)"
+#define BY_CHANGE     "updated_at,"
 /* the order of a list, where it is found in another one */
 #define IN_ORDER(t) "IF(u IS NULL,NULL," t ".updated_at),"
 #define IDS_BY_NUMBER(name, where)                                           \
 	IDS_OF(name, name "_ticket_no", where                                \
 	       " AND(u IS NULL OR " CHANGED_SINCE ")", IN_ORDER("t"))
-#define IDS_BY(name, index, where) IDS_OF(name, index, where, "")
 /* where the next page begins */
 #define CURSOR(t)                                                            \
 	"IF(u IS NULL," t ".id,CONCAT(" UTC(t ".updated_at") ",'-'," t ".id))"
-#define IDS_BY_STATUS(name, index, where)                                    \
-	IDS_BY(name, index, "t.status=s0" where) " UNION "              \
-	IDS_BY(name, index, "t.status=s1" where) " UNION "              \
-	IDS_BY(name, index, "t.status=s2" where) " UNION "              \
-	IDS_BY(name, index, "t.status=s3" where) " UNION "              \
-	IDS_BY(name, index, "t.status=s4" where) " UNION "              \
-	IDS_BY(name, index, "t.status=s5" where) " UNION "              \
-	IDS_BY(name, index, "t.status=s6" where) " UNION "              \
-	IDS_BY(name, index, "t.status=s7" where)                        \
-	" ORDER BY id LIMIT m"
 #define LIST(name, show)                                                     \
 	IF_ANY("e IS NULL AND q IS NOT NULL")                                \
 	"SELECT COUNT(*) INTO few FROM(SELECT 1 FROM " name                  \
@@ -485,16 +486,19 @@
 	show(IDS_BY_NUMBER(name, IS_EXACTLY("t.ticket_no", "e")))            \
 	"ELSEIF few<" FEW " THEN "                                           \
 	show(IDS_BY_NUMBER(name, "t.ticket_no LIKE q"))                      \
+	"ELSEIF u IS NOT NULL AND s0 IS NOT NULL THEN "                      \
+	show(IDS_BY_STATUS(name, name "_status_updated",                     \
+			   " AND " CHANGED_SINCE, BY_CHANGE))                \
 	"ELSEIF u IS NOT NULL THEN "                                         \
-	show(IDS_OF(name, name "_updated", CHANGED_SINCE, "t.updated_at,"))  \
+	show(IDS_OF(name, name "_updated", CHANGED_SINCE, BY_CHANGE))        \
 	"ELSEIF s0 IS NULL AND l IS NULL THEN "                              \
 	show(IDS_BY(name, "PRIMARY", "TRUE"))                                \
 	"ELSEIF l IS NULL THEN "                                             \
-	show(IDS_BY_STATUS(name, name "_status", ""))                        \
+	show(IDS_BY_STATUS(name, name "_status", "", ""))                    \
 	"ELSEIF s0 IS NULL THEN "                                            \
 	show(IDS_BY(name, name "_linked", "t.linked=l"))                     \
 	"ELSE "                                                              \
-	show(IDS_BY_STATUS(name, name "_status_linked", " AND t.linked=l"))  \
+	show(IDS_BY_STATUS(name, name "_status_linked", " AND t.linked=l", ""))\
 	END_IF
 
 /* How many CTTs are linked to ntt n, in the eyes of its count: a link whose
