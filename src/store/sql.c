@@ -672,7 +672,8 @@ SQL_TEXT(JOB_CLOSE,
 #define LIMIT_OF(n) " LIMIT " AS_TEXT(n)
 #define TOO_OLD NOW "-INTERVAL CAST(?a AS UNSIGNED) DAY"
 #define REMOVE(what, rows)                                                   \
-	"BEGIN NOT ATOMIC START TRANSACTION;"                                \
+	"BEGIN NOT ATOMIC "                                                  \
+	"START TRANSACTION;"                                                 \
 	"DELETE FROM " rows LIMIT_OF(REMOVE_MOST) ";"                        \
 	"SET @gone=ROW_COUNT();"                                             \
 	IF_ANY("@gone")                                                      \
