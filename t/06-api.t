@@ -472,7 +472,7 @@ for (
 	[ 'openapi.json', qr/("x-roles".*?)"ctt-viewer"/s, '$1"ctt-reader"',
 		'roles: read ctt-reader: is in openapi.json, not in' ],
 	[ 'openapi.json', qr/"version": "/, '"version": "1',
-		'version: 10.3.0: is in openapi.json, not in the program' ],
+		'version: 10.4.0: is in openapi.json, not in the program' ],
 	[ 'src/model/code.h', qr/^\tC\(CPE_STALE, 409/m, "\tC(CPE_STALE, 410",
 		'codes: CPE_STALE 410: is in the program, not in openapi.json' ],
 	[ 'src/model/code.h', qr/^(\tC\()(CPE_STALE.*\n)/m, '$1CPE_NEW, 409, "x")'

@@ -264,7 +264,17 @@ for my $route (@ROUTES) {
 	$c->do("DELETE FROM job WHERE dedupe_key LIKE 'backlog-%' LIMIT 2");
 	is $jobs->(), GAUGE - 1, 'fewer are counted';
 	$c->do("DELETE FROM job WHERE dedupe_key LIKE 'backlog-%'");
+	# what is too old is removed when it starts
+	$c->do("INSERT INTO job(type, payload, dedupe_key, state, run_at)"
+	    . " SELECT 'old', '{}', CONCAT('old-', seq), 'DONE', '2001-01-01'"
+	    . ' FROM seq_1_to_100');
+	$c->do("INSERT INTO operation(id, kind, state, actor, created_at)"
+	    . " SELECT CONCAT('0-refused-', seq), 'LINK', 'REFUSED', 'old',"
+	    . " '2001-01-01' FROM seq_1_to_100");
 	is $c->stack('start', 'worker'), 1, 'the worker starts';
+	ok $c->wait_for(20, sub { !$c->one("SELECT (SELECT COUNT(*) FROM job"
+		. " WHERE type = 'old') + (SELECT COUNT(*) FROM operation"
+		. " WHERE actor = 'old')") }), 'what is too old is removed';
 }
 ok $c->settle && $c->quiet, 'all is done';
 my $to = -s $LOG;

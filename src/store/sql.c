@@ -814,6 +814,32 @@ SQL_TEXT(JOB_CLOSE,
 	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
 	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
 
+/*
+ * What is too old to be kept, by so many days -> how many were removed. The
+ * mark says that operations (their jobs) before it may lack something. run_at of
+ * a job that is DONE is when it was done (JOB_CLOSE), and has an index.
+ */
+#define AS_TEXT(n)  #n
+#define LIMIT_OF(n) " LIMIT " AS_TEXT(n)
+#define TOO_OLD NOW "-INTERVAL CAST(?a AS UNSIGNED) DAY"
+#define REMOVE(what, rows)                                                   \
+	"BEGIN NOT ATOMIC "                                                  \
+	"START TRANSACTION;"                                                 \
+	"DELETE FROM " rows LIMIT_OF(REMOVE_MOST) ";"                        \
+	"SET @gone=ROW_COUNT();"                                             \
+	IF_ANY("@gone")                                                      \
+	"INSERT INTO retention(what,removed_before) VALUES('" what "',"      \
+	TOO_OLD ") ON DUPLICATE KEY UPDATE"                                  \
+	" removed_before=GREATEST(removed_before,VALUE(removed_before));"    \
+	END_IF                                                               \
+	"COMMIT; SELECT @gone; END"
+SQL_TEXT(REMOVE_JOBS,
+	REMOVE("job", "job WHERE state='DONE' AND run_at<" TOO_OLD
+	       " ORDER BY run_at,id")),
+SQL_TEXT(REMOVE_REFUSED,
+	REMOVE("refused", "operation WHERE refused_at<" TOO_OLD
+	       " ORDER BY refused_at")),
+
 /* {"id":operation}. Its set of characters is the column's, or the whole table
  * would be converted and compared. */
 SQL_TEXT(READ_OPERATION,
@@ -1240,6 +1266,9 @@ SQL_TEXT(CHECK_JOB,
 	") t ON t.kind=o.kind"
 	" LEFT JOIN job b ON b.dedupe_key=CONCAT(o.id,':',t.type)"
 	" WHERE o.state='SUCCEEDED' AND NOT o.mends AND b.id IS NULL"
+	/* not one that was old enough to be removed */
+	" AND o.updated_at>=COALESCE((SELECT r.removed_before FROM retention r"
+	" WHERE r.what='job'),0)"
 	" AND(t.type<>'sync-note-to-taas' OR"
 	" o.partner='TAAS' AND o.remark IS NOT NULL)"
 	" AND(t.type<>'notify-work-orders' OR"

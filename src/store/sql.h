@@ -36,6 +36,8 @@
 	S(JOB_PICK)                                                          \
 	S(JOB_TAKE)                                                          \
 	S(JOB_CLOSE)                                                         \
+	S(REMOVE_JOBS)                                                       \
+	S(REMOVE_REFUSED)                                                    \
 	/* reading */                                                        \
 	S(READ_OPERATION)                                                    \
 	S(LIST_OPERATIONS)                                                   \
@@ -84,6 +86,9 @@ enum sql {
 #undef S
 	SQL__MAX
 };
+
+/* How many rows REMOVE_... take at once: each is locked until the COMMIT. */
+#define REMOVE_MOST 500
 
 /* What link_settle notes of a link without work orders; CHECK_JOB looks for it. */
 #define NO_WORK_ORDERS "the NTT has no work orders to notify"
