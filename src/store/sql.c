@@ -822,10 +822,10 @@ SQL_TEXT(JOB_CLOSE,
 #define AS_TEXT(n)  #n
 #define LIMIT_OF(n) " LIMIT " AS_TEXT(n)
 #define TOO_OLD NOW "-INTERVAL CAST(?a AS UNSIGNED) DAY"
-#define REMOVE(what, rows)                                                   \
+#define REMOVE(what, delete)                                                 \
 	"BEGIN NOT ATOMIC "                                                  \
 	"START TRANSACTION;"                                                 \
-	"DELETE FROM " rows LIMIT_OF(REMOVE_MOST) ";"                        \
+	delete ";"                                                           \
 	"SET @gone=ROW_COUNT();"                                             \
 	IF_ANY("@gone")                                                      \
 	"INSERT INTO retention(what,removed_before) VALUES('" what "',"      \
@@ -834,11 +834,15 @@ SQL_TEXT(JOB_CLOSE,
 	END_IF                                                               \
 	"COMMIT; SELECT @gone; END"
 SQL_TEXT(REMOVE_JOBS,
-	REMOVE("job", "job WHERE state='DONE' AND run_at<" TOO_OLD
-	       " ORDER BY run_at,id")),
+	REMOVE("job", "DELETE FROM job WHERE state='DONE' AND run_at<" TOO_OLD
+	       " ORDER BY run_at,id" LIMIT_OF(REMOVE_MOST))),
+/* those that were made first: if they are not too old, none is */
 SQL_TEXT(REMOVE_REFUSED,
-	REMOVE("refused", "operation WHERE refused_at<" TOO_OLD
-	       " ORDER BY refused_at")),
+	REMOVE("refused", "DELETE o FROM(SELECT r.id,r.created_at FROM"
+	       " operation r FORCE INDEX(operation_state)"
+	       " WHERE r.state='REFUSED' ORDER BY r.seq" LIMIT_OF(REMOVE_MOST)
+	       ") x STRAIGHT_JOIN operation o ON o.id=x.id"
+	       " WHERE x.created_at<" TOO_OLD)),
 
 /* {"id":operation}. Its set of characters is the column's, or the whole table
  * would be converted and compared. */
