@@ -932,9 +932,10 @@ enum claimed {
 
 static void read_history(const struct rows *r, size_t i, struct history *past)
 {
-	past->doubted = true;
+	past->doubted = rows_text(r, i, CL_DOUBT_MS);
 	past->doubted_at = clock_mono_ms() - rows_int(r, i, CL_DOUBT_MS);
-	past->known = rows_int(r, i, CL_ACCEPTED) ? KNOWN_YES : KNOWN_DOUBT;
+	past->known = rows_int(r, i, CL_ACCEPTED) ? KNOWN_YES :
+		      past->doubted ? KNOWN_DOUBT : KNOWN_UNSENT;
 	past->refusals = (unsigned)rows_int(r, i, CL_REFUSALS);
 	past->bodies = (unsigned)rows_int(r, i, CL_BODIES);
 	past->body_hash = rows_id(r, i, CL_BODY_HASH);

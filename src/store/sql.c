@@ -682,8 +682,8 @@ SQL_TEXT(OP_CLAIM,
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id"
 	/* whoever had it died, or lost it, and may have asked just now; of
-	 * an earlier version's nobody knows */
-	" SET o.doubted_at=IF(o.owner IS NULL AND o.doubted_at IS NOT NULL,"
+	 * an earlier version's, which has no call, nobody knows */
+	" SET o.doubted_at=IF(o.owner IS NULL AND o.partner_call IS NOT NULL,"
 	"o.doubted_at," NOW "),o.owner=JSON_VALUE(j,'$.owner')"
 	" WHERE o.state IN('RUNNING','SETTLING') AND " IS_OURS("o")
 	" AND " ABANDONED("o") ";"
