@@ -253,6 +253,14 @@ sub calls_of ($self, $what, $until, $program, $env, @args) {
 
 sub cttctl ($self, @args) { return $self->run('cttctl', @args) }
 
+# Closes an operation by hand, as soon as nobody works on it.
+sub close_by_hand ($self, $op, $as, $reason) {
+	return $self->wait_for(10, sub {
+		!$self->cttctl('operations', 'close', $op, '--as', $as,
+			'--reason', $reason)->{status};
+	});
+}
+
 # The fault points of this build; none in a release.
 sub faults ($self) {
 	return split ' ', $self->cttctl('faults')->{out};
