@@ -546,9 +546,8 @@ static int compare_one(struct console *con, struct reconcile *r,
 
 	*rc_r = reconcile_one(r, con->mem, 0, ticket, &n);
 	if (*rc_r != RC_OK || n)
-		return EXIT_SUCCESS;
-	fprintf(stderr, "cttctl: there is no CTT %s, or an operation of it is "
-		"open\n", ticket);
+		return r->busy ? COULD_NOT_LOOK : EXIT_SUCCESS;
+	fprintf(stderr, "cttctl: there is no CTT %s\n", ticket);
 	return COULD_NOT_LOOK;
 }
 
@@ -584,7 +583,8 @@ static int run_reconcile(struct console *con, int argc, char **argv)
 		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
 	else
 		printf("%zu compared, %zu differ, %zu mended, %zu could not be "
-		       "read\n", r.looked, r.differ, r.mended, r.unread);
+		       "read, %zu have an open operation\n", r.looked, r.differ,
+		       r.mended, r.unread, r.busy);
 	app_close(&app);
 	return rc != RC_OK ? COULD_NOT_LOOK :
 	       r.differ > r.mended ? EXIT_FAILURE :

@@ -26,7 +26,8 @@ my %EXCEPT = (
 		CURRENT_USER GRANTS)),
 	SEED => 'cttctl seed',
 	(map { $_ => 'cttctl operations, jobs: all that are open or dead' }
-		qw(OPEN_OPERATIONS RETRY_OPERATIONS DEAD_JOBS RETRY_JOBS)),
+		qw(OPEN_OPERATIONS ASSUMED_OPERATIONS RETRY_OPERATIONS
+		DEAD_JOBS RETRY_JOBS)),
 	(map { $_ => 'cttctl check compares whole tables' }
 		qw(CHECK_LINK CHECK_LINK_OPERATION CHECK_COUNT CHECK_AUDIT
 		CHECK_AUDIT_ONCE CHECK_JOB CHECK_ACTIVITY CHECK_NOTE

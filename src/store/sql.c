@@ -725,11 +725,11 @@ SQL_TEXT(OP_DEFER,
 	" AND o.owner=JSON_VALUE(j,'$.owner'); END"),
 
 /*
- * {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs without an open
- * operation, ids rising: id, number, source, partner_ref, status; id, number
- * and partner_ref of their NTT; of the last resolve that succeeded its partner,
- * intent and remark. Then their elements that were ever changed: CTT and its
- * number, and what ELEMENT_COLUMNS has.
+ * {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs, ids rising: id,
+ * number, source, partner_ref, status; id, number and partner_ref of their NTT;
+ * of the last resolve that succeeded its partner, intent and remark; their open
+ * operation. Then, of those that have none, elements that were ever changed: CTT
+ * and its number, and what ELEMENT_COLUMNS has.
  */
 #define RECONCILE_CTTS                                                       \
 	" FROM(SELECT k.id FROM ctt k WHERE(i IS NULL OR k.id=i)"            \
@@ -743,13 +743,13 @@ SQL_TEXT(RECONCILE,
 	"DECLARE t VARCHAR(64) CHARACTER SET utf8mb4"
 	" DEFAULT JSON_VALUE(j,'$.ticketNo');"
 	"SELECT c.id,c.ticket_no,c.source,c.partner_ref,c.status,n.id,"
-	"n.ticket_no,n.partner_ref,r.partner,r.intent,r.remark"
+	"n.ticket_no,n.partner_ref,r.partner,r.intent,r.remark,o.id"
 	RECONCILE_CTTS
 	" LEFT JOIN ntt n ON n.id=c.ntt_id"
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id"
 	" LEFT JOIN operation r ON r.ctt_id=c.id AND r.seq=(SELECT MAX(p.seq)"
 	" FROM operation p WHERE p.ctt_id=c.id AND p.kind='RESOLVE'"
 	" AND p.state='SUCCEEDED')"
-	" WHERE NOT EXISTS(SELECT 1 FROM operation o WHERE o.open_ctt_id=c.id)"
 	" ORDER BY c.id;"
 	"SELECT c.id,c.ticket_no," ELEMENT_COLUMNS
 	RECONCILE_CTTS
@@ -769,12 +769,6 @@ SQL_TEXT(NTTS_NAMED,
 		"name VARCHAR(255) PATH '$'")
 	"STRAIGHT_JOIN ntt n ON n.partner_ref=x.name;"
 	"END"),
-
-/* {"id":ctt} -> its open operation */
-SQL_TEXT(OPEN_OF_CTT,
-	BEGIN_WITH_J
-	"SELECT o.id FROM operation o"
-	" WHERE o.open_ctt_id=JSON_VALUE(j,'$.id'); END"),
 
 /* Begin, and lock jobs that are due -> id, type, payload, dedupe_key,
  * attempts, refusals, age in seconds, created_at. Jobs whose worker is gone

@@ -31,7 +31,6 @@
 	S(OP_DEFER)                                                          \
 	S(RECONCILE)                                                         \
 	S(NTTS_NAMED)                                                        \
-	S(OPEN_OF_CTT)                                                       \
 	/* the worker's jobs */                                              \
 	S(JOB_PICK)                                                          \
 	S(JOB_TAKE)                                                          \
