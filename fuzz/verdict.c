@@ -93,6 +93,8 @@ static const struct way {
 };
 
 /* A connection: what the partner said on it, and what it was told. */
+enum { NOT_YET = -1, NOT_MADE = -2 };
+
 static struct {
 	int fd;
 	const char *answer;
@@ -144,12 +146,12 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose,
 
 	(void)at;
 	(void)purpose;
-	if (answer && !len)
-		return CURL_SOCKET_BAD;
 	assert(nconnections < CONNECTIONS_MAX);
-	connections[nconnections].fd = -1;
+	connections[nconnections].fd = answer && !len ? NOT_MADE : NOT_YET;
 	connections[nconnections].answer = answer ? answer : "";
 	connections[nconnections++].len = len;
+	if (answer && !len)
+		return CURL_SOCKET_BAD;
 	return socket(to->family, to->socktype, to->protocol);
 }
 
@@ -160,7 +162,7 @@ static void answer_all(void)
 		const char *s = connections[i].answer;
 		size_t n = connections[i].len;
 
-		if (connections[i].fd >= 0)
+		if (connections[i].fd != NOT_YET)
 			continue;
 		connections[i].fd = accept(listening, NULL, NULL);
 		if (connections[i].fd < 0 ||
@@ -223,6 +225,8 @@ static void hear(void)
 
 		buf_init(told, mem);
 		buf_str(told, "");
+		if (connections[i].fd == NOT_MADE)
+			continue;
 		while ((n = recv(connections[i].fd, piece, sizeof piece,
 				 MSG_DONTWAIT)) > 0)
 			buf_add(told, piece, (size_t)n);
@@ -644,6 +648,16 @@ static bool walk_read(struct walk *w, const struct plain *a)
 	return true;
 }
 
+/* No connection could be made; that is not tried again. */
+static void walk_nowhere(struct walk *w)
+{
+	w->doubted = w->doubted || w->stage == BACK;
+	if (w->stage == LOOK)
+		walk_look(w, NO_TICKET);
+	else
+		w->stage = OVER;
+}
+
 /* What the answers come to. False: not all of them were plain. */
 static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 {
@@ -656,6 +670,10 @@ static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 		struct plain a;
 
 		assert(w.stage != OVER); /* it is not asked again */
+		if (connections[i].fd == NOT_MADE) {
+			walk_nowhere(&w);
+			continue;
+		}
 		if (!told->len)
 			return false;
 		assert(is_write(told) == (w.stage == WRITE));
