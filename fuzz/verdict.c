@@ -48,8 +48,8 @@ static const struct resolve resolve = {
 static const struct cpe cpe = {"ZTE", "F660", "10.9.9.9", "ge-0/0:1", 1000};
 
 /* How a call is made: the partner can be read; an attempt was in doubt before;
- * it was taken back already; TMF621 v5. */
-enum { READS = 1, DOUBTED = 2, ENDS = 4, V5 = 8 };
+ * it was taken back already; TMF621 v5; for a ticket named "..". */
+enum { READS = 1, DOUBTED = 2, ENDS = 4, V5 = 8, DOTS = 16 };
 
 static const struct way {
 	const char *line;
@@ -90,6 +90,7 @@ static const struct way {
 	{"tmf look", PARTNER_TMF, VERB_LOOK, NULL, READS},
 	{"tmf link v5", PARTNER_TMF, VERB_LINK, NULL, READS | V5},
 	{"tmf note v5", PARTNER_TMF, VERB_RESOLVE, "well", READS | V5},
+	{"taas link dots", PARTNER_TAAS, VERB_LINK, "down", DOTS},
 };
 
 /* A connection: what the partner said on it, and what it was told. */
@@ -663,7 +664,7 @@ static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 {
 	struct walk w = {.c = c, .how = how, .doubted = how & DOUBTED};
 
-	w.stage = c->verb == VERB_LOOK || (w.doubted && how & READS) ? LOOK :
+	w.stage = how & DOTS ? OVER : c->verb == VERB_LOOK || (w.doubted && how & READS) ? LOOK :
 		  reads_first(c) ? READ : WRITE;
 	for (size_t i = 0; i < nconnections; i++) {
 		const struct buf *told = &connections[i].told;
@@ -1026,6 +1027,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		c.verb = way->verb;
 		c.remark = way->remark;
 		c.ends_if_not_done = way->how & ENDS;
+		if (way->how & DOTS)
+			c.ticket = "..";
 		if (way->how & DOUBTED)
 			c.past = (struct history){.known = KNOWN_DOUBT,
 				.doubted = true, .doubted_at = now};
