@@ -78,27 +78,100 @@ static const char *prefix_of(const char *pattern, struct arena *mem)
 	return to;
 }
 
-/* What a list is asked for, as the query that asks for it. */
+static void add_number(struct json_object *doc, const char *name, int64_t least,
+		       int64_t most, struct buf *query)
+{
+	struct json_object *v;
+	char n[24];
+
+	assert(json_object_object_get_ex(doc, name, &v));
+	if (!v)
+		return;
+	snprintf(n, sizeof n, "%lld", (long long)number(doc, name, least,
+							most));
+	add_encoded(query, name, n);
+}
+
+static void add_text(struct json_object *doc, const char *name, size_t most,
+		     struct buf *query)
+{
+	const char *value = text(doc, name, 0, most);
+
+	/* what was of blanks alone is an empty one, which nobody can ask for */
+	if (value)
+		add_encoded(query, name, *value ? value : " ");
+}
+
+/* A time goes in with a zone, and to the database without. */
+static void add_time(struct json_object *doc, const char *name,
+		     struct arena *mem, struct buf *query)
+{
+	const char *value = text(doc, name, 23, 23);
+
+	if (value)
+		add_encoded(query, name, arena_printf(mem, "%sZ", value));
+}
+
+static void add_statuses(struct json_object *doc, struct arena *mem,
+			 struct buf *query)
+{
+	struct json_object *all;
+	struct buf list;
+
+	assert(json_object_object_get_ex(doc, "status", &all));
+	assert(json_object_is_type(all, json_type_array));
+	assert(json_object_array_length(all) <= 8);
+	buf_init(&list, mem);
+	for (size_t i = 0; i < json_object_array_length(all); i++) {
+		const char *one = json_object_get_string(
+			json_object_array_get_idx(all, i));
+
+		assert(text_chars(one, strlen(one)) <= 32);
+		buf_printf(&list, "%s%s", i ? "," : "", *one ? one : " ");
+	}
+	if (list.len)
+		add_encoded(query, "status", list.s);
+}
+
+static void add_page(struct json_object *doc, struct buf *query)
+{
+	add_number(doc, "limit", 1, 200, query);
+	add_number(doc, "after", 1, TICKET_ID_MAX - 1, query);
+}
+
+/* The cursor of a list by time, or by id. */
+static void add_cursor(struct json_object *doc, struct arena *mem,
+		       struct buf *query)
+{
+	const char *at;
+
+	if (json_object_object_get_ex(doc, "after", NULL)) {
+		add_page(doc, query);
+		return;
+	}
+	add_number(doc, "limit", 1, 200, query);
+	at = text(doc, "behindTime", 23, 23);
+	assert(at);
+	add_encoded(query, "after", arena_printf(mem, "%sZ-%lld", at, (long
+		long)number(doc, "behindId", 1, TICKET_ID_MAX - 1)));
+}
+
+/* What a list of tickets is asked for, as the query that asks for it. */
 static void list_query(struct json_object *doc, struct arena *mem,
 		       struct buf *query)
 {
 	const char *q = text(doc, "q", 1, 2 * TICKET_NO_MAX + 1);
-	const char *status = text(doc, "status", 0, 32);
 	struct json_object *linked = NULL;
-	char n[24];
 
-	snprintf(n, sizeof n, "%lld", (long long)number(doc, "limit", 1, 200));
-	add_encoded(query, "limit", n);
-	snprintf(n, sizeof n, "%lld", (long long)number(doc, "after", 0,
-						TICKET_ID_MAX - 1));
-	add_encoded(query, "after", n);
+	add_cursor(doc, mem, query);
 	if (q) {
 		q = prefix_of(q, mem);
 		assert(text_chars(q, strlen(q)) <= TICKET_NO_MAX);
 		add_encoded(query, "q", q);
 	}
-	if (status)
-		add_encoded(query, "status", status);
+	add_text(doc, "ticketNo", TICKET_NO_MAX, query);
+	add_statuses(doc, mem, query);
+	add_time(doc, "updatedSince", mem, query);
 	json_object_object_get_ex(doc, "linked", &linked);
 	if (linked)
 		add_encoded(query, "linked", number(doc, "linked", 0, 1) ?
@@ -118,17 +191,31 @@ static const char *query_of(enum sql sql, const char *asked_for,
 	buf_str(&query, "");
 	switch (sql) {
 	case SQL_READ_NTT_CTTS:
+	case SQL_READ_CPE_HISTORY:
 		number(doc, "id", 1, TICKET_ID_MAX - 1);
-		list_query(doc, mem, &query);
+		add_page(doc, &query);
 		break;
 	case SQL_LIST_CTT:
 	case SQL_LIST_NTT:
 		list_query(doc, mem, &query);
 		break;
-	case SQL_READ_REQUEST:
-		id = text(doc, "requestId", 1, 64);
-		assert(id);
-		add_encoded(&query, "requestId", id);
+	case SQL_STATUS_LABELS: /* before the list that it is for */
+		add_statuses(doc, mem, &query);
+		break;
+	case SQL_LIST_OPERATIONS:
+		add_page(doc, &query);
+		add_text(doc, "requestId", 64, &query);
+		add_number(doc, "cttId", 1, TICKET_ID_MAX - 1, &query);
+		add_number(doc, "nttId", 1, TICKET_ID_MAX - 1, &query);
+		add_text(doc, "state", 16, &query);
+		break;
+	case SQL_LIST_AUDIT:
+		add_page(doc, &query);
+		add_number(doc, "cttId", 1, TICKET_ID_MAX - 1, &query);
+		add_number(doc, "nttId", 1, TICKET_ID_MAX - 1, &query);
+		add_text(doc, "actor", 128, &query);
+		add_time(doc, "from", mem, &query);
+		add_time(doc, "to", mem, &query);
 		break;
 	case SQL_READ_OPERATION:
 		id = text(doc, "id", 1, 64);

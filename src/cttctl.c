@@ -129,6 +129,19 @@ static bool options_ok(int argc, char **argv, const char *const *known)
 	return true;
 }
 
+/* Take a word that has no value out of the others, wherever it stands. */
+static bool take_flag(int *argc, char **argv, const char *flag)
+{
+	for (int i = 0; i < *argc; i++) {
+		if (strcmp(argv[i], flag))
+			continue;
+		memmove(argv + i, argv + i + 1,
+			(size_t)(--*argc - i) * sizeof *argv);
+		return true;
+	}
+	return false;
+}
+
 /* A whole number from 0 to `most`, or -1 and a line. */
 static int64_t number(const char *name, const char *text, int64_t most)
 {
@@ -542,8 +555,8 @@ static int compare_one(struct console *con, struct reconcile *r,
 static int run_reconcile(struct console *con, int argc, char **argv)
 {
 	static const char *const known[] = {"--partner", "--ticket", NULL};
-	bool mend = argc && !strcmp(argv[argc - 1], "--mend");
-	int n = argc - mend, status = EXIT_SUCCESS;
+	int n = argc, status = EXIT_SUCCESS;
+	bool mend = take_flag(&n, argv, "--mend");
 	const char *ticket = option(n, argv, "--ticket");
 	int partner = partner_option(option(n, argv, "--partner"));
 	struct reconcile r = {

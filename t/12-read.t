@@ -154,6 +154,44 @@ my $op = $linked->{json}{operationId};
 		items => [], next => undef }, 'of another there are none';
 }
 
+# ---- at one moment ----
+
+# A CTT is read together with its open operation: a link that its partner
+# refuses is under way, and then gone; nobody ever sees it done.
+{
+	my @ctts = $c->given(map { (ctt => {}) } 1 .. 2);
+	my $ends = time + 6;
+
+	$c->rule(partner => 'taas', path => "/C-$_/link\$", do => 'status',
+		status => 400) for @ctts;
+	my %seen;
+	for my $part ($c->parallel(4, sub ($i) {
+		my ($ctt, %n) = ($ctts[ $i % 2 ]);
+		my @ways = (sub { $c->get("/ticket/ctt/$ctt")->{json}{ctt} },
+			sub { $c->get("/ticket/ctt?ticketNo=C-$ctt")->{json}
+				{items}[0] },
+			sub { $c->get("/ticket/ctt?after=" . ($ctt - 1)
+				. '&limit=1')->{json}{items}[0] });
+
+		while (time < $ends) {
+			if ($i < 2) {
+				$n{ $c->link($ctt, $empty)->{status} }++;
+				next;
+			}
+			$n{ $_->()->{linkState} }++ for @ways;
+		}
+		return \%n;
+	})) {
+		$seen{$_} += $part->{$_} for keys %$part;
+	}
+	diag join ', ', map { "$_: $seen{$_}" } sort keys %seen;
+	is delete $seen{linked}, undef, 'no link that is refused is seen';
+	is_deeply [ sort keys %seen ], [qw(502 none pending)],
+	    'but that it is under way, and that it is not there';
+	$c->no_rules;
+	ok $c->settle, 'and all is settled';
+}
+
 # ---- what is not there ----
 
 is_deeply [ @{ $c->get($_->[0])->{json} }{qw(status code)} ],
@@ -162,6 +200,7 @@ is_deeply [ @{ $c->get($_->[0])->{json} }{qw(status code)} ],
 	[ '/ticket/ntt/9007199254740991', 'NTT_NOT_FOUND' ],
 	[ '/ticket/ntt/9007199254740991/ctts', 'NTT_NOT_FOUND' ],
 	[ '/ticket/operation/nothing', 'OPERATION_NOT_FOUND' ],
+	[ '/ticket/ctt/0/cpe-history', 'NOT_FOUND' ],
 	[ '/ticket/ctt/9007199254740992', 'NOT_FOUND' ],
 	[ '/ticket/ctt/0', 'NOT_FOUND' ],
 	[ '/ticket/ctt/-1', 'NOT_FOUND' ],
@@ -308,6 +347,65 @@ is $c->get('/ticket/operation?requestId=' . '%C3%85' x 64)->{status}, 200,
 	is $c->get('/healthz', @no_token)->{status}, 200, 'but healthy';
 	ok $c->stack('start', 'memcached'), 'memcached comes back';
 	is $c->get('/readyz', @no_token)->{status}, 200, 'ready again';
+}
+
+# ---- how cttd is ----
+
+{
+	my @admin = (Authorization => 'Bearer '
+	    . $c->token(roles => ['ctt-admin']));
+	my $health = sub { $c->get('/ticket/health', @admin)->{json} };
+	my %partners = map { $_ => { broken => 0, waiting => 0 } }
+	    qw(TAAS TMF NIG QUEUE);
+
+	for my $role (qw(ctt-viewer ctt-operator ctt-cpe)) {
+		$c->is_problem($c->get('/ticket/health', Authorization =>
+			'Bearer ' . $c->token(roles => [$role])), 403,
+		    'FORBIDDEN', "not for $role");
+	}
+	ok $c->quiet, 'all jobs are delivered';
+	my $seen = $health->();
+	is delete $seen->{memcached}{up}, 1, 'memcached is there';
+	like delete $seen->{memcached}{away}, qr/^\d+$/, 'was it always?';
+	is_deeply $seen, { database => { up => 1, writable => 1 },
+		memcached => {}, partners => \%partners,
+		operations => { RUNNING => 0, SETTLING => 0 },
+		jobs => { READY => 0, RUNNING => 0, DEAD => 0 },
+		worker => { operationLateS => undef, jobLateS => undef } },
+	    'all is well' or diag explain $seen;
+
+	ok $c->stack('stop', 'worker'), 'no worker';
+	$c->given(job => { type => 'update-tmf-list', payload => '{}',
+		dedupe_key => 'late', run_at => $c->one('SELECT'
+			. ' UTC_TIMESTAMP(3) - INTERVAL 90 SECOND') },
+	    job => { type => 'update-tmf-list', payload => '{}',
+		dedupe_key => 'dead', state => 'DEAD' });
+	$c->given(operation => { id => 'late', kind => 'LINK', actor => 'x',
+		state => 'SETTLING', ctt_id => 5e6, next_try_at => $c->one(
+			'SELECT UTC_TIMESTAMP(3) - INTERVAL 70 SECOND') });
+	$seen = $health->();
+	like $c->get('/metrics', Authorization => undef)->{raw},
+	    qr/^cttd_late_seconds\{of="$_"\} [789]\d$/m, "/metrics: $_"
+	    for qw(operation job);
+	is_deeply [ @$seen{qw(operations jobs)} ],
+	    [ { RUNNING => 0, SETTLING => 1 },
+		{ READY => 1, RUNNING => 0, DEAD => 1 } ], 'what waits';
+	is_deeply [ map { $_ >= 70 && $_ < 80 || $_ } $seen->{worker}
+		{operationLateS}, $seen->{worker}{jobLateS} - 20 ],
+	    [ 1, 1 ], 'and for how long';
+	$c->unplant;
+	$c->do("DELETE FROM job WHERE dedupe_key IN ('late', 'dead')");
+	ok $c->stack('start', 'worker'), 'a worker again';
+
+	$c->expect(qr/event=db_away|event=db_error kind=lost/);
+	ok $c->stack('stop', 'db'), 'the database goes';
+	$seen = $health->();
+	is_deeply [ @$seen{qw(database operations partners)} ],
+	    [ { up => 0, writable => 0 },
+		{ RUNNING => undef, SETTLING => undef }, \%partners ],
+	    'it is told without the database';
+	ok $c->stack('start', 'db'), 'it comes back';
+	ok $c->wait_for(10, sub { $health->()->{database}{up} }), 'all well';
 }
 
 $c->stop;

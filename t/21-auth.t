@@ -122,6 +122,7 @@ my %MAY = (
 	link => { linker => 1, 'ctt-admin' => 1 },    # as set above
 	status => { 'ctt-operator' => 1, 'ctt-admin' => 1 },
 	cpe => { 'ctt-cpe' => 1, 'ctt-admin' => 1 },
+	admin => { 'ctt-admin' => 1 },
 );
 
 for my $route (split /\n/, $c->cttctl('routes')->{out}) {

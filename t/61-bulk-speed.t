@@ -6,10 +6,12 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use IO::Socket::INET ();
 use List::Util qw(max);
 use Test::More;
 
-my $c = Ctt->start(pool => 1, workers => 0);
+my $c = Ctt->start(pool => 1, workers => 0,
+	set => { CTT_BULK_MAX_ITEMS => 5000 });
 
 # Counters of the database, and what a request added to them. Reading them
 # counts as well: that much is taken off.
@@ -57,6 +59,48 @@ is_deeply commits_of(linking($_)), $two, "$_ links: as many as of two"
 		scalar grep { $_ >= $t && $_ < $t + 0.25 } @at } @at;
 	cmp_ok $most, '>=', 32, "$most calls at once";
 	cmp_ok $most, '<=', 64, 'and no more than are allowed';
+}
+
+# What many blocked pairs cost grows with their number, not with its square.
+sub cost ($first, $n, $ntt) {
+	my ($pid) = $c->pids('pool');
+	my $cpu = sub () {
+		open my $fh, '<', "/proc/$pid/stat" or die "$pid: $!\n";
+		return (split ' ', <$fh> =~ s/.*\)//sr)[11];
+	};
+	my $before = $cpu->();
+	my $body = '{"items":[' . join(',', map {
+		"{\"cttId\":$_,\"nttId\":$ntt}" } $first .. $first + $n - 1)
+	    . ']}';
+	# more than the document allows, for the setting is another
+	my $r = $c->raw("POST /ticket/ctt/link/bulk?dryRun=true HTTP/1.0\r\n"
+	    . 'Authorization: Bearer ' . $c->token . "\r\nContent-Type:"
+	    . " application/json\r\nContent-Length: @{[length $body]}\r\n\r\n"
+	    . $body, odd => 1);
+
+	is scalar(grep { $_->{error}{code} eq 'UNLINK_BLOCKED' }
+		@{ $r->{json}{results} }), $n, "$n are blocked";
+	return $cpu->() - $before;
+}
+
+{
+	my ($first, $few, $many) = (100_000, 1000, 5000);
+	my $ntt = $c->given(ntt => {});
+	my $memcached = IO::Socket::INET->new(
+		PeerAddr => $c->env('CTT_MEMCACHED')) or die "memcached: $!";
+
+	$c->do('INSERT INTO ctt (id, ticket_no, source) SELECT ? + seq,'
+	    . " CONCAT('B-', seq), 'TMF' FROM seq_0_to_$many", $first);
+	print $memcached map { "set unlink-block:$_-$ntt 0 600 1 noreply\r\nx"
+	    . "\r\n" } $first .. $first + $many - 1;
+	print $memcached "version\r\n";
+	like scalar <$memcached>, qr/^VERSION/, 'memcached has them';
+	my ($x, $y) = map { cost($first, $_, $ntt) } $few, $many;
+	cmp_ok $y, '<', 100, "$few: $x, $many: $y hundredths of a second";
+	my ($pid) = $c->pids('pool');
+	my ($peak) = map { /VmHWM:\s+(\d+)/ ? $1 : () }
+	    do { open my $fh, '<', "/proc/$pid/status" or die; <$fh> };
+	cmp_ok $peak, '<', 200_000, "and $peak kB at most";
 }
 
 $c->agree;

@@ -20,11 +20,21 @@ use constant {
 	TIMES => 4,      # the first prepares; of the others the least counts
 };
 
+my $LONG_AGO = '2020-01-01T00:00:00Z';
+
 sub grown ($ctts) {
 	my $c = Ctt->start(pool => 1, workers => 0);
 
 	$c->cttctl('seed', '--ctts', $ctts, '--ntts', Grown::ntts($ctts));
 	$c->do($_) for Grown::statements($ctts);
+	# a request of many, all of which are counted
+	$c->do("UPDATE operation SET request_id = 'many' LIMIT 90");
+	my $cpe = "JSON_OBJECT('manufacturer', manufacturer, 'model', model,"
+	    . " 'ipAddress', ip_address, 'bandwidthMbps', bandwidth_mbps,"
+	    . " 'port', port)";
+	$c->do('INSERT INTO cpe_history(ctt_id, network_element_id,'
+	    . ' before_json, after_json, actor, operation_id) SELECT ctt_id,'
+	    . " id, $cpe, $cpe, 'grown', '0-grown' FROM network_element");
 	return $c;
 }
 
@@ -36,6 +46,8 @@ sub requests ($c) {
 	my $to = $c->one('SELECT ticket_no FROM ntt WHERE id = 3');
 	my $op = $c->one('SELECT MAX(id) FROM operation');
 	my $number = $c->one('SELECT MAX(ticket_no) FROM ctt');
+	my $cursor = $c->one("SELECT CONCAT(REPLACE(LEFT(updated_at, 23), ' ',"
+	    . " 'T'), 'Z-', id) FROM ctt WHERE id = 500");
 	my $ntt_of = sub ($ctt) { $c->row(ctt => $ctt)->{ntt_id} };
 
 	return (
@@ -60,6 +72,10 @@ sub requests ($c) {
 				ipAddress => '10.1.2.3',
 				bandwidthMbps => 400, port => '1' });
 		},
+		'a page in the order of changes' => sub {
+			$c->get("/ticket/ctt?updatedSince=$LONG_AGO&limit=5"
+			    . "&after=$cursor");
+		},
 		map { my $path = $_; ("GET $path" => sub { $c->get($path) }) }
 		"/ticket/ctt/$linked[0]", '/ticket/ctt?limit=5',
 		'/ticket/ctt?limit=5&after=500', "/ticket/ctt?q=$number",
@@ -72,12 +88,36 @@ sub requests ($c) {
 		"/ticket/ctt?q=$number&status=Closed", '/ticket/ctt?q=none',
 		'/ticket/ctt?q=none&linked=true',
 		'/ticket/ctt?q=TaaS&linked=true', '/ticket/ntt/2',
+		"/ticket/ctt?ticketNo=$number",
+		"/ticket/ctt?ticketNo=$number&status=Closed",
+		'/ticket/ctt?status=open,PENDING,Closed&limit=5',
+		'/ticket/ctt?status=Open,Closed&linked=true&limit=5',
+		"/ticket/ctt?updatedSince=$LONG_AGO&limit=5",
+		"/ticket/ctt?updatedSince=$LONG_AGO&status=Open&limit=5",
+		"/ticket/ctt?updatedSince=$LONG_AGO&status=Closed",
+		"/ticket/ctt?updatedSince=$LONG_AGO&status=Open,Closed&limit=5",
+		'/ticket/ctt?updatedSince=2999-01-01T00:00:00Z',
+		"/ticket/ntt?updatedSince=$LONG_AGO&limit=5",
+		'/ticket/ntt?ticketNo=none',
 		'/ticket/ntt/2/ctts?limit=5', '/ticket/ntt?limit=5',
 		'/ticket/ntt?linked=false', '/ticket/ntt?linked=true&limit=5',
 		'/ticket/ntt?status=Open&linked=false',
 		'/ticket/ntt?status=Closed', '/ticket/ntt?q=none',
 		'/ticket/lov', "/ticket/operation/$op",
-		"/ticket/operation?requestId=$op", '/metrics');
+		"/ticket/operation?requestId=$op", '/metrics',
+		'/ticket/operation?state=SUCCEEDED&limit=5',
+		'/ticket/operation?state=COMPENSATED',
+		"/ticket/operation?cttId=$linked[0]",
+		'/ticket/operation?nttId=2&limit=5',
+		'/ticket/operation?requestId=many&limit=5',
+		'/ticket/audit?limit=5', '/ticket/audit?cttId=5',
+		'/ticket/audit?nttId=2&limit=5',
+		'/ticket/audit?actor=grown&limit=5',
+		'/ticket/audit?actor=nobody',
+		"/ticket/audit?from=$LONG_AGO&limit=5",
+		"/ticket/audit?actor=grown&from=$LONG_AGO&limit=5",
+		"/ticket/audit?to=$LONG_AGO",
+		"/ticket/ctt/$elements[0]/cpe-history");
 }
 
 # A step of an index or of a table, whoever makes it.

@@ -208,9 +208,16 @@ for my $route (@ROUTES) {
 {
 	my $op = $c->one('SELECT MAX(id) FROM operation');
 	my $request = $c->one('SELECT MAX(request_id) FROM operation');
-	my @q = ('', 'q=CTT-0000001', 'q=none', 'q=C');
-	my @status = ('', 'status=Open', 'status=Closed');
-	my @linked = ('', 'linked=true', 'linked=false');
+	my @q = ('', 'q=CTT-0000001', 'q=none', 'q=C', 'ticketNo=CTT-0000001');
+	my @status = ('', 'status=Open', 'status=Closed',
+		'status=Open,Closed,Pending');
+	my @linked = ('', 'linked=true', 'linked=false',
+		'updatedSince=2020-01-01T00:00:00Z',
+		'updatedSince=2999-01-01T00:00:00Z');
+	my $ntt = $c->one('SELECT ntt_id FROM operation WHERE id = ?', $op);
+	my $ctt = $c->one('SELECT MAX(ctt_id) FROM cpe_history');
+	my @admin = (Authorization => 'Bearer '
+	    . $c->token(roles => ['ctt-admin']));
 
 	for my $list (qw(ctt ntt)) {
 		for my $q ($list eq 'ntt' ? map { s/=C/=N/r } @q : @q) {
@@ -225,6 +232,19 @@ for my $route (@ROUTES) {
 	is $c->get($_)->{status}, 200, $_ for qw(/ticket/ctt/5000 /ticket/ntt/2
 		/ticket/ntt/2/ctts /ticket/lov), "/ticket/operation/$op",
 		"/ticket/operation?requestId=$request";
+	my $times = 'from=2020-01-01T00:00:00Z&to=2999-01-01T00:00:00Z';
+	is $c->get("/ticket/$_")->{status}, 200, $_ for (
+		(map { "operation?limit=5&$_" } "cttId=$ctt", "nttId=$ntt",
+			'nttId=2&state=SUCCEEDED', 'nttId=2&state=SETTLING',
+			"cttId=$ctt&nttId=2&state=REFUSED", 'state=SUCCEEDED',
+			'state=COMPENSATED', 'state=RUNNING',
+			"requestId=$request&state=SUCCEEDED&cttId=$ctt"),
+		(map { my $after = $_; map { "audit?limit=5&$_$after" } '',
+			"cttId=$ctt", 'nttId=2', 'actor=grown', 'actor=olga',
+			$times, "nttId=2&actor=grown&$times",
+			"actor=grown&$times" } '', '&after=1000'),
+		"ctt/$ctt/cpe-history?limit=5");
+	is $c->get('/ticket/health', @admin)->{status}, 200, 'health';
 	is $c->get($_, @$NO_TOKEN)->{status}, 200, $_
 	    for qw(/healthz /readyz /metrics);
 }
@@ -244,7 +264,17 @@ for my $route (@ROUTES) {
 	$c->do("DELETE FROM job WHERE dedupe_key LIKE 'backlog-%' LIMIT 2");
 	is $jobs->(), GAUGE - 1, 'fewer are counted';
 	$c->do("DELETE FROM job WHERE dedupe_key LIKE 'backlog-%'");
+	# what is too old is removed when it starts
+	$c->do("INSERT INTO job(type, payload, dedupe_key, state, run_at)"
+	    . " SELECT 'old', '{}', CONCAT('old-', seq), 'DONE', '2001-01-01'"
+	    . ' FROM seq_1_to_100');
+	$c->do("INSERT INTO operation(id, kind, state, actor, created_at)"
+	    . " SELECT CONCAT('0-refused-', seq), 'LINK', 'REFUSED', 'old',"
+	    . " '2001-01-01' FROM seq_1_to_100");
 	is $c->stack('start', 'worker'), 1, 'the worker starts';
+	ok $c->wait_for(20, sub { !$c->one("SELECT (SELECT COUNT(*) FROM job"
+		. " WHERE type = 'old') + (SELECT COUNT(*) FROM operation"
+		. " WHERE actor = 'old')") }), 'what is too old is removed';
 }
 ok $c->settle && $c->quiet, 'all is done';
 my $to = -s $LOG;
@@ -255,7 +285,7 @@ my $to = -s $LOG;
 sub shape ($sql) {
 	state $text = qr/'(?:[^'\\]|\\.|'')*+'/;
 
-	$sql =~ s/NAME_CONST\('(\w+)',(?:NULL|-?[\d.]+|(?:_\w+)?$text(?: COLLATE $text)?)\)/$1/g;
+	$sql =~ s/NAME_CONST\('(\w+)',(?:NULL|-?[\d.]+|(?:_\w+|TIMESTAMP)?$text(?: COLLATE $text)?)\)/$1/g;
 	$sql =~ s/$text|\?|NULL/''/g;
 	$sql =~ s/\bLIMIT \w+/LIMIT/g;
 	return $sql =~ s/\s+//gr;
@@ -334,7 +364,7 @@ sub scans () {
 
 	for my $sql (map { @$_ } @run{ sort keys %run }) {
 		my $plan = eval { $c->dbh->selectall_arrayref('EXPLAIN '
-			. $sql =~ s/ INTO n FROM/ FROM/r, { Slice => {} }) };
+			. $sql =~ s/ INTO \w+ FROM/ FROM/r, { Slice => {} }) };
 		push @scans, "$@$sql" unless $plan;
 		push @scans, map { "$_->{table} ($_->{type}): "
 			. substr $sql, 0, 300 } grep {
@@ -358,13 +388,13 @@ sub scans () {
 }
 
 # It is seen where an index is missing.
-for ([ operation => 'operation_request', '(request_id)' ],
+for ([ activity_note => 'activity_note_ctt', '(ctt_id, id)' ],
     [ ctt_activity => 'ctt_activity_operation', '(operation_id)' ]) {
 	my ($table, $index, $columns) = @$_;
 
 	$c->do("ALTER TABLE $table DROP KEY $index");
 	my @scans = scans();
-	ok @scans && !grep({ !/^[oa] \((?:ALL|index)\)/ } @scans), "without $index "
+	ok @scans && !grep({ !/^[ta] \((?:ALL|index)\)/ } @scans), "without $index "
 	    . @scans . ' scan' or diag join "\n", @scans;
 	$c->do("ALTER TABLE $table ADD KEY $index $columns");
 }

@@ -174,6 +174,20 @@ for (
 	    'which has one effect';
 }
 
+# ---- a key is one line of the header, whatever is in it ----
+
+{
+	my $key = "odd\r\nX-Request-Id: forged\n";
+
+	$c->do("INSERT INTO job (type, payload, dedupe_key) VALUES"
+	    . " ('update-tmf-list', '{}', ?)", $key);
+	ok $c->quiet, 'a job with line breaks in its key is delivered';
+	my ($call) = $c->heard('queue', key => 'odd%0D%0AX-Request-Id: forged'
+	    . '%0A');
+	like $call->{requestId}, qr/^job-\d+$/, 'in one line';
+	$c->do('DELETE FROM job WHERE dedupe_key = ?', $key);
+}
+
 # ---- a worker that has lost its jobs to another says nothing of them ----
 
 {

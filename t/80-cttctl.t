@@ -20,7 +20,8 @@ my @NAMES = qw(CTT_DB_HOST CTT_DB_PORT CTT_DB_SOCKET CTT_DB_USER
 	CTT_TMF_RELATIONSHIP CTT_UNLINK_BLOCK_TTL CTT_RESOLUTION_REQUIRED
 	CTT_BULK_MAX_ITEMS CTT_JWT_ALG CTT_JWT_KEY_FILE CTT_JWT_ISSUER
 	CTT_JWT_AUDIENCE CTT_ROLES_READ CTT_ROLES_LINK CTT_ROLES_STATUS
-	CTT_ROLES_CPE CTT_LOG_LEVEL);
+	CTT_ROLES_CPE CTT_KEEP_JOBS_DAYS CTT_KEEP_REFUSED_DAYS
+	CTT_LOG_LEVEL);
 
 {
 	my $sample = $c->cttctl({ map { $_ => undef } @NAMES }, 'settings');
@@ -56,6 +57,7 @@ for (
 	[ CTT_TAAS_TOKEN_FILE => '/nowhere' ],
 	[ CTT_PARTNER_TIMEOUT_MS => 'soon' ], [ CTT_PARTNER_TIMEOUT_MS => '-1' ],
 	[ CTT_PARTNER_CONNECT_TIMEOUT_MS => '1e3' ],
+	[ CTT_KEEP_JOBS_DAYS => '-1' ], [ CTT_KEEP_REFUSED_DAYS => 'x' ],
 	[ CTT_SYNC_CONCURRENCY => '0' ], [ CTT_BULK_MAX_ITEMS => '0' ],
 	[ CTT_UNLINK_BLOCK_TTL => '99999999999999999999' ],
 	[ CTT_LOG_LEVEL => 'loud' ],
@@ -122,6 +124,54 @@ sub schema () {
 	ok $c->stack('start', $_), "the $_ starts" for qw(pool worker);
 }
 
+# ---- times are UTC, whoever inserts the row ----
+
+{
+	my $dbh = $c->connect_db('CTT_DB_MIGRATE');
+	my %row = (ctt => q{(ticket_no, source) VALUES ('Z', 'TMF')},
+		ntt => q{(ticket_no) VALUES ('Z')},
+		ctt_activity => q{(ctt_id, type, status) VALUES (1, 'x', 'x')},
+		activity_note => '(ctt_id, activity_id, text) VALUES (1, 1, 1)',
+		network_element => q{(ctt_id, name, access_type)
+			VALUES (1, 'x', 'FTTH')},
+		corp_data_temp => '(ctt_id, network_element_id) VALUES (1, 1)',
+		cpe_history => q{(ctt_id, network_element_id, before_json,
+			after_json, actor, operation_id)
+			VALUES (1, 1, '{}', '{}', 'x', 'x')},
+		audit_log => q{(entity_type, entity_id, action, outcome, actor)
+			VALUES ('CTT', 1, 'LINK', 'SUCCESS', 'x')},
+		job => q{(type, payload, dedupe_key, state)
+			VALUES ('x', '{}', 'x', 'DONE')},
+		operation => q{(id, kind, state, actor)
+			VALUES ('x', 'LINK', 'REFUSED', 'x')},
+		idempotency => q{(actor, path, idem_key, body_hash)
+			VALUES ('x', 'x', 'x', 'x')},
+		schema_version => q{(version, name) VALUES (999, 'x')});
+
+	for my $zone (qw(+07:00 -11:00)) {
+		$dbh->begin_work;
+		$dbh->do("SET time_zone = '$zone'");
+		for my $table (sort keys %row) {
+			$dbh->do("INSERT INTO $table $row{$table}");
+			my $times = $dbh->selectrow_hashref("SELECT * FROM"
+			    . " $table ORDER BY " . ($table eq 'schema_version'
+				? 'version' : $table eq 'operation' ? 'seq'
+				: 'id') . ' DESC LIMIT 1');
+			my @off = grep { abs $dbh->selectrow_array(
+				'SELECT TIMESTAMPDIFF(SECOND, ?, UTC_TIMESTAMP)',
+				undef, $times->{$_}) > 60 }
+			    grep { /_at$|^since$/ && defined $times->{$_} }
+			    keys %$times;
+			is_deeply \@off, [], "$table at $zone";
+		}
+		$dbh->rollback;
+	}
+	is_deeply [ $c->column('SELECT CONCAT(table_name, ".", column_name) FROM'
+		. ' information_schema.columns WHERE table_schema = DATABASE()'
+		. " AND column_default REGEXP 'current_timestamp|now|sysdate'") ],
+	    [], 'no default is of the session';
+}
+
 # ---- upgrade ----
 
 {
@@ -137,11 +187,26 @@ sub schema () {
 	    . " DROP KEY ${_}_status_linked, DROP linked") for qw(ctt ntt);
 	$c->do('ALTER TABLE ctt DROP came_ntt_id');
 	$c->do('DROP TABLE audit_mark');
+	$c->do('ALTER TABLE ctt ALTER created_at SET DEFAULT'
+	    . ' CURRENT_TIMESTAMP(3)');
+	$c->do('ALTER TABLE ntt DROP KEY ntt_partner_ref');
+	$c->do("ALTER TABLE $_ DROP partner_ref") for qw(ctt ntt);
+	$c->do('ALTER TABLE operation DROP mends');
+	$c->do("ALTER TABLE $_ DROP KEY ${_}_updated,"
+	    . " DROP KEY ${_}_status_updated") for qw(ctt ntt);
+	$c->do('ALTER TABLE operation DROP KEY operation_ntt,'
+	    . ' DROP KEY operation_state, DROP KEY operation_ctt,'
+	    . ' DROP KEY operation_request, ADD KEY operation_ctt (ctt_id),'
+	    . ' ADD KEY operation_request (request_id)');
+	$c->do('ALTER TABLE audit_log DROP KEY audit_log_actor,'
+	    . ' DROP KEY audit_log_time');
 	$c->do('DELETE FROM schema_version WHERE version > 2');
 	my $said = $c->cttctl('migrate')->{out};
 	like $said, qr/^migrated to 3: 003-audit-chain$/m,
 	    'a database of version 2 is brought up';
-	like $said, qr/^migrated to 5: 005-audit-mark$/m, 'to the last one';
+	my ($last) = map { m{/0*(\d+)-[^/]+\.sql$} } (sort
+		glob "$FindBin::Bin/../sql/upgrade/*.sql")[-1];
+	like $said, qr/^migrated to $last: /m, 'to the last one';
 	is_deeply schema(), $schema, 'the schema is the same';
 	is $c->one('SELECT came_ntt_id FROM ctt WHERE id = 90'), 90,
 	    'what is linked has come so';

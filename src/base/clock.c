@@ -53,6 +53,80 @@ void clock_text(int64_t wall_ms, char text_r[CLOCK_TEXT])
 	*text_r = '\0';
 }
 
+/* Is the text of this form? 'd' stands for a digit. */
+static bool has_form(const char *text, const char *form)
+{
+	for (; *form; form++, text++)
+		if (*form == 'd' ? *text < '0' || *text > '9' : *text != *form)
+			return false;
+	return true;
+}
+
+static int two_digits(const char *text)
+{
+	return (text[0] - '0') * 10 + text[1] - '0';
+}
+
+/* The date and the time of day; false: the calendar does not have it. */
+static bool read_second(const char *text, int64_t *second_r)
+{
+	struct tm tm = {
+		.tm_year = two_digits(text) * 100 + two_digits(text + 2) - 1900,
+		.tm_mon = two_digits(text + 5) - 1,
+		.tm_mday = two_digits(text + 8),
+		.tm_hour = two_digits(text + 11),
+		.tm_min = two_digits(text + 14),
+		.tm_sec = two_digits(text + 17),
+	};
+	const struct tm said = tm;
+
+	*second_r = timegm(&tm); /* and makes of 31 April 1 May */
+	return tm.tm_mon == said.tm_mon && tm.tm_mday == said.tm_mday &&
+	       tm.tm_hour == said.tm_hour && tm.tm_min == said.tm_min &&
+	       tm.tm_sec == said.tm_sec;
+}
+
+/* Z, or how far the time is from UTC. */
+static bool read_zone(const char *text, int64_t *seconds_r)
+{
+	bool east = *text == '+';
+
+	*seconds_r = 0;
+	if (*text == 'Z')
+		return !text[1];
+	if ((!east && *text != '-') || !has_form(text + 1, "dd:dd") ||
+	    text[6] || two_digits(text + 1) > 23 || two_digits(text + 4) > 59)
+		return false;
+	*seconds_r = two_digits(text + 1) * 3600 + two_digits(text + 4) * 60;
+	if (!east)
+		*seconds_r = -*seconds_r;
+	return true;
+}
+
+bool clock_read(const char *text, int64_t *wall_ms_r)
+{
+	const int64_t most = 253402300799999; /* the last of the year 9999 */
+	int64_t second, zone, ms = 0;
+
+	if (!has_form(text, "dddd-dd-ddTdd:dd:dd") ||
+	    !read_second(text, &second) || two_digits(text) < 19)
+		return false;
+	text += 19;
+	if (*text == '.') {
+		int64_t unit = 100;
+
+		if (!has_form(++text, "d"))
+			return false;
+		for (; has_form(text, "d"); text++, unit /= 10)
+			ms += unit * (*text - '0');
+	}
+	if (!read_zone(text, &zone))
+		return false;
+	ms += (second - zone) * 1000;
+	*wall_ms_r = ms < 0 ? 0 : ms > most ? most : ms;
+	return true;
+}
+
 int64_t clock_backoff_ms(unsigned tries, int64_t base, int64_t cap)
 {
 	int64_t ms = tries < 32 ? base << tries : cap;

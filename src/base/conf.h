@@ -16,7 +16,14 @@ enum partner_id {
 	PARTNER__MAX
 };
 
-enum permission { MAY_READ, MAY_LINK, MAY_STATUS, MAY_CPE, MAY_ADMIN, MAY__MAX };
+enum permission {
+	MAY_READ,
+	MAY_LINK,
+	MAY_STATUS,
+	MAY_CPE,
+	MAY_ADMIN,
+	MAY__MAX
+};
 
 /*
  * Every setting (contract section 12), read once from the environment. The
@@ -46,6 +53,7 @@ struct conf {
 	const char *roles[MAY__MAX];
 	int64_t retry_base_ms, retry_cap_ms;
 	int64_t job_attempts, job_patience_s;
+	int64_t keep_jobs_days, keep_refused_days; /* 0: for ever */
 	int64_t partner_share, breaker_failures;
 	const char *shared_file;
 	const char *audit_key, *audit_heads_file; /* "": none */

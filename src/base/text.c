@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/arena.h"
+
 /* The place that a scan has come to. */
 struct scan {
 	const unsigned char *at, *end;
@@ -82,6 +84,38 @@ size_t text_chars(const char *s, size_t n)
 	for (; n; n--)
 		chars += ((unsigned char)*s++ & 0xc0) != 0x80;
 	return chars;
+}
+
+size_t text_blank(const char *s)
+{
+	/* Unicode's White_Space, and the no-break space without a width */
+	static const char *const blanks[] = {
+		" ", "\t", "\n", "\v", "\f", "\r", "\xc2\x85", "\u00a0",
+		"\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004",
+		"\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+		"\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff",
+	};
+
+	for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
+		size_t n = strlen(blanks[i]);
+
+		if (!strncmp(s, blanks[i], n))
+			return n;
+	}
+	return 0;
+}
+
+const char *text_trim(struct arena *mem, const char *s)
+{
+	const char *end, *at;
+	size_t n;
+
+	while ((n = text_blank(s)) > 0)
+		s += n;
+	for (at = end = s; *at; at += n ? n : 1)
+		if (!(n = text_blank(at)))
+			end = at + 1;
+	return *end ? arena_strndup(mem, s, (size_t)(end - s)) : s;
 }
 
 static int peek(const struct scan *c)

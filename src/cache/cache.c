@@ -78,62 +78,128 @@ static void rest(struct cache *c, memcached_return_t rc)
 	memcached_quit(c->mc);
 }
 
+static uint64_t pair_ntt(const struct item *it)
+{
+	return it->ntt ? it->ntt->id : it->ntt_ref.id;
+}
+
 /* unlink-block:<cttId>-<nttId>: made of parsed integers only */
+#define BLOCK_KEY "unlink-block:%llu-%llu"
+
 static char *block_key(struct arena *mem, const struct item *it)
 {
-	return arena_printf(mem, "unlink-block:%llu-%llu",
+	return arena_printf(mem, BLOCK_KEY,
 			    (unsigned long long)it->ctt_ref.id,
-			    (unsigned long long)(it->ntt ? it->ntt->id :
-						 it->ntt_ref.id));
+			    (unsigned long long)pair_ntt(it));
+}
+
+static int by_pair(const void *a, const void *b)
+{
+	const struct item *x = *(struct item *const *)a;
+	const struct item *y = *(struct item *const *)b;
+	uint64_t m = pair_ntt(x), n = pair_ntt(y);
+
+	if (x->ctt_ref.id != y->ctt_ref.id)
+		return x->ctt_ref.id < y->ctt_ref.id ? -1 : 1;
+	return m < n ? -1 : m > n;
+}
+
+/* The items of a batch that name both tickets, those of a pair together. */
+struct pairs {
+	struct item **it;
+	size_t n;
+};
+
+static struct pairs pairs_of(const struct batch *b)
+{
+	struct pairs p = {.it = arena_array(b->mem, b->n, sizeof *p.it)};
+
+	batch_each (b, it)
+		if (it->ctt_ref.id && it->ntt_ref.id)
+			p.it[p.n++] = it;
+	qsort(p.it, p.n, sizeof *p.it, by_pair);
+	return p;
 }
 
 /* The value is when the block ends, in ms since 1970. One that somebody set
  * by hand to something else counts in full. */
-static void note_block(const struct cache *c, const struct batch *b,
-		       const char *key, size_t keylen, const char *value,
-		       size_t len)
+static int64_t time_left(const struct cache *c, const char *value, size_t len)
 {
-	char *text = arena_strndup(b->mem, value, len), *end;
-	int64_t left = strtoll(text, &end, 10) - clock_wall_ms();
+	char text[24], *end;
+	int64_t left;
 
-	if (end == text || *end || left > c->ttl_ms)
-		left = c->ttl_ms;
-	batch_each (b, it) {
-		const char *own = block_key(b->mem, it);
+	if (len >= sizeof text)
+		return c->ttl_ms;
+	memcpy(text, value, len);
+	text[len] = '\0';
+	left = strtoll(text, &end, 10) - clock_wall_ms();
+	return end == text || *end || left > c->ttl_ms ? c->ttl_ms : left;
+}
 
-		if (strlen(own) == keylen && !memcmp(own, key, keylen) &&
-		    left > it->block_ms)
-			it->block_ms = left;
+/* The pair that a key of ours names, as an item. */
+static bool read_key(const char *key, size_t len, struct item *it_r)
+{
+	unsigned long long ctt, ntt;
+	char text[64];
+
+	if (len >= sizeof text)
+		return false;
+	memcpy(text, key, len);
+	text[len] = '\0';
+	if (sscanf(text, BLOCK_KEY, &ctt, &ntt) != 2)
+		return false;
+	it_r->ctt_ref.id = ctt;
+	it_r->ntt_ref.id = ntt;
+	return true;
+}
+
+static void note_block(const struct pairs *p, const struct item *pair,
+		       int64_t left)
+{
+	struct item **at = bsearch(&pair, p->it, p->n, sizeof *p->it, by_pair);
+	struct item **end = p->it + p->n;
+
+	while (at && at > p->it && !by_pair(at - 1, &pair))
+		at--;
+	for (; at && at < end && !by_pair(at, &pair); at++)
+		if (left > (*at)->block_ms)
+			(*at)->block_ms = left;
+}
+
+/* A pair that comes twice is asked for once. */
+static memcached_return_t ask(struct cache *c, struct arena *mem,
+			      const struct pairs *p)
+{
+	const char **keys = arena_array(mem, p->n, sizeof *keys);
+	size_t *lens = arena_array(mem, p->n, sizeof *lens), n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (i && !by_pair(&p->it[i], &p->it[i - 1]))
+			continue;
+		keys[n] = block_key(mem, p->it[i]);
+		lens[n] = strlen(keys[n]);
+		n++;
 	}
+	return memcached_mget(c->mc, keys, lens, n);
 }
 
 void cache_read_blocks(struct cache *c, const struct batch *b)
 {
-	const char **keys = arena_array(b->mem, b->n, sizeof *keys);
-	size_t *lens = arena_array(b->mem, b->n, sizeof *lens);
+	struct pairs p = pairs_of(b);
 	memcached_result_st *r;
 	memcached_return_t rc;
-	size_t n = 0;
 
-	if (!c->mc || !c->ttl_ms)
+	if (!c->mc || !c->ttl_ms || !p.n || cache_is_away(c))
 		return;
-	if (cache_is_away(c))
-		return;
-	batch_each (b, it) {
-		if (!it->ctt_ref.id || !it->ntt_ref.id)
-			continue;
-		keys[n] = block_key(b->mem, it);
-		lens[n] = strlen(keys[n]);
-		n++;
-	}
-	if (!n)
-		return;
-	rc = memcached_mget(c->mc, keys, lens, n);
+	rc = ask(c, b->mem, &p);
 	while (!is_away(rc) && (r = memcached_fetch_result(c->mc, NULL, &rc))) {
-		note_block(c, b, memcached_result_key_value(r),
-			   memcached_result_key_length(r),
-			   memcached_result_value(r),
-			   memcached_result_length(r));
+		struct item pair = {0};
+
+		if (read_key(memcached_result_key_value(r),
+			     memcached_result_key_length(r), &pair))
+			note_block(&p, &pair,
+				   time_left(c, memcached_result_value(r),
+					     memcached_result_length(r)));
 		memcached_result_free(r);
 	}
 	if (is_away(rc))

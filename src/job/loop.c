@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/stop.h"
 #include "job/outbox.h"
+#include "job/retention.h"
 #include "saga/saga.h"
 #include "store/audit.h"
 
@@ -79,7 +80,7 @@ static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
 int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
-	int64_t purge = 0, heads = 0;
+	int64_t purge = 0, heads = 0, old = 0;
 	sigset_t waiting;
 
 	stop_setup(&waiting);
@@ -96,6 +97,8 @@ int job_loop(struct app *app)
 			rc = purge_keys(app, mem, &purge);
 		if (rc == RC_OK)
 			rc = write_heads(app, mem, &heads);
+		if (rc == RC_OK)
+			rc = retention_step(app, mem, &old);
 		arena_reset(mem);
 		if (rc == RC_FAULT)
 			wait.tv_sec = AWAY_MS / 1000;

@@ -132,7 +132,9 @@ struct item {
 	int retry_after_s;    /* 0: nothing to say                         */
 	const char *errors_field; /* of VALIDATION_FAILED: which field     */
 	bool nothing_to_do;   /* it is as it is wanted already             */
-	const char *owner;    /* the connection by which it was begun      */
+	const char *owner;    /* the connection by which it was begun, or
+			       * claimed                                   */
+	bool is_taken;        /* it is another owner's by now              */
 	enum op_state was;    /* the state in which the journal has it     */
 	enum op_state state;  /* the state that it should take             */
 	bool save_failed;     /* the database refuses to finish it         */

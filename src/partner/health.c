@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "partner/health.h"
 
 #include <errno.h>
@@ -19,7 +21,10 @@
 #include "base/log.h"
 
 enum {
+	LAYOUT = 2,           /* of what is shared; not to be read by others */
 	PLACES = 1024,        /* processes on one host                     */
+	MAKE_TRIES = 50,      /* for who makes the file, 20 ms apart       */
+	USUAL_MOST_MS = 600000, /* no answer takes longer                  */
 	OPEN_MS = 1000,       /* so long, at first; it doubles             */
 	OPEN_CAP_MS = 2000,
 	SLOW_FAILURES = 3,    /* in a row show that a partner is slow      */
@@ -30,8 +35,13 @@ enum {
 	SLOW_TIMES = 4,       /* but not less than so many usual times     */
 };
 
-/* All zero is the state of a host on which nothing has happened yet; a file of
- * another boot, or of another version, is made so. */
+/*
+ * All zero is the state of a host on which nothing has happened yet; a file of
+ * another boot, or of another version, is made so. What is in it may be
+ * anything all the same, for other programs can write to a file: so a number is
+ * held to be possible before it counts, and nothing here waits for another
+ * process.
+ */
 struct breaker {
 	atomic_uint failures;       /* in a row                              */
 	atomic_int_least64_t until; /* clock_mono_ms; left alone before that */
@@ -40,8 +50,9 @@ struct breaker {
 	atomic_int_least64_t answered; /* the last one; clock_mono_ms        */
 };
 
+/* Whose place it is holds a lock on its byte of the file, which no death and no
+ * other program with the same pid can keep. */
 struct place {
-	atomic_int pid; /* 0: free */
 	atomic_int in_pool, at_work;
 	atomic_int_least64_t since[PARTNER__MAX]; /* waiting; 0: is not */
 };
@@ -63,6 +74,8 @@ static const char *const partner_name[PARTNER__MAX] = {
 
 struct health {
 	struct shared *shared;
+	int fd; /* of the file; -1: it is not shared */
+	bool in_pool;
 	struct place *own;
 	const struct conf *cf;
 	int64_t probe_lease_ms;
@@ -85,7 +98,7 @@ static uint64_t stamp_now(void)
 			boot[0] = '\0';
 		fclose(f);
 	}
-	return hash_of(boot) + sizeof(struct shared);
+	return hash_of(boot) + sizeof(struct shared) + LAYOUT;
 }
 
 /* The file is one for all that use the same database. */
@@ -97,8 +110,8 @@ static void file_name(const struct conf *cf, char *to, size_t n)
 		snprintf(to, n, "%s", cf->shared_file);
 		return;
 	}
-	snprintf(text, sizeof text, "%s|%s|%lld|%s", cf->db_socket, cf->db_host,
-		 (long long)cf->db_port, cf->db_name);
+	snprintf(text, sizeof text, "%s|%s|%lld|%s|%d", cf->db_socket,
+		 cf->db_host, (long long)cf->db_port, cf->db_name, LAYOUT);
 	snprintf(to, n, "/dev/shm/cttd-%u-%016llx", (unsigned)geteuid(),
 		 (unsigned long long)hash_of(text));
 }
@@ -111,43 +124,118 @@ static bool is_ours(int fd)
 	if (fstat(fd, &st))
 		return false;
 	errno = EPERM;
-	return st.st_uid == geteuid();
+	return st.st_uid == geteuid() && S_ISREG(st.st_mode);
 }
 
-static struct shared *share(const struct conf *cf)
+/* The lock of who makes the file; a process that stands still with it is not
+ * waited for. */
+static bool lock_file(int fd)
+{
+	for (int i = 0; i < MAKE_TRIES; i++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return true;
+		if (errno != EWOULDBLOCK)
+			return false;
+		clock_sleep_ms(20);
+	}
+	return false;
+}
+
+/* The room is taken now, for later it may be gone. */
+static bool make_room(int fd)
+{
+	errno = posix_fallocate(fd, 0, sizeof(struct shared));
+	return !errno;
+}
+
+static struct { /* what a process has to know that meets a missing page of it */
+	char *at;
+	int fd;
+	struct sigaction before;
+} mapped;
+
+/* Somebody cut the file off: it gets its length again, or this process goes on
+ * for itself. What another mapping lacks is none of ours. */
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	const char *at = info->si_addr;
+	int error = errno;
+
+	(void)context;
+	if (!mapped.at || at < mapped.at ||
+	    at >= mapped.at + sizeof(struct shared))
+		sigaction(sig, &mapped.before, NULL); /* and it comes again */
+	else if (fallocate(mapped.fd, 0, 0, sizeof(struct shared)))
+		mmap(mapped.at, sizeof(struct shared), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	errno = error;
+}
+
+static void watch_mapping(void *at, int fd)
+{
+	struct sigaction action = {.sa_flags = SA_SIGINFO}, now;
+
+	mapped.fd = fd;
+	mapped.at = at;
+	action.sa_sigaction = on_sigbus;
+	sigaction(SIGBUS, &action, &now);
+	if (!(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_sigbus)
+		mapped.before = now;
+}
+
+static struct shared *map_file(int fd)
+{
+	struct shared *s;
+	void *at;
+
+	if (!is_ours(fd) || !lock_file(fd))
+		return NULL;
+	at = !make_room(fd) ? MAP_FAILED :
+	     mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at != MAP_FAILED) {
+		watch_mapping(at, fd);
+		s = at;
+		if (s->stamp != stamp_now()) {
+			memset(s, 0, sizeof *s);
+			s->stamp = stamp_now();
+		}
+	}
+	flock(fd, LOCK_UN);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static struct shared *share(const struct conf *cf, int *fd_r)
 {
 	char path[512];
-	void *at = MAP_FAILED;
 	int fd;
+	void *at;
 
 	file_name(cf, path, sizeof path);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && is_ours(fd) && !flock(fd, LOCK_EX) &&
-	    !ftruncate(fd, sizeof(struct shared)))
-		at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
-			  MAP_SHARED, fd, 0);
-	if (at != MAP_FAILED && ((struct shared *)at)->stamp != stamp_now()) {
-		memset(at, 0, sizeof(struct shared));
-		((struct shared *)at)->stamp = stamp_now();
-	}
-	if (fd >= 0) /* the mapping would keep it, beyond close() */
-		flock(fd, LOCK_UN);
-	if (at == MAP_FAILED) {
-		log_line(LOG_WARN, "not_shared", "file=%s error=\"%s\" "
-			 "setting=CTT_SHARED_FILE", path, strerror(errno));
-		at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		  0600);
+	at = fd < 0 ? NULL : map_file(fd);
+	*fd_r = fd;
+	if (at)
+		return at;
+	log_line(LOG_WARN, "not_shared", "file=%s error=\"%s\" "
+		 "setting=CTT_SHARED_FILE", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+	*fd_r = -1;
+	at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED)
 		arena_exhausted();
 	return at;
 }
 
-static bool is_dead(int pid)
+/* Take the lock of a place, or give it back (F_WRLCK, F_UNLCK). */
+static bool lock_place(const struct health *h, int i, short type)
 {
-	return pid && kill(pid, 0) && errno == ESRCH;
+	struct flock range = {.l_type = type, .l_whence = SEEK_SET,
+			      .l_start = i, .l_len = 1};
+
+	return h->fd < 0 || !fcntl(h->fd, F_OFD_SETLK, &range);
 }
 
 static void place_clear(struct place *p)
@@ -156,26 +244,58 @@ static void place_clear(struct place *p)
 		atomic_store(&p->since[i], 0);
 }
 
-/* A place that is free, or whose process is dead; NULL: all are taken. */
-static struct place *place_take(struct shared *s, bool in_pool)
+static void place_free(struct place *p)
 {
-	for (int i = 0; i < PLACES; i++) {
-		struct place *p = &s->place[i];
-		int pid = atomic_load(&p->pid);
+	place_clear(p);
+	atomic_store(&p->in_pool, 0);
+	atomic_store(&p->at_work, 0);
+}
 
-		if (pid && !is_dead(pid))
+/* How many places there are to look at. */
+static int places_taken(const struct shared *s)
+{
+	int n = atomic_load(&s->taken);
+
+	return n < 0 ? 0 : n > PLACES ? PLACES : n;
+}
+
+/* That this process is there, which a file that was cut off does not know. */
+static void place_show(struct health *h)
+{
+	int last = (int)(h->own - h->shared->place) + 1;
+
+	atomic_store(&h->own->in_pool, h->in_pool);
+	for (int n = places_taken(h->shared); n < last;)
+		if (atomic_compare_exchange_weak(&h->shared->taken, &n, last))
+			break;
+}
+
+/* The first place that nobody has; none, if all are taken. */
+static void place_take(struct health *h)
+{
+	for (int i = 0; i < PLACES && !h->own; i++)
+		if (lock_place(h, i, F_WRLCK))
+			h->own = &h->shared->place[i];
+	if (!h->own)
+		return;
+	place_free(h->own);
+	place_show(h);
+}
+
+/* Places of the dead are freed, where they stand in somebody's way. */
+static void bury_dead(struct health *h)
+{
+	int places = h->fd < 0 ? 0 : places_taken(h->shared);
+
+	for (int i = 0; i < places; i++) {
+		struct place *p = &h->shared->place[i];
+
+		if (p == h->own || !atomic_load(&p->in_pool) ||
+		    !lock_place(h, i, F_WRLCK))
 			continue;
-		if (!atomic_compare_exchange_strong(&p->pid, &pid, getpid()))
-			continue;
-		place_clear(p);
-		atomic_store(&p->at_work, 0);
-		atomic_store(&p->in_pool, in_pool);
-		for (int n = atomic_load(&s->taken); n <= i;)
-			if (atomic_compare_exchange_weak(&s->taken, &n, i + 1))
-				break;
-		return p;
+		place_free(p);
+		lock_place(h, i, F_UNLCK);
 	}
-	return NULL;
 }
 
 struct health *health_open(const struct conf *cf, bool in_pool)
@@ -185,9 +305,11 @@ struct health *health_open(const struct conf *cf, bool in_pool)
 	if (!h)
 		arena_exhausted();
 	h->cf = cf;
-	h->shared = share(cf);
-	h->own = place_take(h->shared, in_pool);
+	h->in_pool = in_pool;
+	h->shared = share(cf, &h->fd);
 	h->probe_lease_ms = cf->partner_timeout_ms + 1000;
+	place_take(h);
+	bury_dead(h);
 	return h;
 }
 
@@ -195,13 +317,43 @@ void health_close(struct health *h)
 {
 	if (!h)
 		return;
-	if (h->own) {
-		place_clear(h->own);
-		atomic_store(&h->own->in_pool, 0);
-		atomic_store(&h->own->pid, 0);
-	}
+	if (h->own)
+		place_free(h->own);
+	if (mapped.at == (char *)h->shared)
+		mapped.at = NULL;
 	munmap(h->shared, sizeof *h->shared);
+	if (h->fd >= 0)
+		close(h->fd); /* and the place's lock */
 	free(h);
+}
+
+/* How long ago that was; a time that is none, or to come, is never. */
+static int64_t ago(int64_t when)
+{
+	int64_t now = clock_mono_ms();
+
+	return when > 0 && when <= now ? now - when : now;
+}
+
+static bool is_waiting(int64_t since)
+{
+	return since > 0 && since <= clock_mono_ms();
+}
+
+/* Is that time still to come? One that is further away than anything is set to
+ * is none. */
+static bool is_ahead(int64_t when, int64_t most_ms)
+{
+	int64_t now = clock_mono_ms();
+
+	return when > now && when <= now + most_ms;
+}
+
+static int64_t usual_ms(const struct breaker *b)
+{
+	int64_t ms = atomic_load(&b->usual);
+
+	return ms < 0 || ms > USUAL_MOST_MS ? 0 : ms;
 }
 
 /* Where the processes of the pool are. */
@@ -214,26 +366,24 @@ struct census {
 
 static struct census take_census(const struct health *h, enum partner_id p)
 {
-	int64_t now = clock_mono_ms();
 	int64_t own = h->own ? atomic_load(&h->own->since[p]) : 0;
-	int places = atomic_load(&h->shared->taken);
+	int places = places_taken(h->shared);
 	struct census c = {0};
 
 	for (int i = 0; i < places; i++) {
 		struct place *place = &h->shared->place[i];
 		int64_t since = atomic_load(&place->since[p]);
 
-		if (!atomic_load(&place->in_pool) ||
-		    !atomic_load(&place->pid))
+		if (!atomic_load(&place->in_pool))
 			continue;
 		c.pool++;
 		c.free += !atomic_load(&place->at_work);
-		if (!since)
+		if (!is_waiting(since))
 			continue;
 		c.waiting++;
 		c.before += since < own || (since == own && place < h->own);
-		if (now - since > c.longest)
-			c.longest = now - since;
+		if (ago(since) > c.longest)
+			c.longest = ago(since);
 	}
 	return c;
 }
@@ -246,12 +396,12 @@ static enum pace pace_of(const struct health *h, enum partner_id p,
 			 const struct census *c, int64_t *long_ms_r)
 {
 	const struct breaker *b = &h->shared->breaker[p];
-	int64_t usual = atomic_load(&b->usual), times = usual * SLOW_TIMES;
+	int64_t usual = usual_ms(b), times = usual * SLOW_TIMES;
 	bool fails = atomic_load(&b->failures) >= SLOW_FAILURES;
 
 	*long_ms_r = times > SILENT_MS ? times : SILENT_MS;
 	if (usual && !c->free && (fails || c->longest > *long_ms_r) &&
-	    clock_mono_ms() - atomic_load(&b->answered) > *long_ms_r)
+	    ago(atomic_load(&b->answered)) > *long_ms_r)
 		return SILENT;
 	*long_ms_r = times > SLOW_MS ? times : SLOW_MS;
 	return fails || usual > SLOW_MS || c->longest > *long_ms_r ? SLOW :
@@ -277,24 +427,7 @@ static enum health_say judge(const struct health *h, enum partner_id p)
 	int64_t long_ms;
 	enum pace pace = pace_of(h, p, &c, &long_ms);
 
-	return has_room(h, &c, pace, c.waiting - 1) ? HEALTH_GO : HEALTH_BUSY;
-}
-
-/* Places of the dead are freed, where they stand in somebody's way. */
-static void bury_dead(struct health *h)
-{
-	int places = atomic_load(&h->shared->taken);
-
-	for (int i = 0; i < places; i++) {
-		struct place *place = &h->shared->place[i];
-		int pid = atomic_load(&place->pid);
-
-		if (!is_dead(pid))
-			continue;
-		place_clear(place);
-		atomic_store(&place->in_pool, 0);
-		atomic_compare_exchange_strong(&place->pid, &pid, 0);
-	}
+	return has_room(h, &c, pace, c.waiting ? c.waiting - 1 : 0) ? HEALTH_GO : HEALTH_BUSY;
 }
 
 /* It is broken; true: this process is to probe it now. */
@@ -302,7 +435,8 @@ static bool take_probe(struct health *h, struct breaker *b)
 {
 	int64_t now = clock_mono_ms(), lease = atomic_load(&b->probe);
 
-	return now >= atomic_load(&b->until) && now >= lease &&
+	return !is_ahead(atomic_load(&b->until), OPEN_CAP_MS) &&
+	       !is_ahead(lease, h->probe_lease_ms) &&
 	       atomic_compare_exchange_strong(&b->probe, &lease,
 					      now + h->probe_lease_ms);
 }
@@ -341,8 +475,10 @@ enum health_say health_enter(struct health *h, enum partner_id p)
 
 void health_at_work(struct health *h, bool at_work)
 {
-	if (h->own)
-		atomic_store(&h->own->at_work, at_work);
+	if (!h->own)
+		return;
+	place_show(h);
+	atomic_store(&h->own->at_work, at_work);
 }
 
 void health_leave(struct health *h)
@@ -377,12 +513,13 @@ enum health_say health_admits(struct health *h, enum partner_id p)
 bool health_may_wait(struct health *h, enum partner_id p)
 {
 	int64_t since = h->own ? atomic_load(&h->own->since[p]) : 0;
-	int64_t wait = clock_mono_ms() - since, long_ms;
+	int64_t wait = ago(since), long_ms;
 	struct census c;
 	enum pace pace;
 
-	if (!since || wait < CUT_MS)
+	if (!is_waiting(since) || wait < CUT_MS)
 		return true;
+	bury_dead(h);
 	c = take_census(h, p);
 	pace = pace_of(h, p, &c, &long_ms);
 	if (c.free || wait < long_ms || has_room(h, &c, pace, c.before))
@@ -396,7 +533,7 @@ void health_report(struct health *h, enum partner_id p, bool answered,
 {
 	struct breaker *b = &h->shared->breaker[p];
 	unsigned failures, limit = (unsigned)h->cf->breaker_failures;
-	int64_t open_ms = OPEN_MS, usual = atomic_load(&b->usual);
+	int64_t open_ms = OPEN_MS, usual = usual_ms(b);
 
 	if (answered) {
 		if (health_is_broken(h, p))
@@ -425,10 +562,10 @@ void health_report(struct health *h, enum partner_id p, bool answered,
 
 int health_retry_s(const struct health *h, enum partner_id p)
 {
-	int64_t left = atomic_load(&h->shared->breaker[p].until) -
-		       clock_mono_ms();
+	int64_t until = atomic_load(&h->shared->breaker[p].until);
 
-	return left > 0 ? (int)((left + 999) / 1000) : 1;
+	return !is_ahead(until, OPEN_CAP_MS) ? 1 :
+	       (int)((until - clock_mono_ms() + 1000) / 1000);
 }
 
 void health_count_no_cache(struct health *h)

@@ -22,7 +22,9 @@
  * nobody at all and no process is free, a quarter of that second is enough,
  * and the share is half of what it is; who waits already does a little longer.
  *
- * A process that dies leaves its place; who comes next finds it dead.
+ * A process that dies leaves its place; who comes next finds it dead, by a lock
+ * that went with it. A file that somebody has cut off or filled with anything
+ * costs what was known, and no more.
  */
 struct health;
 

@@ -277,10 +277,27 @@ void http_close(struct http *h)
 	free(h);
 }
 
+/* A value as it goes into a header: a line break would begin another one, so
+ * control characters go as %0A. */
+static const char *one_line(struct arena *mem, const char *value)
+{
+	struct buf text;
+
+	buf_init(&text, mem);
+	buf_str(&text, "");
+	for (; *value; value++) {
+		if ((unsigned char)*value < ' ' || *value == '\x7f')
+			buf_printf(&text, "%%%02X", (unsigned)*value);
+		else
+			buf_add(&text, value, 1);
+	}
+	return text.s;
+}
+
 static void header(struct slot *s, const char *name, const char *value)
 {
-	struct curl_slist *more = curl_slist_append(
-		s->headers, arena_printf(s->mem, "%s: %s", name, value));
+	struct curl_slist *more = curl_slist_append(s->headers,
+		arena_printf(s->mem, "%s: %s", name, one_line(s->mem, value)));
 
 	if (!more)
 		arena_exhausted();

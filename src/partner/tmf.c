@@ -191,6 +191,8 @@ static bool tmf_view(const struct call *c, struct slice answer, bool whole,
 	else if (whole || json_is(array, '['))
 		view_links(c, array, mem, v);
 	v->status = answer_text(json_member(answer, "status"), mem);
+	if (!v->status && whole)
+		v->status = ""; /* it was asked for, and there is none */
 	return true;
 }
 

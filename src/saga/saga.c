@@ -621,21 +621,6 @@ static void settle(struct item *it, struct change *ch)
 	flow->settle(it, ch);
 }
 
-/* "Not sent", and a no, are only this process's word: since its connection was
- * lost, recovery may have sent it. */
-static void heed_lost_owner(struct app *app, struct item *it)
-{
-	struct history *past = &it->past;
-
-	if (past->known == KNOWN_YES || it->call->local ||
-	    it->call->verdict == RC_OK || db_is_owner(app->db, it->owner))
-		return;
-	past->known = KNOWN_DOUBT;
-	past->doubted = true;
-	past->doubted_at = clock_mono_ms();
-	it->call->verdict = RC_DOUBT;
-}
-
 /* What becomes of one operation, and the changes that make it so. */
 static void judge(struct app *app, struct item *it, struct change *ch,
 		  bool recovered)
@@ -645,8 +630,6 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 	enum next next;
 
 	it->next = NULL; /* of a close that was tried before */
-	if (!recovered)
-		heed_lost_owner(app, it);
 	next = it->save_failed ? NEXT_SETTLE :
 				 step_next(app->conf, it, recovered);
 	it->state = state_after(it, next);
@@ -677,13 +660,15 @@ static void judge(struct app *app, struct item *it, struct change *ch,
 }
 
 /* What the caller can be told of an operation that was closed elsewhere: of a
- * link its success, but not of what was stored along with others. */
-static void adopt(struct item *it)
+ * link its success, but not of what was stored along with others. Of one that
+ * is in another's hands nothing is known yet. */
+static void adopt(struct item *it, bool in_hand)
 {
 	bool stored = it->then_id || it->resolve || it->cpe;
 
 	if ((it->state == OP_SUCCEEDED && stored) ||
-	    (op_is_open(it->state) && !it->code && !step_goes_on(it)))
+	    (op_is_open(it->state) && !step_goes_on(it) &&
+	     (in_hand || !it->code)))
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
 			"database was lost on the way, and the operation was "
 			"finished by the recovery: look it up.");
@@ -693,8 +678,9 @@ static void adopt(struct item *it)
 		it->detail = "It was settled by the recovery.";
 }
 
-/* Some operation was closed by somebody else, or by our own COMMIT whose
- * answer was lost: what the journal says now holds. */
+/* Some operation was closed by somebody else, or taken over while our session
+ * was lost, or closed by our own COMMIT whose answer was lost: what the journal
+ * says now holds. */
 static enum rc adopt_closed(struct app *app, struct batch *b)
 {
 	struct batch left = batch_part(b);
@@ -707,17 +693,20 @@ static enum rc adopt_closed(struct app *app, struct batch *b)
 	rc = store_peek(app->db, b);
 	i = 0;
 	batch_each (b, it) {
-		if (rc != RC_OK) {
-			it->was = was[i++];
+		bool same = it->was == was[i];
+
+		if (rc != RC_OK)
+			it->was = was[i];
+		i++;
+		if (rc != RC_OK)
 			continue;
-		}
-		if (it->was == was[i++]) {
+		if (same && !it->is_taken) {
 			batch_add(&left, it);
 			continue;
 		}
 		it->state = it->was;
 		it->next = NULL; /* whoever closed it has that in hand */
-		adopt(it);
+		adopt(it, same);
 		log_line(LOG_INFO, "operation_adopted", "op=%s state=%s",
 			 it->op_id, op_state_name[it->state]);
 	}

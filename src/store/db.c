@@ -29,6 +29,25 @@ enum {
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
 };
 
+/*
+ * What the statements lean on. The server's own settings and its init_connect
+ * may say otherwise, so each session says it itself. group_concat_max_len: the
+ * last hashes of the trails that a bulk adds to are one such text (sql.c).
+ * SESSION: without it these two are the next transaction's only.
+ */
+#define SESSION                                                              \
+	"SET NAMES utf8mb4,SESSION tx_isolation='READ-COMMITTED',"           \
+	"SESSION tx_read_only=0,autocommit=1,completion_type='NO_CHAIN',"    \
+	"time_zone='+00:00',timestamp=DEFAULT,sql_mode='STRICT_ALL_TABLES,"  \
+	"NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"                \
+	"group_concat_max_len=16777216,max_sort_length=1024,"                \
+	"max_join_size=18446744073709551615,sql_big_selects=1,"              \
+	"sql_select_limit=18446744073709551615,max_statement_time=0,"        \
+	"sql_safe_updates=0,sql_auto_is_null=0,unique_checks=1,"             \
+	"check_constraint_checks=1,div_precision_increment=4,"               \
+	"innodb_lock_wait_timeout=%d,wait_timeout=%d,"                       \
+	"@held=GET_LOCK('cttd:%s',0)"
+
 struct prepared {
 	MYSQL_STMT *st;   /* NULL: not yet */
 	MYSQL_BIND *bind; /* of its marks, and the parameter of each */
@@ -41,6 +60,7 @@ struct db {
 	MYSQL_STMT *unread; /* its rows are, but not yet that it has ended */
 	struct prepared prepared[SQL__MAX];
 	unsigned io_timeout_s;
+	size_t packet_max; /* what the server takes as one; this session's */
 	char owner[ID_LEN + 1];
 	char error[256];
 };
@@ -118,7 +138,18 @@ static enum rc kind_of_error(unsigned code)
 	case ER_NET_ERROR_ON_WRITE:
 	case ER_NET_WRITE_INTERRUPTED:
 	case CR_OUT_OF_MEMORY:
+	case ER_ERROR_DURING_COMMIT: /* of a node that lost the others */
+	case 0: /* nobody says what it was */
 		return RC_DOUBT;
+	/* it takes no writes: a failover made it read-only, or it is a node
+	 * without a quorum. What was begun is rolled back. */
+	case ER_OPTION_PREVENTS_STATEMENT:
+	case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+	case ER_READ_ONLY_MODE:
+	case ER_OPEN_AS_READONLY:
+	case ER_INNODB_READ_ONLY:
+	case ER_UNKNOWN_COM_ERROR:
+		return RC_FAULT;
 	default:
 		return RC_NO;
 	}
@@ -128,15 +159,35 @@ static enum rc kind_of_error(unsigned code)
 static enum rc failed(struct db *db, unsigned code, const char *text,
 		      const char *what)
 {
+	static const char *const kind[] = {
+		[RC_NO] = "refused", [RC_AGAIN] = "again",
+		[RC_DOUBT] = "lost", [RC_FAULT] = "no_writes",
+	};
 	enum rc rc = kind_of_error(code);
 
 	snprintf(db->error, sizeof db->error, "%s: %u %s", what, code, text);
 	log_line(rc == RC_AGAIN ? LOG_INFO : LOG_WARN, "db_error", "kind=%s "
-		 "error=\"%s\"", rc == RC_AGAIN ? "again" : rc == RC_DOUBT ?
-		 "lost" : "refused", db->error);
-	if (rc == RC_DOUBT || !db->my || mysql_rollback(db->my))
-		db_drop(db);
+		 "error=\"%s\"", kind[rc], db->error);
+	if (rc == RC_DOUBT || rc == RC_FAULT || !db->my ||
+	    mysql_rollback(db->my))
+		db_drop(db); /* another server may be found */
 	return rc;
+}
+
+/* What the server takes as one packet: it hangs up on one that is larger. */
+static bool learn_limit(struct db *db, MYSQL *my)
+{
+	MYSQL_RES *res = NULL;
+	MYSQL_ROW row = NULL;
+
+	if (!mysql_query(my, "SELECT @@max_allowed_packet"))
+		res = mysql_store_result(my);
+	if (res)
+		row = mysql_fetch_row(res);
+	if (row)
+		db->packet_max = strtoul(row[0], NULL, 10);
+	mysql_free_result(res);
+	return row;
 }
 
 static enum rc connect_now(struct db *db)
@@ -145,17 +196,13 @@ static enum rc connect_now(struct db *db)
 	const unsigned connect_s = CONNECT_TIMEOUT_S;
 	const unsigned no = 0;
 	const my_bool off = 0;
-	char init[512];
+	char init[1024];
 	MYSQL *my = mysql_init(NULL);
 
 	if (!my)
 		arena_exhausted();
 	id_make(db->owner);
-	snprintf(init, sizeof init, "SET SESSION tx_isolation='READ-COMMITTED',"
-		 "time_zone='+00:00',innodb_lock_wait_timeout=%d,"
-		 "wait_timeout=%d,sql_mode='STRICT_ALL_TABLES,"
-		 "NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"
-		 "@held=GET_LOCK('cttd:%s',0)", LOCK_WAIT_S, IDLE_S, db->owner);
+	snprintf(init, sizeof init, SESSION, LOCK_WAIT_S, IDLE_S, db->owner);
 	mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
 	mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &db->io_timeout_s);
 	mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &db->io_timeout_s);
@@ -168,7 +215,8 @@ static enum rc connect_now(struct db *db)
 				cf->db_user, cf->db_password, cf->db_name,
 				(unsigned)cf->db_port,
 				*cf->db_socket ? cf->db_socket : NULL,
-				CLIENT_FOUND_ROWS | CLIENT_MULTI_RESULTS)) {
+				CLIENT_FOUND_ROWS | CLIENT_MULTI_RESULTS) ||
+	    !learn_limit(db, my)) {
 		snprintf(db->error, sizeof db->error, "connect: %u %s",
 			 mysql_errno(my), mysql_error(my));
 		log_line(LOG_WARN, "db_away", "error=\"%s\"", db->error);
@@ -177,6 +225,15 @@ static enum rc connect_now(struct db *db)
 	}
 	db->my = my;
 	return RC_OK;
+}
+
+/* What shows while rows are fetched, the connection alone knows. */
+static enum rc statement_failed(struct db *db, MYSQL_STMT *st, const char *what)
+{
+	unsigned code = mysql_stmt_errno(st);
+
+	return code ? failed(db, code, mysql_stmt_error(st), what) :
+		      failed(db, mysql_errno(db->my), mysql_error(db->my), what);
 }
 
 /* Have a connection that takes a statement. */
@@ -191,8 +248,7 @@ static enum rc ready(struct db *db)
 	while (st && !more)
 		more = mysql_stmt_next_result(st);
 	if (more > 0)
-		return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
-			      "the end of what went before");
+		return statement_failed(db, st, "the end of what went before");
 	return RC_OK;
 }
 
@@ -260,8 +316,7 @@ static enum rc prepare(struct db *db, enum sql sql)
 		arena_exhausted();
 	text = unmark(sql_text[sql].text, p->mark);
 	if (mysql_stmt_prepare(st, text, strlen(text))) {
-		rc = failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
-			    sql_text[sql].name);
+		rc = statement_failed(db, st, sql_text[sql].name);
 		mysql_stmt_close(st);
 	} else {
 		p->st = st;
@@ -344,12 +399,31 @@ static int fetch(MYSQL_STMT *st, struct arena *mem, struct rows *r)
 	return rc != MYSQL_NO_DATA;
 }
 
+/* Bind the parameters; the length of the packet that sends them. */
+static size_t bind_params(struct prepared *p, const struct buf *param)
+{
+	enum { HEAD = 11, OF_EACH = 12 }; /* more than there ever is */
+	size_t n = mysql_stmt_param_count(p->st);
+	size_t size = HEAD + n * OF_EACH;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct buf *of = &param[p->mark[i]];
+
+		p->bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
+					       : MYSQL_TYPE_NULL;
+		p->bind[i].buffer = of->s;
+		p->bind[i].buffer_length = of->len;
+		size += of->len;
+	}
+	return size;
+}
+
 enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	       struct arena *mem, struct rows *sets, size_t most)
 {
 	struct prepared *p = &db->prepared[sql];
-	unsigned long size = 0;
 	MYSQL_STMT *st;
+	size_t size;
 	int64_t began = clock_mono_ms();
 	size_t set = 0;
 	int more = 0;
@@ -364,15 +438,11 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	if (rc != RC_OK)
 		return rc;
 	st = p->st;
-	for (unsigned i = 0; i < mysql_stmt_param_count(st); i++) {
-		const struct buf *of = &param[p->mark[i]];
-
-		p->bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
-					       : MYSQL_TYPE_NULL;
-		p->bind[i].buffer = of->s;
-		p->bind[i].buffer_length = of->len;
-		size += of->len;
-	}
+	size = bind_params(p, param);
+	if (size > db->packet_max)
+		return failed(db, ER_NET_PACKET_TOO_LARGE,
+			      "it is larger than max_allowed_packet",
+			      sql_text[sql].name);
 	if (mysql_stmt_bind_param(st, p->bind) || mysql_stmt_execute(st))
 		goto broken;
 	while (!more && !db->unread) {
@@ -388,13 +458,12 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	}
 	if (more > 0)
 		goto broken;
-	log_line(LOG_DEBUG, "db", "sql=%s bytes=%lu ms=%lld",
+	log_line(LOG_DEBUG, "db", "sql=%s bytes=%zu ms=%lld",
 		 sql_text[sql].name, size,
 		 (long long)(clock_mono_ms() - began));
 	return RC_OK;
 broken:
-	return failed(db, mysql_stmt_errno(st), mysql_stmt_error(st),
-		      sql_text[sql].name);
+	return statement_failed(db, st, sql_text[sql].name);
 }
 
 enum rc db_text(struct db *db, const char *text)

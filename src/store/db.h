@@ -53,10 +53,11 @@ enum { DB_CELLS = 20, DB_TABLES = 10, DB_PARAMS = 52 + DB_TABLES * DB_CELLS };
  * sets[0..most), memory from `mem`; sets that it did not make are empty.
  *
  * RC_OK     done
- * RC_NO     the server refused; whatever was begun is rolled back
+ * RC_NO     the server refused, or would not take so large a packet; whatever
+ *           was begun is rolled back
  * RC_AGAIN  deadlock or lock wait; rolled back, run the transaction afresh
  * RC_DOUBT  the connection broke on the way: a COMMIT in it may have happened
- * RC_FAULT  no connection: nothing was sent
+ * RC_FAULT  no connection, or to a server that takes no writes: nothing was done
  * db_error() says more. After RC_DOUBT the next call connects anew. That a
  * statement has ended is not waited for where it ends in rows: the next call
  * reads it, and fails as if it had itself, should the connection be lost.

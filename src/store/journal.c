@@ -563,6 +563,7 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	cell_raw(ch, ops, "steps", steps_text(ch->mem, it));
 	cell_history(ch, ops, &it->past);
 	cell_int(ch, ops, "assumed", it->assumed);
+	cell(ch, ops, "owner", it->owner);
 	end_cells(ch, ops);
 }
 
@@ -877,6 +878,11 @@ static void batch_op_ids(struct buf *doc, const struct batch *b)
 	open_op_ids(doc, ids, n);
 }
 
+static bool is_owner(const struct item *it, const char *owner)
+{
+	return owner && it->owner && !strcmp(owner, it->owner);
+}
+
 enum rc store_peek(struct db *db, struct batch *b)
 {
 	struct rows r;
@@ -894,6 +900,7 @@ enum rc store_peek(struct db *db, struct batch *b)
 			if (strcmp(rows_text(&r, i, 0), it->op_id))
 				continue;
 			it->was = op_state_of(rows_text(&r, i, 1));
+			it->is_taken = !is_owner(it, rows_text(&r, i, 4));
 			if (op_is_open(it->was))
 				break;
 			trace_read(&it->trace, rows_text(&r, i, 2), b->mem);
@@ -978,8 +985,10 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 		return rc;
 	items = arena_array(mem, r.n, sizeof *items);
 	b_r->it = arena_array(mem, r.n, sizeof *b_r->it);
+	owner = arena_strdup(mem, owner);
 	for (size_t i = 0; i < r.n; i++) {
 		read_claimed(&r, i, &items[i], mem);
+		items[i].owner = owner;
 		batch_add(b_r, &items[i]);
 	}
 	return RC_OK;
@@ -992,15 +1001,28 @@ enum rc store_defer(struct db *db, const struct batch *b, int64_t next_ms)
 	batch_op_ids(&doc, b);
 	put_int(&doc, "nextMs", next_ms);
 	put_str(&doc, "why", b->n ? b->it[0]->note : NULL);
+	put_str(&doc, "owner", b->n ? b->it[0]->owner : NULL);
 	put_close(&doc, '}');
 	return db_run(db, SQL_OP_DEFER, &doc, b->mem, NULL, 0);
 }
 
-enum rc store_undoing(struct db *db, const struct batch *b)
+enum rc store_undoing(struct db *db, struct batch *b)
 {
+	struct batch all = *b;
+	struct rows r;
 	struct buf doc;
+	enum rc rc;
 
 	batch_op_ids(&doc, b);
+	put_str(&doc, "owner", b->it[0]->owner);
 	put_close(&doc, '}');
-	return db_run(db, SQL_OP_UNDOING, &doc, b->mem, NULL, 0);
+	rc = db_run(db, SQL_OP_UNDOING, &doc, b->mem, &r, 1);
+	*b = batch_part(&all);
+	for (size_t i = 0; rc == RC_OK && i < r.n; i++) {
+		struct item *it = find_op(&all, rows_text(&r, i, 0));
+
+		if (it)
+			batch_add(b, it);
+	}
+	return rc;
 }

@@ -104,14 +104,15 @@ enum rc store_save(struct db *db, struct change *ch);
 
 /*
  * A transaction of its own. *won_r is false, and nothing is done, if some
- * operation is not in its item's `was` any more. On success NTTs know their
+ * operation is not in its item's `was` any more, or not its owner's. On success NTTs know their
  * new counts, and items what was stored: activity, note, history, elements.
  */
 enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 		    bool *won_r);
 
 /* Read the state in which the journal has each item now into it->was, its
- * trace and its error: OP_NONE where there is no row. */
+ * trace and its error, and whether it is another's by now: OP_NONE where there
+ * is no row. */
 enum rc store_peek(struct db *db, struct batch *b);
 
 /* The operations that are due, as ids. */
@@ -131,7 +132,8 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 enum rc store_defer(struct db *db, const struct batch *b, int64_t next_ms);
 
 /* The inverse of these will be sent, and the call never again. Their history
- * begins anew, but for what was in doubt. */
-enum rc store_undoing(struct db *db, const struct batch *b);
+ * begins anew, but for what was in doubt. Those that are another's by now are
+ * taken out of *b. */
+enum rc store_undoing(struct db *db, struct batch *b);
 
 #endif

@@ -35,7 +35,7 @@ static enum rc migrate_locked(struct db *db, struct arena *mem,
 			     "version INT NOT NULL PRIMARY KEY,"
 			     "name VARCHAR(64) NOT NULL,"
 			     "applied_at DATETIME(3) NOT NULL DEFAULT"
-			     " CURRENT_TIMESTAMP(3)) ENGINE=InnoDB");
+			     " (UTC_TIMESTAMP(3))) ENGINE=InnoDB");
 
 	if (rc == RC_OK)
 		rc = version_of(db, mem, &version);

@@ -42,6 +42,9 @@
 #define CTT_COLUMNS                                                          \
 	"c.id,c.ticket_no,c.status,c.source,c.ntt_id,c.ntt_ticket_no"
 #define NTT_COLUMNS "n.id,n.ticket_no,n.ctt_count"
+#define AUDIT_COLUMNS                                                        \
+	"l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"       \
+	"l.detail," UTC("l.created_at")
 
 /*
  * A row as it is written: F(table's letter, number of the cell, column, type,
@@ -98,7 +101,7 @@
 	END_IF
 
 /* ops: the operations' new states, and the history of their steps; all or
- * none. F(number of the cell, name, type, member) */
+ * none, and only by who owns them. F(number of the cell, name, type, member) */
 #define OPS(F)                                                               \
 	F("0", "id", "VARCHAR(64) CHARACTER SET ascii", "id")                \
 	F("1", "was", "VARCHAR(16)", "was")                                  \
@@ -113,7 +116,8 @@
 	F("10", "refusals", "INT UNSIGNED", "refusals")                      \
 	F("11", "bodies", "INT UNSIGNED", "bodies")                          \
 	F("12", "body_hash", "BIGINT UNSIGNED", "bodyHash")                  \
-	F("13", "assumed", "BOOLEAN", "assumed")
+	F("13", "assumed", "BOOLEAN", "assumed")                             \
+	F("14", "owner", "VARCHAR(64) CHARACTER SET ascii", "owner")
 #define OPS_PATH(n, name, type, member) \
 	name " " type " PATH '$." member "',"
 #define SET_OPERATION(state, error, tries, next_ms, why, steps, doubt_ms,    \
@@ -128,14 +132,14 @@
 	"IF ?Z THEN "                                                        \
 	"UPDATE operation o" SET_OPERATION("?c2", "?c3", "?c4", "?c5",       \
 		"?c6", "?c7", "?c8", "?c9", "?c10", "?c11", "?c12", "?c13")  \
-	" WHERE o.id=?c0 AND o.state=?c1;"                                   \
+	" WHERE o.id=?c0 AND o.state=?c1 AND o.owner=?c14;"                  \
 	"ELSE "                                                              \
 	"UPDATE" ROWS_OF("?c", "$[*]", OPS(OPS_PATH) "n FOR ORDINALITY")     \
 	"STRAIGHT_JOIN operation o ON o.id=x.id"                             \
 	SET_OPERATION("x.state", "x.error_code", "x.tries", "x.next_ms",     \
 		      "x.why", "x.steps", "x.doubt_ms", "x.accepted",        \
 		      "x.refusals", "x.bodies", "x.body_hash", "x.assumed")  \
-	" WHERE o.state=x.was; END IF;"
+	" WHERE o.state=x.was AND o.owner=x.owner; END IF;"
 
 /* statuses [{"id","status"}]: what a resolve makes of the CTT */
 #define UPDATE_STATUSES                                                      \
@@ -394,47 +398,107 @@
 	"e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"     \
 	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
 
+/* All that is read between this and COMMIT is of one moment. */
+#define SNAPSHOT                                                             \
+	"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;"                   \
+	"START TRANSACTION WITH CONSISTENT SNAPSHOT,READ ONLY;"
+
+/* What a list is asked for. A filter that is NULL is none. */
+#define ASKED(name, type, member)                                            \
+	"DECLARE " name " " type " DEFAULT JSON_VALUE(j,'$." member "');"
+#define ASKED_TEXT(name, size, member)                                       \
+	ASKED(name, "VARCHAR(" size ") CHARACTER SET utf8mb4", member)
+#define ASKED_ID(name, member) ASKED(name, "BIGINT UNSIGNED", member)
+#define ASKED_PAGE ASKED("m", "INT", "limit") ASKED_ID("a", "after")
+/* A column's collation takes other texts for equal too. Its index finds them
+ * all; of these only what is the same is meant. */
+#define IS_EXACTLY(column, text)                                             \
+	column "=" text " AND BINARY " column "=BINARY " text
+
 /*
- * A page of tickets by rising id, of which not more is read than it shows, as
- * far as an index can do that: status and linked are found in the order of ids,
- * by an index for each of them and for both. The beginning of a number is not:
- * what fewer than FEW numbers begin with is found by the numbers, and sorted;
- * what more begin with is looked for on the way along the ids. That way is long
- * where these stand together far from the cursor, or few of them have the
- * status, or the link, that is asked for and many others have: no index is in
- * the order of ids and of numbers.
+ * A page of tickets by rising id; or, of those that were changed since a time, by
+ * the time of their last change. It reads not more than it shows, as far as an
+ * index can do that: each status, and linked, is found in the order of ids, by
+ * an index for each of them and for both, and each status in that of changes.
+ * Several statuses are as many pages, of which the first rows are taken.
+ * (Of what was changed, the others by linked are passed over.)
+ * The beginning of a number is in no such order: what fewer than FEW numbers
+ * begin with is found by the numbers, and sorted; what more begin with is looked
+ * for on the way. That way is long where these stand together far from the
+ * cursor, or few of them have the status, or the link, that is asked for and
+ * many others have: no index is in the order of ids and of numbers.
  */
 #define FEW "1000"
-#define LIST_FILTERS /* NULL is any */                                       \
-	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"                     \
-	"DECLARE a BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.after');"         \
-	"DECLARE q VARCHAR(255) CHARACTER SET utf8mb4"                       \
-	" DEFAULT JSON_VALUE(j,'$.q');"                                      \
-	"DECLARE s VARCHAR(32) CHARACTER SET utf8mb4"                        \
-	" DEFAULT JSON_VALUE(j,'$.status');"                                 \
-	"DECLARE l INT DEFAULT JSON_VALUE(j,'$.linked');"                    \
-	"DECLARE n INT DEFAULT " FEW ";"
-#define LIKE_Q(t) " AND(q IS NULL OR " t ".ticket_no LIKE q)"
-#define WITH_S(t) " AND " t ".status=s"
-#define WITH_L(t) " AND " t ".linked=l"
-#define LIST(name, t, page)                                                  \
-	IF_ANY("q IS NOT NULL")                                              \
-	"SELECT COUNT(*) INTO n FROM(SELECT 1 FROM " name                    \
+#define ASKED_TICKETS                                                        \
+	ASKED_PAGE                                                           \
+	ASKED_TEXT("q", "255", "q")                                          \
+	ASKED_TEXT("e", "64", "ticketNo")                                    \
+	ASKED_TEXT("s0", "32", "status[0]")                                  \
+	ASKED_TEXT("s1", "32", "status[1]")                                  \
+	ASKED_TEXT("s2", "32", "status[2]")                                  \
+	ASKED_TEXT("s3", "32", "status[3]")                                  \
+	ASKED_TEXT("s4", "32", "status[4]")                                  \
+	ASKED_TEXT("s5", "32", "status[5]")                                  \
+	ASKED_TEXT("s6", "32", "status[6]")                                  \
+	ASKED_TEXT("s7", "32", "status[7]")                                  \
+	ASKED("l", "INT", "linked")                                          \
+	ASKED("u", "DATETIME(3)", "behindTime")                              \
+	ASKED_ID("i", "behindId")                                            \
+	"DECLARE few INT DEFAULT " FEW ";"                                   \
+	"SET a=COALESCE(a,0),i=COALESCE(i,0),"                               \
+	"u=COALESCE(u,JSON_VALUE(j,'$.updatedSince'));"
+#define ALL_FILTERS                                                          \
+	" AND(q IS NULL OR t.ticket_no LIKE q)"                              \
+	" AND(s0 IS NULL OR t.status IN(s0,s1,s2,s3,s4,s5,s6,s7))"           \
+	" AND(l IS NULL OR t.linked=l)"                                      \
+	" AND t.id>a"
+#define IDS_OF(name, index, where, order)                                    \
+	"(SELECT t.id,t.updated_at FROM " name " t FORCE INDEX(" index ")"   \
+	" WHERE " where ALL_FILTERS " ORDER BY " order "t.id LIMIT m)"
+#define IDS_BY(name, index, where) IDS_OF(name, index, where, "")
+#define IDS_BY_STATUS(name, index, where, order)                             \
+	IDS_OF(name, index, "t.status=s0" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s1" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s2" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s3" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s4" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s5" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s6" where, order) " UNION "            \
+	IDS_OF(name, index, "t.status=s7" where, order)                      \
+	" ORDER BY " order "id LIMIT m"
+#define CHANGED_SINCE "(t.updated_at>u OR t.updated_at=u AND t.id>i)"
+#define BY_CHANGE     "updated_at,"
+/* the order of a list, where it is found in another one */
+#define IN_ORDER(t) "IF(u IS NULL,NULL," t ".updated_at),"
+#define IDS_BY_NUMBER(name, where)                                           \
+	IDS_OF(name, name "_ticket_no", where                                \
+	       " AND(u IS NULL OR " CHANGED_SINCE ")", IN_ORDER("t"))
+/* where the next page begins */
+#define CURSOR(t)                                                            \
+	"IF(u IS NULL," t ".id,CONCAT(" UTC(t ".updated_at") ",'-'," t ".id))"
+#define LIST(name, show)                                                     \
+	IF_ANY("e IS NULL AND q IS NOT NULL")                                \
+	"SELECT COUNT(*) INTO few FROM(SELECT 1 FROM " name                  \
 	" FORCE INDEX(" name "_ticket_no) WHERE ticket_no LIKE q"            \
 	" LIMIT " FEW ") x;"                                                 \
 	END_IF                                                               \
-	"IF n<" FEW " THEN "                                                 \
-	page(name "_ticket_no", " AND " t ".ticket_no LIKE q"                \
-	     " AND(s IS NULL OR " t ".status=s)"                             \
-	     " AND(l IS NULL OR " t ".linked=l)")                            \
-	"ELSEIF s IS NULL AND l IS NULL THEN "                               \
-	page("PRIMARY", LIKE_Q(t))                                           \
+	"IF e IS NOT NULL THEN "                                             \
+	show(IDS_BY_NUMBER(name, IS_EXACTLY("t.ticket_no", "e")))            \
+	"ELSEIF few<" FEW " THEN "                                           \
+	show(IDS_BY_NUMBER(name, "t.ticket_no LIKE q"))                      \
+	"ELSEIF u IS NOT NULL AND s0 IS NOT NULL THEN "                      \
+	show(IDS_BY_STATUS(name, name "_status_updated",                     \
+			   " AND " CHANGED_SINCE, BY_CHANGE))                \
+	"ELSEIF u IS NOT NULL THEN "                                         \
+	show(IDS_OF(name, name "_updated", CHANGED_SINCE, BY_CHANGE))        \
+	"ELSEIF s0 IS NULL AND l IS NULL THEN "                              \
+	show(IDS_BY(name, "PRIMARY", "TRUE"))                                \
 	"ELSEIF l IS NULL THEN "                                             \
-	page(name "_status", WITH_S(t) LIKE_Q(t))                            \
-	"ELSEIF s IS NULL THEN "                                             \
-	page(name "_linked", WITH_L(t) LIKE_Q(t))                            \
+	show(IDS_BY_STATUS(name, name "_status", "", ""))                    \
+	"ELSEIF s0 IS NULL THEN "                                            \
+	show(IDS_BY(name, name "_linked", "t.linked=l"))                     \
 	"ELSE "                                                              \
-	page(name "_status_linked", WITH_S(t) WITH_L(t) LIKE_Q(t))           \
+	show(IDS_BY_STATUS(name, name "_status_linked", " AND t.linked=l", ""))\
 	END_IF
 
 /* How many CTTs are linked to ntt n, in the eyes of its count: a link whose
@@ -528,12 +592,12 @@ SQL_TEXT(CLOSE_ALL,
 		   INSERT_ACTIVITIES UPDATE_ELEMENTS,
 		   SELECT_ACTIVITIES SELECT_ELEMENTS)),
 
-/* {"op":[{"id"}...]} -> id, state, steps of those there are; waits for who
- * is writing one just now */
+/* {"op":[{"id"}...]} -> id, state, steps, error and owner of those there are;
+ * waits for who is writing one just now */
 SQL_TEXT(OP_PEEK,
 	BEGIN_WITH_J
 	"START TRANSACTION;"
-	"SELECT o.id,o.state,o.steps,o.error_code FROM"
+	"SELECT o.id,o.state,o.steps,o.error_code,o.owner FROM"
 	JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id FOR UPDATE;"
 	"COMMIT; END"),
@@ -635,23 +699,30 @@ SQL_TEXT(OP_CLAIM,
 	" AND o.state IN('RUNNING','SETTLING');"
 	"END"),
 
-/* {"op":[{"id"}...]}: from now on the inverse of these is sent, and the call
- * never again */
+/* {"op":[{"id"}...],"owner":name}: from now on the inverse of these is sent, and
+ * the call never again -> those that are the owner's, and only these may be */
 SQL_TEXT(OP_UNDOING,
 	BEGIN_WITH_J
+	"START TRANSACTION;"
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.undoing=1,"
 	"o.accepted=0,o.refusals=0,o.bodies=0,o.body_hash=NULL"
-	" WHERE o.state='SETTLING'; END"),
+	" WHERE o.state='SETTLING' AND o.owner=JSON_VALUE(j,'$.owner')"
+	" AND NOT o.undoing;"
+	"COMMIT;"
+	"SELECT o.id FROM" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
+	"STRAIGHT_JOIN operation o ON o.id=x.id"
+	" WHERE o.undoing AND o.owner=JSON_VALUE(j,'$.owner'); END"),
 
-/* {"op":[{"id"}...],"nextMs","why"}: let go of these until later */
+/* {"op":[{"id"}...],"nextMs","why","owner":name}: let go of these until later */
 SQL_TEXT(OP_DEFER,
 	BEGIN_WITH_J
 	"UPDATE" JSON_ROWS("$.op[*]", OP_ID_AT("$.id"))
 	"STRAIGHT_JOIN operation o ON o.id=x.id SET o.owner=NULL,"
 	"o.tries=o.tries+1,o.last_error=JSON_VALUE(j,'$.why'),"
 	"o.next_try_at=" IN_MS("JSON_VALUE(j,'$.nextMs')")
-	" WHERE o.open_ctt_id IS NOT NULL; END"),
+	" WHERE o.open_ctt_id IS NOT NULL"
+	" AND o.owner=JSON_VALUE(j,'$.owner'); END"),
 
 /*
  * {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs without an open
@@ -743,6 +814,36 @@ SQL_TEXT(JOB_CLOSE,
 	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
 	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
 
+/*
+ * What is too old to be kept, by so many days -> how many were removed. The
+ * mark says that operations (their jobs) before it may lack something. run_at of
+ * a job that is DONE is when it was done (JOB_CLOSE), and has an index.
+ */
+#define AS_TEXT(n)  #n
+#define LIMIT_OF(n) " LIMIT " AS_TEXT(n)
+#define TOO_OLD NOW "-INTERVAL CAST(?a AS UNSIGNED) DAY"
+#define REMOVE(what, delete)                                                 \
+	"BEGIN NOT ATOMIC "                                                  \
+	"START TRANSACTION;"                                                 \
+	delete ";"                                                           \
+	"SET @gone=ROW_COUNT();"                                             \
+	IF_ANY("@gone")                                                      \
+	"INSERT INTO retention(what,removed_before) VALUES('" what "',"      \
+	TOO_OLD ") ON DUPLICATE KEY UPDATE"                                  \
+	" removed_before=GREATEST(removed_before,VALUE(removed_before));"    \
+	END_IF                                                               \
+	"COMMIT; SELECT @gone; END"
+SQL_TEXT(REMOVE_JOBS,
+	REMOVE("job", "DELETE FROM job WHERE state='DONE' AND run_at<" TOO_OLD
+	       " ORDER BY run_at,id" LIMIT_OF(REMOVE_MOST))),
+/* those that were made first: if they are not too old, none is */
+SQL_TEXT(REMOVE_REFUSED,
+	REMOVE("refused", "DELETE o FROM(SELECT r.id,r.created_at FROM"
+	       " operation r FORCE INDEX(operation_state)"
+	       " WHERE r.state='REFUSED' ORDER BY r.seq" LIMIT_OF(REMOVE_MOST)
+	       ") x STRAIGHT_JOIN operation o ON o.id=x.id"
+	       " WHERE x.created_at<" TOO_OLD)),
+
 /* {"id":operation}. Its set of characters is the column's, or the whole table
  * would be converted and compared. */
 SQL_TEXT(READ_OPERATION,
@@ -757,23 +858,102 @@ SQL_TEXT(READ_OPERATION,
 	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=i;"
 	"END"),
 
-/* {"requestId":id} -> counts by state; the operations */
-SQL_TEXT(READ_REQUEST,
-	BEGIN_WITH_J
-	"SELECT o.state,COUNT(*) FROM operation o"
-	" WHERE o.request_id=JSON_VALUE(j,'$.requestId') GROUP BY o.state;"
-	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,n.ticket_no,"
-	"o.partner,o.error_code," UTC("o.created_at") "," UTC("o.updated_at")
-	" FROM operation o LEFT JOIN ctt c ON c.id=o.ctt_id"
-	" LEFT JOIN ntt n ON n.id=o.ntt_id"
-	" WHERE o.request_id=JSON_VALUE(j,'$.requestId') ORDER BY o.id;"
+/*
+ * {"requestId","cttId","nttId","state","after":seq,"limit"} -> how many of the
+ * request are in each state; a page: what it was asked by (none: NULL), and seq.
+ * Those of a request come in their order, others the latest first. A request id
+ * that somebody uses for ever is counted no further than COUNTED_OPERATIONS.
+ */
+#define COUNTED_OPERATIONS "20000"
+#define BEFORE_IT " AND o.seq<a"
+#define LATEST    " DESC"
+#define SHOW_OPERATIONS(index, where, order)                                 \
+	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,"          \
+	"n.ticket_no,o.partner,o.error_code," UTC("o.created_at") ","        \
+	UTC("o.updated_at") ",o.seq FROM operation o FORCE INDEX(" index ")" \
+	" LEFT JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id" \
+	" WHERE " where " AND(x IS NULL OR o.ctt_id=x)"                      \
+	" AND(y IS NULL OR o.ntt_id=y) AND(s IS NULL OR o.state=s)"          \
+	" ORDER BY o.seq" order " LIMIT m;"
+SQL_TEXT(LIST_OPERATIONS,
+	BEGIN_WITH_J ASKED_PAGE
+	ASKED_TEXT("r", "64", "requestId") ASKED_TEXT("s", "16", "state")
+	ASKED_ID("x", "cttId") ASKED_ID("y", "nttId")
+	SNAPSHOT
+	"SELECT p.state,COUNT(*) FROM(SELECT o.state FROM operation o"
+	" FORCE INDEX(operation_request) WHERE "
+	IS_EXACTLY("o.request_id", "r") " LIMIT " COUNTED_OPERATIONS ") p"
+	" GROUP BY p.state;"
+	"IF r IS NOT NULL THEN "
+	SHOW_OPERATIONS("operation_request", IS_EXACTLY("o.request_id", "r")
+			" AND o.seq>COALESCE(a,0)", "")
+	"ELSE "
+	"SET a=COALESCE(a,~0);"
+	"IF x IS NOT NULL THEN "
+	SHOW_OPERATIONS("operation_ctt", "o.ctt_id=x" BEFORE_IT, LATEST)
+	"ELSEIF y IS NOT NULL AND NOT(s<=>'RUNNING' OR s<=>'SETTLING') THEN "
+	SHOW_OPERATIONS("operation_ntt", "o.ntt_id=y" BEFORE_IT, LATEST)
+	"ELSE " /* few are open */
+	SHOW_OPERATIONS("operation_state", "o.state=s" BEFORE_IT, LATEST)
+	END_IF END_IF
+	"COMMIT; END"),
+
+/*
+ * {"cttId","nttId","actor","from","to","after":id,"limit"} -> a page of the audit
+ * trail, the latest first: the row, and of which ticket it is. Those of one
+ * ticket are in the order of its trail; others in that of time, for there may be
+ * any number between two times.
+ */
+#define SHOW_AUDIT(index, where, order)                                      \
+	"SELECT " AUDIT_COLUMNS ",c.id,c.ticket_no,n.id,n.ticket_no"         \
+	" FROM audit_log l FORCE INDEX(" index ")"                           \
+	" LEFT JOIN ctt c ON l.entity_type='CTT' AND c.id=l.entity_id"       \
+	" LEFT JOIN ntt n ON l.entity_type='NTT' AND n.id=l.entity_id"       \
+	" WHERE " where " AND(w IS NULL OR " IS_EXACTLY("l.actor", "w") ")"  \
+	" AND l.created_at>=f AND l.created_at<=z"                           \
+	" ORDER BY " order "l.id DESC LIMIT m;"
+#define BY_TIME   "l.created_at DESC,"
+#define BEHIND_IT "(l.created_at<d OR l.created_at=d AND l.id<a)"
+SQL_TEXT(LIST_AUDIT,
+	BEGIN_WITH_J ASKED_PAGE
+	ASKED_ID("x", "cttId") ASKED_ID("y", "nttId")
+	ASKED_TEXT("w", "128", "actor")
+	ASKED("f", "DATETIME(3)", "from") ASKED("z", "DATETIME(3)", "to")
+	"DECLARE d DATETIME(3);"
+	"SET f=COALESCE(f,'1000-01-01'),z=COALESCE(z,'9999-12-31'),d=z;"
+	IF_ANY("a IS NOT NULL")
+	"SELECT l.created_at INTO d FROM audit_log l WHERE l.id=a;"
+	END_IF
+	"SET a=COALESCE(a,~0);"
+	"IF x IS NOT NULL OR y IS NOT NULL THEN "
+	SHOW_AUDIT("audit_log_entity",
+		   "l.entity_type=IF(x IS NULL,'NTT','CTT')"
+		   " AND l.entity_id=COALESCE(x,y) AND l.id<a", "")
+	"ELSEIF w IS NOT NULL THEN "
+	SHOW_AUDIT("audit_log_actor", "l.actor=w AND" BEHIND_IT, BY_TIME)
+	"ELSE "
+	SHOW_AUDIT("audit_log_time", BEHIND_IT, BY_TIME)
+	END_IF
+	"END"),
+
+/* {"id":n,"after":id,"limit"} -> the CTT's id; a page of what was done to its
+ * equipment, the latest first */
+SQL_TEXT(READ_CPE_HISTORY,
+	BEGIN_WITH_J ASKED_PAGE ASKED_ID("i", "id")
+	"SELECT c.id FROM ctt c WHERE c.id=i;"
+	"SELECT h.id,h.network_element_id,e.name,h.before_json,h.after_json,"
+	"h.actor,h.operation_id," UTC("h.created_at") " FROM cpe_history h"
+	" FORCE INDEX(cpe_history_ctt)"
+	" LEFT JOIN network_element e ON e.id=h.network_element_id"
+	" WHERE h.ctt_id=i AND h.id<COALESCE(a,~0)"
+	" ORDER BY h.id DESC LIMIT m;"
 	"END"),
 
 /* {"id":n} -> the CTT; its open operation; latest activity;
  * notes; network elements; recent audit */
 SQL_TEXT(READ_CTT,
-	BEGIN_WITH_J
-	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	BEGIN_WITH_J ASKED_ID("i", "id")
+	SNAPSHOT
 	"SELECT " CTT_COLUMNS ",c.title,c.external_sync,c.segment_group,"
 	UTC("c.resolved_at") "," UTC("c.created_at") "," UTC("c.updated_at")
 	" FROM ctt c WHERE c.id=i;"
@@ -788,52 +968,91 @@ SQL_TEXT(READ_CTT,
 	"SELECT e.id,e.name,e.access_type,e.manufacturer,e.model,e.ip_address,"
 	"e.bandwidth_mbps,e.port," UTC("e.updated_at")
 	" FROM network_element e WHERE e.ctt_id=i ORDER BY e.id;"
-	"SELECT l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"
-	"l.detail," UTC("l.created_at") " FROM audit_log l"
+	"SELECT " AUDIT_COLUMNS " FROM audit_log l"
 	" WHERE l.entity_type='CTT' AND l.entity_id=i"
 	" ORDER BY l.id DESC LIMIT 50;"
-	"END"),
+	"COMMIT; END"),
 
 /* {"id":n} -> the NTT; its work orders; recent audit */
 SQL_TEXT(READ_NTT,
-	BEGIN_WITH_J
-	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
+	BEGIN_WITH_J ASKED_ID("i", "id")
+	SNAPSHOT
 	"SELECT " NTT_COLUMNS ",n.title,n.status," UTC("n.created_at") ","
 	UTC("n.updated_at") " FROM ntt n WHERE n.id=i;"
 	"SELECT w.id,w.order_no,w.status FROM work_order w"
 	" WHERE w.ntt_id=i ORDER BY w.id;"
-	"SELECT l.id,l.action,l.outcome,l.actor,l.request_id,l.operation_id,"
-	"l.detail," UTC("l.created_at") " FROM audit_log l"
+	"SELECT " AUDIT_COLUMNS " FROM audit_log l"
 	" WHERE l.entity_type='NTT' AND l.entity_id=i"
 	" ORDER BY l.id DESC LIMIT 50;"
-	"END"),
+	"COMMIT; END"),
+
+/* a CTT and its open operation: by one statement, or it would be shown as
+ * linked while that is still open */
+#define SHOW_CTTS(ids)                                                   \
+	"SELECT " CTT_COLUMNS ",o.id," CURSOR("c") " FROM(" ids ") x"        \
+	" STRAIGHT_JOIN ctt c ON c.id=x.id"                                  \
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id"                       \
+	" ORDER BY " IN_ORDER("c") "c.id;"
+#define SHOW_NTTS(ids)                                                       \
+	"SELECT " NTT_COLUMNS ",n.title,n.status," CURSOR("n") " FROM("      \
+	ids ") x STRAIGHT_JOIN ntt n ON n.id=x.id"                           \
+	" ORDER BY " IN_ORDER("n") "n.id;"
 
 /* {"id":n,"after":id,"limit":n} -> the NTT's id; a page of its CTTs */
 SQL_TEXT(READ_NTT_CTTS,
-	BEGIN_WITH_J
-	"DECLARE m INT DEFAULT JSON_VALUE(j,'$.limit');"
-	"SELECT n.id FROM ntt n WHERE n.id=JSON_VALUE(j,'$.id');"
-	"SELECT " CTT_COLUMNS ",o.id FROM ctt c"
+	BEGIN_WITH_J ASKED_PAGE ASKED_ID("i", "id")
+	"SELECT n.id FROM ntt n WHERE n.id=i;"
+	"SELECT " CTT_COLUMNS ",o.id,c.id FROM ctt c FORCE INDEX(ctt_ntt)"
 	" LEFT JOIN operation o ON o.open_ctt_id=c.id"
-	" WHERE c.ntt_id=JSON_VALUE(j,'$.id')"
-	" AND c.id>JSON_VALUE(j,'$.after') ORDER BY c.id LIMIT m;"
+	" WHERE c.ntt_id=i AND c.id>COALESCE(a,0) ORDER BY c.id LIMIT m;"
 	"END"),
 
-/* {"q" (a pattern),"status","linked","after","limit"} -> a page */
-#define CTT_PAGE(index, where)                                               \
-	"SELECT " CTT_COLUMNS ",o.id FROM ctt c FORCE INDEX(" index ")"      \
-	" LEFT JOIN operation o ON o.open_ctt_id=c.id WHERE c.id>a" where    \
-	" ORDER BY c.id LIMIT m;"
-#define NTT_PAGE(index, where)                                               \
-	"SELECT " NTT_COLUMNS ",n.title,n.status FROM ntt n FORCE INDEX("    \
-	index ") WHERE n.id>a" where " ORDER BY n.id LIMIT m;"
-SQL_TEXT(LIST_CTT, BEGIN_WITH_J LIST_FILTERS LIST("ctt", "c", CTT_PAGE) "END"),
-SQL_TEXT(LIST_NTT, BEGIN_WITH_J LIST_FILTERS LIST("ntt", "n", NTT_PAGE) "END"),
+/* {"status":[...]} -> of each, from 1 on, the label that tickets have; NULL:
+ * it is neither code nor label of one */
+SQL_TEXT(STATUS_LABELS,
+	BEGIN_WITH_J
+	"SELECT x.n,MIN(v.label) FROM"
+	JSON_ROWS("$.status[*]", "n FOR ORDINALITY,"
+		"word VARCHAR(128) CHARACTER SET utf8mb4 PATH '$'")
+	"LEFT JOIN lov v ON v.type='CTT_STATUS'"
+	" AND(v.code=x.word OR v.label=x.word) GROUP BY x.n ORDER BY x.n;"
+	"END"),
+
+/* {"q" (a pattern),"ticketNo","status":[up to 8],"linked","updatedSince",
+ * "after":id,"behindTime","behindId","limit"} -> a page, each row with its cursor */
+SQL_TEXT(LIST_CTT, BEGIN_WITH_J ASKED_TICKETS LIST("ctt", SHOW_CTTS) "END"),
+SQL_TEXT(LIST_NTT, BEGIN_WITH_J ASKED_TICKETS LIST("ntt", SHOW_NTTS) "END"),
 
 SQL_TEXT(READ_LOV,
 	"SELECT type,code,label FROM lov WHERE active ORDER BY type,code"),
 
-SQL_TEXT(PING, "SELECT 1"),
+/* a write that changes nothing: does the database take any? */
+SQL_TEXT(PING, "DELETE FROM idempotency WHERE id=0"),
+
+/* -> how many operations are RUNNING, SETTLING, and jobs READY, RUNNING, DEAD,
+ * as METRICS counts them; for how many seconds the operation, and the job, that
+ * is due for longest has waited (NULL: none is); whether writes are taken */
+#define HOW_MANY(table, where) \
+	"(SELECT COUNT(*) FROM(SELECT 1 FROM " table " WHERE " where \
+	" LIMIT 10000) x)"
+/* how many seconds ago what is due for longest was due; NULL: nothing is */
+#define LATE(due)                                                            \
+	"(SELECT TIMESTAMPDIFF(SECOND,MIN(x.at)," NOW ") FROM(" due ") x"    \
+	" WHERE x.at<" NOW ")"
+#define OPERATION_LATE                                                       \
+	LATE("SELECT next_try_at at FROM operation"                          \
+	     " WHERE open_ctt_id IS NOT NULL LIMIT 10000")
+#define JOB_LATE                                                             \
+	LATE("SELECT run_at at FROM job WHERE state='READY'"                 \
+	     " ORDER BY run_at LIMIT 1")
+SQL_TEXT(HEALTH,
+	"SELECT "
+	HOW_MANY("operation", "state='RUNNING' AND open_ctt_id IS NOT NULL") ","
+	HOW_MANY("operation", "state='SETTLING' AND open_ctt_id IS NOT NULL") ","
+	HOW_MANY("job", "state='READY'") ","
+	HOW_MANY("job", "state='RUNNING'") ","
+	HOW_MANY("job", "state='DEAD'") ","
+	OPERATION_LATE "," JOB_LATE ",@@GLOBAL.read_only=0"),
 
 /* -> 1, once no other migration runs; held until the connection ends */
 SQL_TEXT(MIGRATE_LOCK, "SELECT GET_LOCK(CONCAT('cttd-migrate:',DATABASE()),5)"),
@@ -938,7 +1157,10 @@ SQL_TEXT(RETRY_JOBS,
 SQL_TEXT(METRICS,
 	OPEN_IN("RUNNING") " UNION ALL " OPEN_IN("SETTLING") " UNION ALL "
 	JOBS_IN("READY") " UNION ALL " JOBS_IN("RUNNING") " UNION ALL "
-	JOBS_IN("DEAD")),
+	JOBS_IN("DEAD") " UNION ALL "
+	"SELECT 'cttd_late_seconds{of=\"operation\"}',"
+	"COALESCE(" OPERATION_LATE ",0) UNION ALL "
+	"SELECT 'cttd_late_seconds{of=\"job\"}',COALESCE(" JOB_LATE ",0)"),
 
 /*
  * The promises of contract section 10 -> what is wrong, one line a breach; the
@@ -1048,6 +1270,9 @@ SQL_TEXT(CHECK_JOB,
 	") t ON t.kind=o.kind"
 	" LEFT JOIN job b ON b.dedupe_key=CONCAT(o.id,':',t.type)"
 	" WHERE o.state='SUCCEEDED' AND NOT o.mends AND b.id IS NULL"
+	/* not one that was old enough to be removed */
+	" AND o.updated_at>=COALESCE((SELECT r.removed_before FROM retention r"
+	" WHERE r.what='job'),0)"
 	" AND(t.type<>'sync-note-to-taas' OR"
 	" o.partner='TAAS' AND o.remark IS NOT NULL)"
 	" AND(t.type<>'notify-work-orders' OR"

@@ -36,16 +36,22 @@
 	S(JOB_PICK)                                                          \
 	S(JOB_TAKE)                                                          \
 	S(JOB_CLOSE)                                                         \
+	S(REMOVE_JOBS)                                                       \
+	S(REMOVE_REFUSED)                                                    \
 	/* reading */                                                        \
 	S(READ_OPERATION)                                                    \
-	S(READ_REQUEST)                                                      \
+	S(LIST_OPERATIONS)                                                   \
+	S(LIST_AUDIT)                                                        \
+	S(READ_CPE_HISTORY)                                                  \
 	S(READ_CTT)                                                          \
 	S(READ_NTT)                                                          \
 	S(READ_NTT_CTTS)                                                     \
+	S(STATUS_LABELS)                                                     \
 	S(LIST_CTT)                                                          \
 	S(LIST_NTT)                                                          \
 	S(READ_LOV)                                                          \
 	S(PING)                                                              \
+	S(HEALTH)                                                            \
 	/* the console */                                                    \
 	S(MIGRATE_LOCK)                                                      \
 	S(SCHEMA_VERSION)                                                    \
@@ -80,6 +86,9 @@ enum sql {
 #undef S
 	SQL__MAX
 };
+
+/* How many rows REMOVE_... take at once: each is locked until the COMMIT. */
+#define REMOVE_MOST 500
 
 /* What link_settle notes of a link without work orders; CHECK_JOB looks for it. */
 #define NO_WORK_ORDERS "the NTT has no work orders to notify"

@@ -56,3 +56,12 @@ const char *query_get(const char *query, const char *name, struct arena *mem,
 	}
 	return value;
 }
+
+const char *query_name(const char **rest_r, size_t *len_r)
+{
+	const char *name = *rest_r + strspn(*rest_r, "&");
+
+	*len_r = strcspn(name, "=&");
+	*rest_r = name + strcspn(name, "&");
+	return *name ? name : NULL;
+}

@@ -13,4 +13,10 @@
 const char *query_get(const char *query, const char *name, struct arena *mem,
 		      bool *ok_r);
 
+/*
+ * The name of the next parameter, *len_r bytes as they were sent, and *rest_r
+ * behind it; NULL at the end of the query.
+ */
+const char *query_name(const char **rest_r, size_t *len_r);
+
 #endif

@@ -32,6 +32,7 @@ struct request {
 	struct claims claims;
 	uint64_t path_id;     /* the `:id` of the path, or 0     */
 	const char *path_text; /* its `:operation`, or NULL      */
+	const char *parameters; /* that the query of a list may have */
 	int64_t deadline;     /* clock_mono_ms; see struct batch */
 
 	/* the reply */

@@ -31,41 +31,51 @@ struct route {
 	bool (*body)(struct request *, struct batch *);
 	const struct flow *flow;
 	void (*reply)(struct request *, const struct batch *);
+
+	const char *parameters; /* of a list, with blanks between */
 };
+
+#define TICKETS "q ticketNo status linked updatedSince limit after"
+#define LIST(read, parameters) read, NULL, NULL, NULL, parameters
 
 static const struct route routes[] = {
 {"POST", "/ticket/ctt/link", MAY_LINK, NULL,
- body_link, &flow_link, reply_link},
+ body_link, &flow_link, reply_link, NULL},
 {"POST", "/ticket/ctt/link/bulk", MAY_LINK, NULL,
- body_link_bulk, &flow_link, reply_pairs},
+ body_link_bulk, &flow_link, reply_pairs, NULL},
 {"POST", "/ticket/ctt/unlink", MAY_LINK, NULL,
- body_unlink, &flow_unlink, reply_unlink},
+ body_unlink, &flow_unlink, reply_unlink, NULL},
 {"POST", "/ticket/ctt/unlink/bulk", MAY_LINK, NULL,
- body_link_bulk, &flow_unlink, reply_pairs},
+ body_link_bulk, &flow_unlink, reply_pairs, NULL},
 {"POST", "/ticket/ctt/unlink-then-link", MAY_LINK, NULL,
- body_move, &flow_move, reply_move},
+ body_move, &flow_move, reply_move, NULL},
 {"PUT", "/ticket/ctt/activity-status/update/:id", MAY_STATUS, NULL,
- body_status, &flow_resolve, reply_status},
+ body_status, &flow_resolve, reply_status, NULL},
 {"POST", "/ticket/ctt/bulk-update-ctt-activity-status", MAY_STATUS, NULL,
- body_status_bulk, &flow_resolve, reply_status_bulk},
+ body_status_bulk, &flow_resolve, reply_status_bulk, NULL},
 {"POST", "/ticket/ctt/bulk-resolve-by-ticket-id", MAY_STATUS, NULL,
- body_resolve_tickets, &flow_resolve, reply_status_bulk},
+ body_resolve_tickets, &flow_resolve, reply_status_bulk, NULL},
 {"POST", "/ticket/ctt/cpe/update/:id", MAY_CPE, NULL,
- body_cpe, &flow_cpe, reply_cpe},
-{"GET", "/ticket/ctt", MAY_READ, list_ctts, NULL, NULL, NULL},
-{"GET", "/ticket/ctt/:id", MAY_READ, read_ctt, NULL, NULL, NULL},
-{"GET", "/ticket/ntt", MAY_READ, list_ntts, NULL, NULL, NULL},
-{"GET", "/ticket/ntt/:id", MAY_READ, read_ntt, NULL, NULL, NULL},
-{"GET", "/ticket/ntt/:id/ctts", MAY_READ, read_ntt_ctts, NULL, NULL, NULL},
-{"GET", "/ticket/lov", MAY_READ, read_lov, NULL, NULL, NULL},
-{"GET", "/ticket/operation", MAY_READ, read_request_operations, NULL, NULL,
- NULL},
+ body_cpe, &flow_cpe, reply_cpe, NULL},
+{"GET", "/ticket/ctt", MAY_READ, LIST(list_ctts, TICKETS)},
+{"GET", "/ticket/ctt/:id", MAY_READ, read_ctt, NULL, NULL, NULL, NULL},
+{"GET", "/ticket/ctt/:id/cpe-history", MAY_READ,
+ LIST(list_cpe_history, "limit after")},
+{"GET", "/ticket/ntt", MAY_READ, LIST(list_ntts, TICKETS)},
+{"GET", "/ticket/ntt/:id", MAY_READ, read_ntt, NULL, NULL, NULL, NULL},
+{"GET", "/ticket/ntt/:id/ctts", MAY_READ, LIST(list_ntt_ctts, "limit after")},
+{"GET", "/ticket/lov", MAY_READ, read_lov, NULL, NULL, NULL, NULL},
+{"GET", "/ticket/operation", MAY_READ,
+ LIST(list_operations, "requestId cttId nttId state limit after")},
 {"GET", "/ticket/operation/:operation", MAY_READ, read_operation, NULL, NULL,
- NULL},
-{"GET", "/openapi.json", OPEN, read_openapi, NULL, NULL, NULL},
-{"GET", "/healthz", OPEN, read_healthz, NULL, NULL, NULL},
-{"GET", "/readyz", OPEN, read_readyz, NULL, NULL, NULL},
-{"GET", "/metrics", OPEN, read_metrics, NULL, NULL, NULL},
+ NULL, NULL},
+{"GET", "/ticket/audit", MAY_READ,
+ LIST(list_audit, "cttId nttId actor from to limit after")},
+{"GET", "/ticket/health", MAY_ADMIN, read_health, NULL, NULL, NULL, NULL},
+{"GET", "/openapi.json", OPEN, read_openapi, NULL, NULL, NULL, NULL},
+{"GET", "/healthz", OPEN, read_healthz, NULL, NULL, NULL, NULL},
+{"GET", "/readyz", OPEN, read_readyz, NULL, NULL, NULL, NULL},
+{"GET", "/metrics", OPEN, read_metrics, NULL, NULL, NULL, NULL},
 };
 
 enum { ROUTES = sizeof routes / sizeof routes[0] };
@@ -75,6 +85,7 @@ static const char *const permission_name[] = {
 	[MAY_LINK] = "link",
 	[MAY_STATUS] = "status",
 	[MAY_CPE] = "cpe",
+	[MAY_ADMIN] = "admin",
 	[OPEN] = "-",
 };
 
@@ -203,6 +214,7 @@ void request_serve(struct request *rq)
 	if (!route || !may(rq, route) || !in_time(rq))
 		return;
 	if (route->read) {
+		rq->parameters = route->parameters;
 		route->read(rq);
 		return;
 	}

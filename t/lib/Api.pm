@@ -67,6 +67,10 @@ sub body_faults ($data, $schema) {
 
 # Text from a path, a query or a header, which may stand for something else.
 sub text_faults ($text, $schema) {
+	my $any = deref($schema)->{anyOf};
+	return (map { [ text_faults($text, $_) ] } @$any)[-1]->@*
+	    if $any && !grep { !text_faults($text, $_) } @$any;
+	return () if $any;
 	my $type = deref($schema)->{type};
 
 	return body_faults($type eq 'integer' && $text =~ /^[0-9]{1,16}$/
@@ -156,12 +160,20 @@ sub problem_faults ($answer) {
 	    [ retryAfter => $p->{retryAfter}, $headers->{'retry-after'} ];
 }
 
-# What is wrong with a query, and with a body, as the document has it.
+# What is wrong with a query, and with a body, as the document has it. Where it
+# has parameters for a GET it has all there are, and each comes once.
 sub query_faults ($query, $operation) {
-	my (%value, %no_text, @faults);
+	my (%value, %no_text, %times, @faults);
+	my @known = map { deref($_) } @{ $operation->{parameters} };
+	my %known = map { $_->{name} => 1 } grep { $_->{in} eq 'query' } @known;
+	my $is_list = %known && !keys %{ $operation->{requestBody} // {} };
 
-	for my $pair (split /&/, $query // '') {
+	for my $pair (grep { length } split /&/, $query // '') {
 		my ($name, $value) = split /=/, $pair, 2;
+
+		push @faults, ($name =~ /^[ -~]*\z/ ? $name : '')
+		    . ': is not known' if $is_list && !$known{$name};
+		push @faults, "$name: comes twice" if $is_list && $times{$name}++;
 		$value = ($value // '') =~ tr/+/ /r
 		    =~ s/%([0-9a-f]{2})/chr hex $1/gier;
 		$no_text{$name} = !utf8::decode($value)
@@ -170,7 +182,7 @@ sub query_faults ($query, $operation) {
 		    || $pair =~ /%(?![0-9a-f]{2})/i;
 		$value{$name} = $value;
 	}
-	for my $p (map { deref($_) } @{ $operation->{parameters} }) {
+	for my $p (@known) {
 		my $value = $p->{in} eq 'query' ? $value{ $p->{name} } : next;
 		push @faults, $no_text{ $p->{name} } ? "$p->{name}: no text"
 		    : defined $value
@@ -191,7 +203,8 @@ sub value ($text) {
 }
 
 # What no schema can say of a request.
-my $BEYOND = qr/named\ twice | unicast | name\ one\ in | visible\ ASCII
+my $BEYOND = qr/named\ twice | or\ one\ of | neither\ code\ nor |
+    of\ one\ of\ them | next`\ of\ the\ page | unicast | name\ one\ in | visible\ ASCII
     | hold\ 1\ to\ (?!500\b)/x;
 
 sub request_faults ($request, $operation, $answer) {

@@ -444,15 +444,20 @@ sub dbh ($self) {
 	return $self->{dbh} //= $self->connect_db('CTT_DB_MIGRATE');
 }
 
-# A connection of its own, as the user of CTT_DB or CTT_DB_MIGRATE.
-sub connect_db ($self, $who) {
+# A connection of its own, as the user of CTT_DB or CTT_DB_MIGRATE, or another
+# that has the password of that one.
+sub connect_db ($self, $who, $user = $self->env("${who}_USER")) {
 	open my $fh, '<', $self->env("${who}_PASSWORD_FILE") or die;
 	chomp(my $password = <$fh>);
 	return DBI->connect('DBI:MariaDB:' . $self->env('CTT_DB_NAME')
 		. ';mariadb_socket=' . $self->env('CTT_DB_SOCKET'),
-	    $self->env("${who}_USER"), $password, { RaiseError => 1,
-		PrintError => 0, AutoInactiveDestroy => 1 });
+	    $user, $password, { RaiseError => 1, PrintError => 0,
+		AutoInactiveDestroy => 1 });
 }
+
+# One that may do everything, and to whom neither read_only nor init_connect
+# apply.
+sub dba ($self) { return $self->connect_db('CTT_DB_MIGRATE', 'ctt_dba') }
 
 # The database ends the sessions of all processes; how many there were. (Only
 # cttd's own user may see and end them.)
@@ -514,16 +519,20 @@ sub given ($self, @pairs) {
 }
 
 sub given_link ($self, $ctt, $ntt) {
-	my $no = $self->one('SELECT ticket_no FROM ntt WHERE id = ?', $ntt);
+	my $row = $self->row(ntt => $ntt);
+	my $no = $row->{ticket_no};
 
 	@$ctt{qw(ntt_id ntt_ticket_no)} = ($ntt, $no);
 	$self->do('UPDATE ntt SET ctt_count = ctt_count + 1 WHERE id = ?',
 	    $ntt);
-	$self->sim(PUT => "/ticket/\L$ctt->{source}\E/$ctt->{ticket_no}",
+	$self->sim(PUT => "/ticket/\L$ctt->{source}\E/" . their_name($ctt),
 	    $ctt->{source} eq 'TAAS' ? { ntt => $no }
-	    : { troubleTicketRelationship =>
-		    [ { id => $no, relationshipType => 'isChild' } ] });
+	    : { troubleTicketRelationship => [ { id => their_name($row),
+		    relationshipType => 'isChild' } ] });
 }
+
+# What the partner calls the ticket of a row.
+sub their_name ($row) { return $row->{partner_ref} // $row->{ticket_no} }
 
 # n fresh CTTs, and then an NTT.
 sub given_ctts ($self, $n, %ctt) {
@@ -604,6 +613,16 @@ sub rule ($self, %rule) { return $self->sim(POST => '/rules', \%rule)->{id} }
 sub no_rules ($self) { $self->sim(DELETE => '/rules') }
 sub sim_state ($self) { return $self->sim(GET => '/state') }
 
+# $c->behave('tmf', etag => 'weak', merge => undef): undef is as usual.
+sub behave ($self, $partner, %set) {
+	return $self->sim(PUT => "/behave/$partner", \%set);
+}
+
+# A ticket at a TMF that makes its own ids; the id, which is its partner_ref.
+sub own_id ($self, $no, %members) {
+	return $self->sim(PUT => "/ticket/tmf/$no", \%members)->{id};
+}
+
 # The calls of a partner, in order: $c->heard('tmf', ticket => 'C-1',
 # method => 'PATCH'). How many, in scalar context.
 sub heard ($self, $partner, %want) {
@@ -641,12 +660,14 @@ sub quiet ($self, $seconds = 20) {
 	});
 }
 
-# The NTT that the partner has for a CTT, or undef.
+# The number of the NTT that the partner has for a CTT, or undef; %$ntts are the
+# numbers by the name at the partner.
 sub theirs ($self, $state, $ctt, $ntts) {
-	return $state->{taas}{ $ctt->{ticket_no} }{ntt}
-	    if $ctt->{source} eq 'TAAS';
-	my $links = $state->{tmf}{ $ctt->{ticket_no} }{troubleTicketRelationship};
-	return join '+', map { $_->{id} }
+	my $name = their_name($ctt);
+
+	return $state->{taas}{$name}{ntt} if $ctt->{source} eq 'TAAS';
+	my $links = $state->{tmf}{$name}{troubleTicketRelationship};
+	return join '+', map { $ntts->{ $_->{id} } }
 	    grep { $_->{relationshipType} eq 'isChild' && $ntts->{ $_->{id} } }
 	    @{ $links // [] };
 }
@@ -655,12 +676,12 @@ sub theirs ($self, $state, $ctt, $ntts) {
 sub status_apart ($self, $state) {
 	my @apart;
 
-	for my $ctt ($self->rows("SELECT c.ticket_no, c.status,"
-	    . " COUNT(o.id) n, MAX(o.partner) partner FROM ctt c"
-	    . " LEFT JOIN operation o ON o.ctt_id = c.id AND o.kind = 'RESOLVE'"
-	    . " AND o.state = 'SUCCEEDED'"
-	    . " GROUP BY c.id, c.ticket_no, c.status")) {
-		my $theirs = join ' ', map { lc($_->{ $ctt->{ticket_no} }
+	for my $ctt ($self->rows("SELECT c.*, COALESCE(o.n, 0) n, o.partner"
+	    . " FROM ctt c LEFT JOIN (SELECT ctt_id, COUNT(*) n,"
+	    . " MAX(partner) partner FROM operation WHERE kind = 'RESOLVE'"
+	    . " AND state = 'SUCCEEDED' GROUP BY ctt_id) o"
+	    . " ON o.ctt_id = c.id")) {
+		my $theirs = join ' ', map { lc($_->{ their_name($ctt) }
 			{status} // '') || () } @$state{qw(taas tmf)};
 		push @apart, "$ctt->{ticket_no}: here resolved $ctt->{n} times,"
 		    . " there '$theirs'"
@@ -693,10 +714,11 @@ sub cpe_apart ($self, $state) {
 }
 
 # Where the two sides do not agree, a count does not hold, or a call took effect
-# twice.
+# twice at partners that all remember keys.
 sub apart ($self) {
 	my $state = $self->sim_state;
-	my %ntts = map { $_ => 1 } $self->column('SELECT ticket_no FROM ntt');
+	my %ntts = map { their_name($_) => $_->{ticket_no} }
+	    $self->rows('SELECT * FROM ntt');
 	my @apart;
 
 	for my $ctt ($self->rows('SELECT * FROM ctt')) {
@@ -712,7 +734,9 @@ sub apart ($self) {
 	    . " HAVING n.ctt_count <> COUNT(c.id)");
 	push @apart, $self->status_apart($state), $self->cpe_apart($state);
 	push @apart, map { "$_ took effect more than once" }
-	    grep { $state->{effects}{$_} > 1 } sort keys %{ $state->{effects} };
+	    grep { $state->{effects}{$_} > 1 } sort keys %{ $state->{effects} }
+	    unless grep { defined $_->{keys} }
+	    values %{ $self->sim(GET => '/behave') };
 	return @apart;
 }
 

@@ -1,0 +1,491 @@
+/*
+ * web/list.c - what is read page by page, and what a list can be asked for
+ *
+ * What is asked for becomes the parameter of the list's statement. All that is
+ * wrong with it is told at once, by the names of the parameters.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "web/query.h"
+#include "web/read.h"
+#include "web/reply.h"
+#include "web/rows.h"
+
+enum {
+	PAGE = 50,
+	PAGE_MAX = 200,
+	STATUS_MAX = 32,
+	STATUSES_MAX = 8, /* s0 to s7 of store/sql.c */
+	REQUEST_ID_MAX = 64,
+	ACTOR_MAX = 128,
+};
+
+struct asked {
+	struct request *rq;
+	struct faults faults;
+	struct buf doc;
+	uint64_t limit;
+	size_t nstatuses;
+	const char *status[STATUSES_MAX];
+};
+
+static void wrong(struct asked *a, const char *name, const char *message)
+{
+	fault_add(&a->faults, "", name, message);
+}
+
+static unsigned times_given(const char *query, const char *name, size_t len)
+{
+	const char *given;
+	unsigned n = 0;
+	size_t l;
+
+	while ((given = query_name(&query, &l)))
+		n += l == len && !memcmp(given, name, len);
+	return n;
+}
+
+/* Is it one of the names that a route knows, with blanks between? */
+static bool is_known(const char *known, const char *name, size_t len)
+{
+	size_t n;
+
+	for (; *known; known += n + (known[n] == ' ')) {
+		n = strcspn(known, " ");
+		if (n == len && !memcmp(known, name, n))
+			return true;
+	}
+	return false;
+}
+
+/* A filter that is misspelt must not be taken for none. */
+static void check_names(struct asked *a)
+{
+	const char *known = a->rq->parameters, *rest = a->rq->query, *name;
+	size_t n;
+
+	while ((name = query_name(&rest, &n)))
+		if (!is_known(known, name, n))
+			wrong(a, text_utf8(name, n) ?
+				 arena_strndup(a->rq->mem, name, n) : "",
+			      "is no parameter of this path");
+	for (; *known; known += n + (known[n] == ' ')) {
+		n = strcspn(known, " ");
+		if (times_given(a->rq->query, known, n) > 1)
+			wrong(a, arena_strndup(a->rq->mem, known, n),
+			      "is given more than once");
+	}
+}
+
+/* The value of a parameter, of so many characters, or NULL: it is not given, or
+ * is wrong. */
+static const char *asked_value(struct asked *a, const char *name, size_t least,
+			       size_t most)
+{
+	bool ok;
+	const char *text = query_get(a->rq->query, name, a->rq->mem, &ok);
+	size_t chars = text ? text_chars(text, strlen(text)) : least;
+
+	if (ok && chars >= least && chars <= most)
+		return text;
+	wrong(a, name, arena_printf(a->rq->mem, "must be UTF-8 text of %zu to "
+				    "%zu characters", least, most));
+	return NULL;
+}
+
+static bool is_number(const char *text, uint64_t least, uint64_t most)
+{
+	size_t n = strlen(text);
+
+	if (!n || n > 16 || strspn(text, "0123456789") < n)
+		return false;
+	return strtoull(text, NULL, 10) >= least &&
+	       strtoull(text, NULL, 10) <= most;
+}
+
+static uint64_t asked_number(struct asked *a, const char *name, uint64_t least,
+			     uint64_t most, uint64_t preset)
+{
+	bool ok;
+	const char *text = query_get(a->rq->query, name, a->rq->mem, &ok);
+
+	if (!text && ok)
+		return preset;
+	if (ok && is_number(text, least, most))
+		return strtoull(text, NULL, 10);
+	wrong(a, name, arena_printf(a->rq->mem, "must be a whole number from "
+		"%llu to %llu", (unsigned long long)least,
+		(unsigned long long)most));
+	return preset;
+}
+
+/* Begin: what all lists can be asked for. */
+static struct asked asked_begin(struct request *rq)
+{
+	struct asked a = {.rq = rq, .faults = faults_none(rq->mem)};
+
+	buf_init(&a.doc, rq->mem);
+	put_open(&a.doc, NULL, '{');
+	check_names(&a);
+	a.limit = asked_number(&a, "limit", 1, PAGE_MAX, PAGE);
+	put_id(&a.doc, "id", rq->path_id);
+	put_int(&a.doc, "limit", (int64_t)a.limit);
+	return a;
+}
+
+/* The cursor of most lists: an id. */
+static void asked_after(struct asked *a)
+{
+	put_id(&a->doc, "after", asked_number(a, "after", 0,
+					      TICKET_ID_MAX - 1, 0));
+}
+
+/* False: something was wrong, and the answer says what. */
+static bool asked_end(struct asked *a)
+{
+	put_close(&a->doc, '}');
+	return faults_reply(a->rq, &a->faults);
+}
+
+static uint64_t asked_id(struct asked *a, const char *name)
+{
+	uint64_t id = asked_number(a, name, 1, TICKET_ID_MAX - 1, 0);
+
+	put_id(&a->doc, name, id);
+	return id;
+}
+
+static const char *asked_text(struct asked *a, const char *name, size_t most)
+{
+	const char *text = asked_value(a, name, 1, most);
+
+	put_str(&a->doc, name, text);
+	return text;
+}
+
+/* A time as the database takes it, or NULL: it is none. */
+static const char *utc_of(const char *text, struct arena *mem)
+{
+	char utc[CLOCK_TEXT];
+	int64_t ms;
+
+	if (!clock_read(text, &ms))
+		return NULL;
+	clock_text(ms, utc);
+	return arena_strndup(mem, utc, CLOCK_TEXT - 2); /* without the Z */
+}
+
+/* The cursor of a list by the time of the last change: that time and an id, as
+ * CURSOR of store/sql.c makes it. An id alone: only tickets behind it. */
+static void asked_time_and_id(struct asked *a)
+{
+	bool ok;
+	struct arena *mem = a->rq->mem;
+	const char *text = query_get(a->rq->query, "after", mem, &ok);
+	const char *id = text ? strrchr(text, '-') : NULL, *utc;
+
+	if (!id || id == text || id[-1] != 'Z') {
+		asked_after(a);
+		return;
+	}
+	utc = utc_of(arena_strndup(mem, text, (size_t)(id - text)), mem);
+	if (!utc || !is_number(id + 1, 1, TICKET_ID_MAX - 1))
+		wrong(a, "after", "must be `next` of the page before");
+	put_str(&a->doc, "behindTime", utc);
+	put_id(&a->doc, "behindId", strtoull(id + 1, NULL, 10));
+}
+
+static void asked_time(struct asked *a, const char *name)
+{
+	bool ok;
+	const char *text = query_get(a->rq->query, name, a->rq->mem, &ok);
+	const char *utc = text ? utc_of(text, a->rq->mem) : NULL;
+
+	put_str(&a->doc, name, utc);
+	if (!utc && (text || !ok))
+		wrong(a, name, "must be a time with its zone, such as "
+			       "2026-01-02T03:04:05.678Z");
+}
+
+static void asked_linked(struct asked *a)
+{
+	bool ok;
+	const char *text = query_get(a->rq->query, "linked", a->rq->mem, &ok);
+	bool is = text && !strcmp(text, "true");
+
+	if (!ok || (text && !is && strcmp(text, "false")))
+		wrong(a, "linked", "must be true or false");
+	put_raw(&a->doc, "linked", !text ? NULL : is ? "1" : "0");
+}
+
+/* A pattern of LIKE that begins with exactly this text. */
+static const char *like_prefix(const char *q, struct arena *mem)
+{
+	struct buf b;
+
+	buf_init(&b, mem);
+	for (; *q; q++)
+		buf_printf(&b, strchr("%_\\", *q) ? "\\%c" : "%c", *q);
+	buf_str(&b, "%");
+	return b.s;
+}
+
+/* One status, or several with commas between them. */
+static void asked_statuses(struct asked *a)
+{
+	enum { MOST = STATUSES_MAX * (STATUS_MAX + 1) - 1 };
+	const char *text = asked_value(a, "status", 1, MOST);
+
+	for (; text; text = *text ? text + 1 : NULL) {
+		size_t len = strcspn(text, ","), chars = text_chars(text, len);
+
+		if (a->nstatuses == STATUSES_MAX || !chars ||
+		    chars > STATUS_MAX) {
+			wrong(a, "status", "must be 1 to 8 statuses of 1 to 32 "
+					   "characters, with commas between");
+			return;
+		}
+		a->status[a->nstatuses++] = text_trim(a->rq->mem,
+			arena_strndup(a->rq->mem, text, len));
+		text += len;
+	}
+}
+
+static void put_statuses(struct buf *b, const struct asked *a)
+{
+	put_open(b, "status", '[');
+	for (size_t i = 0; i < a->nstatuses; i++)
+		put_str(b, NULL, a->status[i]);
+	put_close(b, ']');
+}
+
+/* Statuses of CTTs are what the list of values has, by code or label; a ticket
+ * has the label. False: the answer is a problem. */
+static bool label_statuses(struct asked *a)
+{
+	struct rows r;
+	struct buf doc;
+
+	if (!a->nstatuses || a->faults.list.len)
+		return true;
+	buf_init(&doc, a->rq->mem);
+	put_open(&doc, NULL, '{');
+	put_statuses(&doc, a);
+	put_close(&doc, '}');
+	if (!rows_read(a->rq, SQL_STATUS_LABELS, &doc, &r, 1))
+		return false;
+	for (size_t i = 0; i < a->nstatuses; i++) {
+		const char *label = i < r.n ? rows_text(&r, i, 1) : NULL;
+
+		if (!label)
+			wrong(a, "status", arena_printf(a->rq->mem, "%s is "
+				"neither code nor label of a status of GET "
+				"/ticket/lov", a->status[i]));
+		a->status[i] = label;
+	}
+	return true;
+}
+
+/* The page's rows, and the cursor of the next page if this one is full: column
+ * `key` of its last row, an id or a text. */
+static void list_reply(struct asked *a, const struct rows *r, unsigned key,
+		       void (*show)(struct buf *, const struct rows *, size_t))
+{
+	struct buf *b = &a->rq->reply;
+	const char *next = r->n == a->limit ? rows_text(r, r->n - 1, key) :
+					      NULL;
+
+	put_open(b, "items", '[');
+	for (size_t i = 0; i < r->n; i++) {
+		put_open(b, NULL, '{');
+		show(b, r, i);
+		put_close(b, '}');
+	}
+	put_close(b, ']');
+	if (next && strchr(next, '-'))
+		put_str(b, "next", next);
+	else
+		put_raw(b, "next", next);
+	reply_end(a->rq);
+}
+
+/* ---- tickets ---- */
+
+static void show_ctt(struct buf *b, const struct rows *r, size_t row)
+{
+	put_ctt_row(b, r, row, rows_text(r, row, 6));
+}
+
+/* What both lists of tickets can be asked for, but for the statuses. */
+static struct asked asked_tickets(struct request *rq)
+{
+	struct asked a = asked_begin(rq);
+	const char *q = asked_value(&a, "q", 0, TICKET_NO_MAX);
+	const char *no = asked_value(&a, "ticketNo", 1, TICKET_NO_MAX);
+
+	q = q ? text_trim(rq->mem, q) : NULL;
+	put_str(&a.doc, "q", q && *q ? like_prefix(q, rq->mem) : NULL);
+	put_str(&a.doc, "ticketNo", no ? text_trim(rq->mem, no) : NULL);
+	asked_linked(&a);
+	asked_time(&a, "updatedSince");
+	asked_time_and_id(&a);
+	asked_statuses(&a);
+	return a;
+}
+
+static void list_tickets(struct asked *a, enum sql sql, unsigned cursor,
+			 void (*show)(struct buf *, const struct rows *,
+				      size_t))
+{
+	struct rows r;
+
+	put_statuses(&a->doc, a);
+	if (!asked_end(a) || !rows_read(a->rq, sql, &a->doc, &r, 1))
+		return;
+	reply_begin(a->rq);
+	list_reply(a, &r, cursor, show);
+}
+
+void list_ctts(struct request *rq)
+{
+	struct asked a = asked_tickets(rq);
+
+	if (label_statuses(&a))
+		list_tickets(&a, SQL_LIST_CTT, 7, show_ctt);
+}
+
+void list_ntts(struct request *rq)
+{
+	struct asked a = asked_tickets(rq);
+
+	list_tickets(&a, SQL_LIST_NTT, 5, put_ntt_row);
+}
+
+void list_ntt_ctts(struct request *rq)
+{
+	struct asked a = asked_begin(rq);
+	struct rows r[2];
+
+	asked_after(&a);
+	if (!asked_end(&a) ||
+	    !rows_read(rq, SQL_READ_NTT_CTTS, &a.doc, r, 2))
+		return;
+	if (!r[0].n) {
+		ntt_missing(rq);
+		return;
+	}
+	reply_begin(rq);
+	list_reply(&a, &r[1], 0, show_ctt);
+}
+
+/* ---- operations ---- */
+
+static void show_operation(struct buf *b, const struct rows *r, size_t row)
+{
+	static const char *const names[] = {
+		"partner", "errorCode", "createdAt", "updatedAt", NULL,
+	};
+
+	put_operation_row(b, r, row);
+	put_row(b, r, row, 7, names);
+}
+
+static void put_counts(struct buf *b, const struct rows *r)
+{
+	put_open(b, "counts", '{');
+	for (size_t i = 0; i < r->n; i++)
+		put_raw(b, rows_text(r, i, 0), rows_text(r, i, 1));
+	put_close(b, '}');
+}
+
+static const char *asked_state(struct asked *a)
+{
+	const char *state = asked_text(a, "state", 16);
+	int i = OP_RUNNING;
+
+	while (state && i < OP_STATE__MAX && strcmp(op_state_name[i], state))
+		i++;
+	if (i == OP_STATE__MAX)
+		wrong(a, "state", "is no state of an operation");
+	return state;
+}
+
+void list_operations(struct request *rq)
+{
+	struct asked a = asked_begin(rq);
+	const char *request = asked_text(&a, "requestId", REQUEST_ID_MAX);
+	uint64_t ctt = asked_id(&a, "cttId"), ntt = asked_id(&a, "nttId");
+	const char *state = asked_state(&a);
+	struct rows r[2];
+
+	asked_after(&a);
+	if (!a.faults.list.len && !request && !ctt && !ntt && !state)
+		wrong(&a, "requestId", "is needed, or one of cttId, nttId and "
+				       "state");
+	if (!asked_end(&a) ||
+	    !rows_read(rq, SQL_LIST_OPERATIONS, &a.doc, r, 2))
+		return;
+	reply_begin(rq);
+	if (request) {
+		put_str(&rq->reply, "requestId", request);
+		put_counts(&rq->reply, &r[0]);
+	}
+	list_reply(&a, &r[1], 11, show_operation);
+}
+
+/* ---- what was done ---- */
+
+static void show_audit(struct buf *b, const struct rows *r, size_t row)
+{
+	put_row(b, r, row, 0, audit_names);
+	put_ticket(b, "ctt", r, row, AUDIT_NAMES);
+	put_ticket(b, "ntt", r, row, AUDIT_NAMES + 2);
+}
+
+void list_audit(struct request *rq)
+{
+	struct asked a = asked_begin(rq);
+	uint64_t ctt = asked_id(&a, "cttId"), ntt = asked_id(&a, "nttId");
+	struct rows r;
+
+	asked_after(&a);
+	asked_text(&a, "actor", ACTOR_MAX);
+	asked_time(&a, "from");
+	asked_time(&a, "to");
+	if (ctt && ntt)
+		wrong(&a, "nttId", "and cttId: an audit row is of one of them");
+	if (!asked_end(&a) || !rows_read(rq, SQL_LIST_AUDIT, &a.doc, &r, 1))
+		return;
+	reply_begin(rq);
+	list_reply(&a, &r, 0, show_audit);
+}
+
+static void show_history(struct buf *b, const struct rows *r, size_t row)
+{
+	static const char *const names[] = {
+		"#id", "#networkElementId", "networkElement", "{before",
+		"{after", "actor", "operationId", "createdAt", NULL,
+	};
+
+	put_row(b, r, row, 0, names);
+}
+
+void list_cpe_history(struct request *rq)
+{
+	struct asked a = asked_begin(rq);
+	struct rows r[2];
+
+	asked_after(&a);
+	if (!asked_end(&a) ||
+	    !rows_read(rq, SQL_READ_CPE_HISTORY, &a.doc, r, 2))
+		return;
+	if (!r[0].n) {
+		ctt_missing(rq);
+		return;
+	}
+	reply_begin(rq);
+	list_reply(&a, &r[1], 0, show_history);
+}

@@ -1,0 +1,214 @@
+/* The file in which processes share what they know of the partners: places of
+ * the dead, and a file that somebody has cut off, filled or taken away. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "partner/health.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+enum { STAMP = 8, LARGE = 1 << 20, OPEN_MS = 3000 };
+
+static char path[64];
+static const struct conf cf = {.shared_file = path, .partner_share = 50,
+			       .breaker_failures = 10,
+			       .partner_timeout_ms = 1000};
+
+static int fresh(void **state)
+{
+	(void)state;
+	unlink(path);
+	rmdir(path);
+	return 0;
+}
+
+static void fails(struct health *h, int times)
+{
+	while (times--)
+		health_report(h, PARTNER_TAAS, false, 10);
+}
+
+/* A process of the pool that waits for the partner, or does not, and is killed.
+ * It is not reaped, so its pid is another's for kill(). */
+static void die(bool waiting)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct health *h = health_open(&cf, true);
+
+		health_at_work(h, true);
+		if (waiting)
+			health_enter(h, PARTNER_TAAS);
+		_exit(0);
+	}
+	waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
+}
+
+/* Who is dead does not count, whoever has its pid. */
+static void dead(void **state)
+{
+	struct health *h = health_open(&cf, true);
+
+	(void)state;
+	die(true);
+	die(true);
+	die(false);
+	fails(h, 3); /* it is slow: half of the pool may wait */
+	assert_int_equal(health_enter(h, PARTNER_TAAS), HEALTH_GO);
+	assert_int_equal(health_waiting(h, PARTNER_TAAS), 1);
+	health_close(h);
+	h = health_open(&cf, true);
+	assert_int_equal(health_waiting(h, PARTNER_TAAS), 0);
+	health_close(h);
+	while (wait(NULL) > 0)
+		;
+}
+
+/* All that is asked of it, as a request asks. */
+static void use(struct health *h)
+{
+	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
+		health_at_work(h, true);
+		health_is_broken(h, p);
+		assert_int_equal(health_enter(h, p), HEALTH_GO);
+		health_admits(h, p);
+		health_may_wait(h, p);
+		assert_in_range(health_retry_s(h, p), 1, 3);
+		health_report(h, p, false, 5);
+		health_report(h, p, true, 5);
+		assert_false(health_is_broken(h, p));
+		assert_int_equal(health_admits(h, p), HEALTH_GO);
+		health_leave(h);
+		assert_int_equal(health_waiting(h, p), 0);
+		health_at_work(h, false);
+	}
+	health_count_no_cache(h);
+}
+
+/* Whatever is in the file behind its stamp: nothing crashes, nothing blocks, and
+ * a partner that answers is well. */
+static void filled(void **state)
+{
+	static const int with[] = {0, 1, 0x20, 0x7f, 0x80, 0xff, -1};
+	static char text[LARGE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(with); i++) {
+		struct health *h = health_open(&cf, true);
+		int fd = open(path, O_RDWR);
+		struct stat st;
+
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_in_range(st.st_size, STAMP, LARGE);
+		for (size_t n = 0; n < LARGE; n++)
+			text[n] = (char)(with[i] < 0 ? random() : with[i]);
+		assert_true(pwrite(fd, text, (size_t)st.st_size - STAMP,
+				   STAMP) > 0);
+		close(fd);
+		health_leave(h); /* of the request that was under way */
+		use(h);
+		health_close(h);
+	}
+}
+
+static void cut_off(void **state)
+{
+	static const off_t to[] = {0, 1, 100, 4096};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(to); i++) {
+		struct health *h = health_open(&cf, true);
+
+		assert_int_equal(truncate(path, to[i]), 0);
+		use(h);
+		health_close(h);
+		h = health_open(&cf, true);
+		assert_int_equal(truncate(path, to[i]), 0);
+		unlink(path);
+		use(h);
+		health_close(h);
+	}
+}
+
+static void make_nothing(void)
+{
+}
+
+static void make_short(void)
+{
+	FILE *f = fopen(path, "w");
+
+	fputs("x", f);
+	fclose(f);
+}
+
+static void make_folder(void)
+{
+	mkdir(path, 0700);
+}
+
+static void make_pipe(void)
+{
+	mkfifo(path, 0600);
+}
+
+static void make_link(void)
+{
+	assert_int_equal(symlink("/dev/null", path), 0);
+}
+
+/* Somebody stands still with the lock of who makes the file. */
+static void make_locked(void)
+{
+	assert_int_equal(flock(open(path, O_RDWR | O_CREAT, 0600), LOCK_EX), 0);
+}
+
+/* Whatever stands where the file is to be. */
+static void in_the_way(void **state)
+{
+	static void (*const make[])(void) = {make_nothing, make_short,
+		make_folder, make_pipe, make_link, make_locked};
+
+	for (size_t i = 0; i < COUNT(make); i++) {
+		int64_t began = clock_mono_ms();
+		struct health *h;
+
+		fresh(state);
+		make[i]();
+		h = health_open(&cf, true);
+		assert_in_range(clock_mono_ms() - began, 0, OPEN_MS);
+		use(h);
+		health_close(h);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(dead, fresh, fresh),
+		cmocka_unit_test_setup_teardown(filled, fresh, fresh),
+		cmocka_unit_test_setup_teardown(cut_off, fresh, fresh),
+		cmocka_unit_test_setup_teardown(in_the_way, fresh, fresh),
+	};
+
+	snprintf(path, sizeof path, "/dev/shm/cttd-test-%d", (int)getpid());
+	alarm(60); /* nothing here waits for another */
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
