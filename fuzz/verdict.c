@@ -48,8 +48,8 @@ static const struct resolve resolve = {
 static const struct cpe cpe = {"ZTE", "F660", "10.9.9.9", "ge-0/0:1", 1000};
 
 /* How a call is made: the partner can be read; an attempt was in doubt before;
- * it was taken back already; TMF621 v5. */
-enum { READS = 1, DOUBTED = 2, ENDS = 4, V5 = 8 };
+ * it was taken back already; TMF621 v5; for a ticket named "..". */
+enum { READS = 1, DOUBTED = 2, ENDS = 4, V5 = 8, DOTS = 16 };
 
 static const struct way {
 	const char *line;
@@ -90,9 +90,12 @@ static const struct way {
 	{"tmf look", PARTNER_TMF, VERB_LOOK, NULL, READS},
 	{"tmf link v5", PARTNER_TMF, VERB_LINK, NULL, READS | V5},
 	{"tmf note v5", PARTNER_TMF, VERB_RESOLVE, "well", READS | V5},
+	{"taas link dots", PARTNER_TAAS, VERB_LINK, "down", DOTS},
 };
 
 /* A connection: what the partner said on it, and what it was told. */
+enum { NOT_YET = -1, NOT_MADE = -2 };
+
 static struct {
 	int fd;
 	const char *answer;
@@ -144,12 +147,12 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose,
 
 	(void)at;
 	(void)purpose;
-	if (answer && !len)
-		return CURL_SOCKET_BAD;
 	assert(nconnections < CONNECTIONS_MAX);
-	connections[nconnections].fd = -1;
+	connections[nconnections].fd = answer && !len ? NOT_MADE : NOT_YET;
 	connections[nconnections].answer = answer ? answer : "";
 	connections[nconnections++].len = len;
+	if (answer && !len)
+		return CURL_SOCKET_BAD;
 	return socket(to->family, to->socktype, to->protocol);
 }
 
@@ -160,7 +163,7 @@ static void answer_all(void)
 		const char *s = connections[i].answer;
 		size_t n = connections[i].len;
 
-		if (connections[i].fd >= 0)
+		if (connections[i].fd != NOT_YET)
 			continue;
 		connections[i].fd = accept(listening, NULL, NULL);
 		if (connections[i].fd < 0 ||
@@ -223,6 +226,8 @@ static void hear(void)
 
 		buf_init(told, mem);
 		buf_str(told, "");
+		if (connections[i].fd == NOT_MADE)
+			continue;
 		while ((n = recv(connections[i].fd, piece, sizeof piece,
 				 MSG_DONTWAIT)) > 0)
 			buf_add(told, piece, (size_t)n);
@@ -644,18 +649,32 @@ static bool walk_read(struct walk *w, const struct plain *a)
 	return true;
 }
 
+/* No connection could be made; that is not tried again. */
+static void walk_nowhere(struct walk *w)
+{
+	w->doubted = w->doubted || w->stage == BACK;
+	if (w->stage == LOOK)
+		walk_look(w, NO_TICKET);
+	else
+		w->stage = OVER;
+}
+
 /* What the answers come to. False: not all of them were plain. */
 static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 {
 	struct walk w = {.c = c, .how = how, .doubted = how & DOUBTED};
 
-	w.stage = c->verb == VERB_LOOK || (w.doubted && how & READS) ? LOOK :
+	w.stage = how & DOTS ? OVER : c->verb == VERB_LOOK || (w.doubted && how & READS) ? LOOK :
 		  reads_first(c) ? READ : WRITE;
 	for (size_t i = 0; i < nconnections; i++) {
 		const struct buf *told = &connections[i].told;
 		struct plain a;
 
 		assert(w.stage != OVER); /* it is not asked again */
+		if (connections[i].fd == NOT_MADE) {
+			walk_nowhere(&w);
+			continue;
+		}
 		if (!told->len)
 			return false;
 		assert(is_write(told) == (w.stage == WRITE));
@@ -1008,6 +1027,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		c.verb = way->verb;
 		c.remark = way->remark;
 		c.ends_if_not_done = way->how & ENDS;
+		if (way->how & DOTS)
+			c.ticket = "..";
 		if (way->how & DOUBTED)
 			c.past = (struct history){.known = KNOWN_DOUBT,
 				.doubted = true, .doubted_at = now};
