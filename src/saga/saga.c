@@ -197,6 +197,12 @@ static void pretend(struct batch *b)
 	}
 }
 
+/* Nothing of it is written, for shedding load must cost little. */
+static bool is_shed(const struct item *it)
+{
+	return it->code == CODE_PARTNER_BUSY;
+}
+
 static enum rc try_open(struct app *app, const struct flow *flow,
 			struct batch *b)
 {
@@ -235,10 +241,8 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 		return RC_OK;
 	}
 	batch_each (b, it) {
-		if (it->code == CODE_PARTNER_BUSY) {
-			it->op_id = NULL; /* shedding load must cost little */
+		if (is_shed(it))
 			continue;
-		}
 		rows++;
 		if (it->code || it->nothing_to_do) {
 			it->state = OP_REFUSED;
@@ -265,20 +269,24 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 }
 
 /*
- * The COMMIT of the first transaction may have happened. Its rows tell, once
- * the database can be asked; until then nobody can say.
+ * The COMMIT of the first transaction may have happened, or may happen yet. Its
+ * rows tell, once the session that was lost has ended; until then nobody can say.
  */
 static enum rc look_for_rows(struct app *app, struct batch *b)
 {
 	int64_t until = clock_mono_ms() + CLOSE_PATIENCE_MS;
-	enum rc rc;
+	enum rc rc = db_end_lost(app->db, until);
 
-	while ((rc = store_peek(app->db, b)) != RC_OK &&
-	       clock_mono_ms() < until)
+	while (rc == RC_OK && (rc = store_peek(app->db, b)) != RC_OK &&
+	       clock_mono_ms() < until) {
 		clock_sleep_ms(TX_CAP_MS);
+		rc = RC_OK;
+	}
 	if (rc != RC_OK)
 		return RC_DOUBT;
 	batch_each (b, it) {
+		if (is_shed(it))
+			continue;
 		if (it->was == OP_NONE)
 			return RC_AGAIN;
 		it->state = it->was;
@@ -301,7 +309,8 @@ static void open_halves(struct app *app, const struct flow *flow,
 	saga_open(app, flow, &half);
 }
 
-/* Is it there all the same, by a COMMIT whose answer was lost? */
+/* Did a COMMIT whose answer was lost take effect all the same? Then the recovery
+ * goes on with it: what this process knew of it is gone. */
 static bool is_saved(struct app *app, struct batch *b)
 {
 	bool saved = false;
@@ -309,9 +318,15 @@ static bool is_saved(struct app *app, struct batch *b)
 	if (store_peek(app->db, b) != RC_OK)
 		return false;
 	batch_each (b, it) {
-		if (it->was != OP_NONE)
-			it->state = it->was;
 		saved = saved || it->was != OP_NONE;
+		if (!op_is_open(it->was)) {
+			it->state = it->was;
+			continue;
+		}
+		it->was = it->state = OP_NONE;
+		item_refuse(it, CODE_NO_ANSWER, "The database took the change "
+			    "late; the operation is finished by the recovery: "
+			    "look it up.");
 	}
 	return saved;
 }
@@ -327,9 +342,9 @@ static void save_refused(struct app *app, struct batch *b)
 	batch_each (b, it) {
 		enum step step = flows[it->kind]->save_step;
 
-		it->state = OP_REFUSED;
-		if (!it->op_id)
+		if (is_shed(it))
 			continue;
+		it->state = OP_REFUSED;
 		if (it->code) { /* by a gate, before */
 			change_op_new(&ch, it, NULL);
 			continue;
@@ -766,6 +781,8 @@ static void saga_close(struct app *app, struct batch *b, bool recovered)
 		batch_each (&open, it)
 			judge(app, it, &ch, recovered);
 		rc = store_close(app->db, &ch, &open, &won);
+		if (rc == RC_DOUBT)
+			db_end_lost(app->db, until);
 		if (won) {
 			fault(FAULT_AFTER_CLOSE);
 			batch_each (&open, it) {
@@ -828,6 +845,9 @@ static void run_wave(struct app *app, const struct flow *flow,
 {
 	batch_sort(wave);
 	saga_open(app, flow, wave);
+	batch_each (wave, it)
+		if (is_shed(it))
+			it->op_id = NULL; /* there is no such operation */
 	drive(app, *wave);
 }
 
