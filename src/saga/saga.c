@@ -963,14 +963,14 @@ static void undo_all(struct app *app, struct batch *b)
 	fault(FAULT_AFTER_UNDO);
 }
 
-void saga_recall(struct item *it, struct arena *mem)
+bool saga_recall(struct item *it, struct arena *mem)
 {
 	struct json_object *o = it->intent ? json_tokener_parse(it->intent) :
 					     NULL;
+	bool whole = flows[it->kind]->recall(it, o, mem);
 
-	if (flows[it->kind]->recall)
-		flows[it->kind]->recall(it, o, mem);
 	json_object_put(o);
+	return whole;
 }
 
 /* Read the tickets of claimed operations; nothing is locked, for an open
@@ -984,20 +984,29 @@ static enum rc load_claimed(struct app *app, struct batch *b)
 	return rc;
 }
 
-/* Make the calls of claimed operations ready. Those whose tickets are gone, and
- * of which the journal has no call, are let go of. */
+/* Operations that nobody can go on with, for now. */
+static void let_go(struct app *app, struct batch *b, const char *why)
+{
+	if (!b->n)
+		return;
+	b->it[0]->note = why;
+	if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
+		db_drop(app->db); /* then they are abandoned */
+}
+
+/* Make the calls of claimed operations ready. Those of which the journal does
+ * not have enough are let go of. */
 static struct batch recall_calls(struct app *app, struct batch *all)
 {
 	struct batch b = batch_part(all), lost = batch_part(all);
+	struct batch odd = batch_part(all);
 
 	batch_each (all, it)
-		batch_add(step_find_lost(b.mem, it) ? &b : &lost, it);
-	if (lost.n) {
-		lost.it[0]->note = "its CTT or NTT does not exist any more";
-		if (store_defer(app->db, &lost, app->conf->retry_cap_ms) !=
-		    RC_OK)
-			db_drop(app->db); /* then they are abandoned */
-	}
+		batch_add(it->is_damaged ? &odd :
+			  step_find_lost(b.mem, it) ? &b : &lost, it);
+	let_go(app, &lost, "its CTT or NTT does not exist any more");
+	let_go(app, &odd, "its row was changed: the intent is missing or "
+	       "damaged; see cttctl operations close");
 	batch_each (&b, it)
 		step_ask(app->conf, b.mem, it);
 	return b;
@@ -1037,7 +1046,7 @@ static bool claim(struct app *app, struct arena *mem, const char *const *ids,
 	fault(FAULT_AFTER_CLAIM);
 	b->block_ttl_s = app->conf->unlink_block_ttl_s;
 	batch_each (b, it)
-		saga_recall(it, b->mem);
+		it->is_damaged = !saga_recall(it, b->mem);
 	if (load_claimed(app, b) == RC_OK) {
 		batch_sort(b);
 		return true;
@@ -1064,9 +1073,12 @@ bool saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
 
 	if (!claim(app, mem, &id, 1, &all))
 		return false;
-	b = recall_calls(app, &all);
-	batch_each (&b, it)
+	batch_each (&all, it) {
 		it->by_hand = how;
+		/* to be dropped it takes no more than its row */
+		it->is_damaged = it->is_damaged && how->done;
+	}
+	b = recall_calls(app, &all);
 	saga_close(app, &b, true);
 	cache_add_blocks(app->cache, &b);
 	return b.n && !op_is_open(b.it[0]->was);

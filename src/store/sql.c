@@ -141,13 +141,23 @@
 		      "x.refusals", "x.bodies", "x.body_hash", "x.assumed")  \
 	" WHERE o.state=x.was AND o.owner=x.owner; END IF;"
 
-/* statuses [{"id","status"}]: what a resolve makes of the CTT */
+/* statuses [{"id","op","status"}]: what a resolve makes of the CTT; not of one
+ * that was closed or cancelled meanwhile, and the trace says so */
+#define STATUS_ROWS                                                          \
+	ROWS_OF("?d", "$[*]", ID_AT("$.id") ","                              \
+		"op VARCHAR(64) CHARACTER SET ascii PATH '$.op',"            \
+		"status VARCHAR(32) PATH '$.status'")
 #define UPDATE_STATUSES                                                      \
 	IF_ANY("?D")                                                         \
-	"UPDATE" ROWS_OF("?d", "$[*]", ID_AT("$.id") ","                     \
-		"status VARCHAR(32) PATH '$.status'")                        \
-	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.status=x.status,"            \
-	"c.resolved_at=" NOW ",c.updated_at=" NOW ";"                        \
+	"UPDATE" STATUS_ROWS "STRAIGHT_JOIN operation o ON o.id=x.op"        \
+	" STRAIGHT_JOIN ctt c ON c.id=x.id SET o.steps=JSON_ARRAY_APPEND("   \
+	"o.steps,CONCAT(SUBSTRING_INDEX(JSON_UNQUOTE(JSON_SEARCH(o.steps,"   \
+	"'one','save_activity')),']',1),']'),CONCAT('the CTT was ',c.status,"\
+	"' meanwhile, and stays so'))"                                       \
+	" WHERE c.status IN('Closed','Cancel');"                             \
+	"UPDATE" STATUS_ROWS "STRAIGHT_JOIN ctt c ON c.id=x.id"              \
+	" SET c.status=x.status,c.resolved_at=" NOW ",c.updated_at=" NOW     \
+	" WHERE c.status NOT IN('Closed','Cancel');"                         \
 	END_IF
 
 /* activities, and their notes [{"operationId","cttId",...}] */
@@ -304,15 +314,16 @@
 	END_IF
 #define SELECT_ACTIVITIES                                                    \
 	IF_ANY("?E")                                                         \
-	"SELECT x.id,a.id,t.id FROM"                                         \
+	"SELECT x.id,a.id,t.id,c.status FROM"                                \
 	ROWS_OF("?e", "$[*]", OP_ID_AT("$.operationId"))                     \
 	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id"                \
+	" LEFT JOIN ctt c ON c.id=a.ctt_id"                                  \
 	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id"                    \
 	" AND t.activity_id=a.id;"                                           \
 	END_IF
 #define SELECT_ELEMENTS                                                      \
 	IF_ANY("?G")                                                         \
-	"SELECT x.op,h.id,NULL FROM"                                         \
+	"SELECT x.op,h.id,NULL,NULL FROM"                                    \
 	ROWS_OF("?g", "$[*]", ID_AT("$.cttId") ","                           \
 		"op VARCHAR(64) CHARACTER SET ascii PATH '$.operationId'")   \
 	"STRAIGHT_JOIN cpe_history h ON h.ctt_id=x.id"                       \
@@ -772,16 +783,20 @@ SQL_TEXT(NTTS_NAMED,
 
 /* Begin, and lock jobs that are due -> id, type, payload, dedupe_key,
  * attempts, refusals, age in seconds, created_at. Jobs whose worker is gone
- * count. */
+ * count. One waits until the earlier ones of its CTT are DONE or DEAD; only a
+ * look at a partner is nobody's turn. */
 SQL_TEXT(JOB_PICK,
 	"BEGIN NOT ATOMIC "
 	"START TRANSACTION;"
 	"UPDATE job SET state='READY',owner=NULL WHERE state='RUNNING' AND "
 	ABANDONED("job") ";"
-	"SELECT id,type,payload,dedupe_key,attempts,refusals,"
-	"TIMESTAMPDIFF(SECOND,since," NOW ")," UTC("created_at")
-	" FROM job WHERE state='READY' AND run_at<=" NOW
-	" ORDER BY run_at,id LIMIT 128 FOR UPDATE SKIP LOCKED;"
+	"SELECT b.id,b.type,b.payload,b.dedupe_key,b.attempts,b.refusals,"
+	"TIMESTAMPDIFF(SECOND,b.since," NOW ")," UTC("b.created_at")
+	" FROM job b WHERE b.state='READY' AND b.run_at<=" NOW
+	" AND(b.type='look-again' OR NOT EXISTS(SELECT 1 FROM job e"
+	" WHERE e.ctt_id=b.ctt_id AND e.state IN('READY','RUNNING')"
+	" AND e.id<b.id AND e.type<>'look-again'))"
+	" ORDER BY b.run_at,b.id LIMIT 128 FOR UPDATE SKIP LOCKED;"
 	"END"),
 
 /* {"id":[id...],"owner":name}: the jobs that were picked are ours; COMMIT */
@@ -793,17 +808,18 @@ SQL_TEXT(JOB_TAKE,
 	"b.updated_at=" NOW ";"
 	"COMMIT; END"),
 
-/* {"job":[{"id","state","nextMs","why","refused"}],"owner":name}: what became
- * of them */
+/* {"job":[{"id","state","nextMs","why","refused","unasked"}],"owner":name}: what
+ * became of them */
 SQL_TEXT(JOB_CLOSE,
 	BEGIN_WITH_J
 	"UPDATE" JSON_ROWS("$.job[*]", ID_AT("$.id") ","
 		"state VARCHAR(16) PATH '$.state',"
 		"next_ms BIGINT PATH '$.nextMs',"
 		"refused INT PATH '$.refused',"
+		"unasked INT PATH '$.unasked',"
 		"why TEXT PATH '$.why'")
 	"STRAIGHT_JOIN job b ON b.id=x.id SET b.state=x.state,b.owner=NULL,"
-	"b.refusals=b.refusals+x.refused,"
+	"b.refusals=b.refusals+x.refused,b.attempts=b.attempts-x.unasked,"
 	"b.run_at=" IN_MS("x.next_ms") ",b.last_error=LEFT(x.why,255),"
 	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
 	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
