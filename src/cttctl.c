@@ -66,8 +66,8 @@ static int run_faults(struct console *con, int argc, char **argv);
 static const struct command commands[] = {
 {"migrate", "", "create the schema, or bring it up to this version",
  CONF_NEED_DB | CONF_OWNER, run_migrate},
-{"check", "", "hold the database against every promise; exit 1, a line for "
- "each breach, and the SQL that would mend it", CONF_NEED_DB, run_check},
+{"check", "", "hold the database against every promise; exit 1 (3 if it could "
+ "not look), a line for each breach, and the SQL that would mend it", CONF_NEED_DB, run_check},
 {"audit", "verify [--heads FILE]", "was any row of the audit trail changed, "
  "removed, swapped or cut off?", CONF_NEED_DB, run_audit},
 {"operations", "[retry ID... | retry --all | --assumed |\n"
@@ -223,8 +223,10 @@ static int run_check(struct console *con, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (store_check(con->db, con->mem, say_breach, &breaches) != RC_OK)
-		return failed(con);
+	if (store_check(con->db, con->mem, say_breach, &breaches) != RC_OK) {
+		failed(con);
+		return COULD_NOT_LOOK;
+	}
 	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
