@@ -429,12 +429,13 @@ static const char *array_name(const struct call *c)
 /* What a ticket shows of the call. */
 enum shows { NO_TICKET, NOTHING, DONE, NOT_DONE, UNCLEAR };
 
-static enum shows resolved(struct json_object *o)
+/* `whole`: it was asked for, and would be there if it had one. */
+static enum shows resolved(struct json_object *o, bool whole)
 {
 	struct json_object *v = json_object_object_get(o, "status");
 
 	if (!json_object_is_type(v, json_type_string))
-		return NOTHING;
+		return whole ? NOT_DONE : NOTHING;
 	return strcasecmp(json_object_get_string(v), "resolved") ? NOT_DONE :
 								    DONE;
 }
@@ -459,7 +460,7 @@ static enum shows tmf_shows(const struct call *c, struct json_object *o,
 	if (!array && !is_text(o, "id", c->ticket))
 		return NO_TICKET;
 	if (c->verb == VERB_RESOLVE)
-		return resolved(o);
+		return resolved(o, whole);
 	return !array && !whole ? NOTHING :
 	       has == (c->verb == VERB_LINK) ? DONE : NOT_DONE;
 }
@@ -471,7 +472,7 @@ static enum shows taas_shows(const struct call *c, struct json_object *o)
 	if (!is_text(o, "ticketNo", c->ticket))
 		return NO_TICKET;
 	if (c->verb == VERB_RESOLVE)
-		return resolved(o);
+		return resolved(o, false);
 	if (!json_object_object_get_ex(o, "nttTicketNo", &ntt) ||
 	    (ntt && !json_object_is_type(ntt, json_type_string)))
 		return NOTHING;
