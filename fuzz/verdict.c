@@ -36,6 +36,7 @@ enum {
 	KEEP_TRYING = 3,
 	READ_ANEW = 5, /* how often a ticket is read to be written back */
 	WRITE_ANSWER_MAX = 64 * 1024,
+	TIME_MS = 2500, /* of the 5 s that a call has */
 	NESTING = 300, /* more than the transport takes */
 };
 
@@ -106,7 +107,7 @@ static size_t nconnections;
 static const char *rest, *end; /* the answers that were not given yet */
 static struct arena *mem;
 static unsigned handles; /* of libcurl, that were made */
-static int64_t now = 1;
+static int64_t now = 1, began;
 static int listening;
 static char socket_name[32];
 
@@ -685,6 +686,8 @@ static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 					 walk_read(&w, &a)))
 			return false;
 	}
+	/* and it is asked again, as long as there is time */
+	assert(w.stage == OVER || !rest || now - began > TIME_MS);
 	*verdict_r = w.yes || w.seen ? RC_OK :
 		     w.doubted || w.stage == BACK ? RC_DOUBT :
 		     w.no ? RC_NO : RC_AGAIN;
@@ -991,6 +994,7 @@ static void run(struct call *c, unsigned how)
 	mem = arena_open();
 	nconnections = 0;
 	handles = 0;
+	began = now;
 	http = http_open(&cf, health);
 	partner_call(http, mem, &c, 1, 1, now + 60000);
 	http_close(http);
