@@ -36,6 +36,7 @@ enum {
 	KEEP_TRYING = 3,
 	READ_ANEW = 5, /* how often a ticket is read to be written back */
 	WRITE_ANSWER_MAX = 64 * 1024,
+	TIME_MS = 2500, /* of the 5 s that a call has */
 	NESTING = 300, /* more than the transport takes */
 };
 
@@ -106,7 +107,7 @@ static size_t nconnections;
 static const char *rest, *end; /* the answers that were not given yet */
 static struct arena *mem;
 static unsigned handles; /* of libcurl, that were made */
-static int64_t now = 1;
+static int64_t now = 1, began;
 static int listening;
 static char socket_name[32];
 
@@ -429,12 +430,13 @@ static const char *array_name(const struct call *c)
 /* What a ticket shows of the call. */
 enum shows { NO_TICKET, NOTHING, DONE, NOT_DONE, UNCLEAR };
 
-static enum shows resolved(struct json_object *o)
+/* `whole`: it was asked for, and would be there if it had one. */
+static enum shows resolved(struct json_object *o, bool whole)
 {
 	struct json_object *v = json_object_object_get(o, "status");
 
 	if (!json_object_is_type(v, json_type_string))
-		return NOTHING;
+		return whole ? NOT_DONE : NOTHING;
 	return strcasecmp(json_object_get_string(v), "resolved") ? NOT_DONE :
 								    DONE;
 }
@@ -459,7 +461,7 @@ static enum shows tmf_shows(const struct call *c, struct json_object *o,
 	if (!array && !is_text(o, "id", c->ticket))
 		return NO_TICKET;
 	if (c->verb == VERB_RESOLVE)
-		return resolved(o);
+		return resolved(o, whole);
 	return !array && !whole ? NOTHING :
 	       has == (c->verb == VERB_LINK) ? DONE : NOT_DONE;
 }
@@ -471,7 +473,7 @@ static enum shows taas_shows(const struct call *c, struct json_object *o)
 	if (!is_text(o, "ticketNo", c->ticket))
 		return NO_TICKET;
 	if (c->verb == VERB_RESOLVE)
-		return resolved(o);
+		return resolved(o, false);
 	if (!json_object_object_get_ex(o, "nttTicketNo", &ntt) ||
 	    (ntt && !json_object_is_type(ntt, json_type_string)))
 		return NOTHING;
@@ -684,6 +686,8 @@ static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 					 walk_read(&w, &a)))
 			return false;
 	}
+	/* and it is asked again, as long as there is time */
+	assert(w.stage == OVER || !rest || now - began > TIME_MS);
 	*verdict_r = w.yes || w.seen ? RC_OK :
 		     w.doubted || w.stage == BACK ? RC_DOUBT :
 		     w.no ? RC_NO : RC_AGAIN;
@@ -990,6 +994,7 @@ static void run(struct call *c, unsigned how)
 	mem = arena_open();
 	nconnections = 0;
 	handles = 0;
+	began = now;
 	http = http_open(&cf, health);
 	partner_call(http, mem, &c, 1, 1, now + 60000);
 	http_close(http);
