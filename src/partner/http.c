@@ -453,6 +453,8 @@ static void stage_start(struct slot *s, enum stage stage)
 		p->write(cf, s->call, s->ticket, &s->x);
 	else
 		p->read(cf, s->call, &s->x);
+	if (stage == STAGE_LOOK || stage == STAGE_AFTER)
+		s->call->looked_at = clock_mono_ms();
 	if (stage <= STAGE_WRITE)
 		s->call->status = 0; /* a read's is none of the write's */
 	transfer_start(s);
