@@ -30,11 +30,11 @@ sub given_move ($source, %columns) {
 		%columns }), $from, $to);
 }
 
-# Its operations, in their order: "UNLINK 7 SUCCEEDED".
+# Its operations, in their order: "UNLINK 7 COMPENSATED assumed".
 sub operations ($ctt) {
-	return [ $c->column("SELECT CONCAT_WS(' ', kind, ntt_id, state) FROM"
-	    . " operation WHERE ctt_id = ? AND actor <> 'x' ORDER BY seq",
-	    $ctt) ];
+	return [ $c->column("SELECT CONCAT_WS(' ', kind, ntt_id, state,"
+	    . " IF(assumed, 'assumed', NULL)) FROM operation WHERE ctt_id = ?"
+	    . " AND actor <> 'x' ORDER BY seq", $ctt) ];
 }
 
 sub remembered ($ctt, $ntt) {
@@ -204,8 +204,12 @@ sub half ($source, $word, $ntt) {
 # What the partner does with the unlink, the link and the link back while the
 # caller waits, and after that ("later"); what the caller is told: the code,
 # whether it is restored; what the operations have come to in the end: U, L
-# and B. The CTT is on the NTT of the last success.
+# and B; of TMF, which can be looked at, where that is another ("seen"). A no
+# after a doubt proves nothing: TaaS is asked for the inverse, which it may refuse
+# so often that it is assumed to have nothing to undo. The CTT is on the NTT of
+# the last success.
 my %NO = (do => 'status', status => 400);
+my %GONE = (do => 'status', status => 404);
 my %CUT = (do => 'cut');
 my %DONE = (do => 'cut', applied => 1);
 my %BUSY = (do => 'status', status => 503, applied => 1);
@@ -217,8 +221,8 @@ my @HALVES = (
 	[ 'the unlink is done in silence', { unlink => \%DONE },
 		'EXTERNAL_UNLINK_FAILED', 0, 'U COMPENSATED' ],
 	[ 'the unlink is lost, and then refused', { unlink => \%CUT,
-		later => { unlink => \%NO } },
-		'EXTERNAL_UNLINK_FAILED', 0, 'U ROLLED_BACK' ],
+		later => { unlink => \%NO }, seen => ['U ROLLED_BACK'] },
+		'EXTERNAL_UNLINK_FAILED', 0, 'U COMPENSATED' ],
 	[ 'the link is refused', { link => \%NO },
 		'EXTERNAL_SYNC_FAILED', 1,
 		'U SUCCEEDED', 'L ROLLED_BACK', 'B SUCCEEDED' ],
@@ -231,9 +235,11 @@ my @HALVES = (
 		'EXTERNAL_SYNC_FAILED', 0,
 		'U SUCCEEDED', 'L ROLLED_BACK', 'B SUCCEEDED' ],
 	[ 'the link is refused, and the way back lost, and then refused',
-		{ link => \%NO, back => \%CUT, later => { back => \%NO } },
+		{ link => \%NO, back => \%CUT, later => { back => \%GONE },
+			seen => [ 'U SUCCEEDED', 'L ROLLED_BACK',
+				'B ROLLED_BACK' ] },
 		'EXTERNAL_SYNC_FAILED', 0,
-		'U SUCCEEDED', 'L ROLLED_BACK', 'B ROLLED_BACK' ],
+		'U SUCCEEDED', 'L ROLLED_BACK', 'B ROLLED_BACK assumed' ],
 	[ 'the link is lost', { link => \%CUT },
 		'EXTERNAL_SYNC_FAILED', 0,
 		'U SUCCEEDED', 'L COMPENSATED', 'B SUCCEEDED' ],
@@ -241,9 +247,10 @@ my @HALVES = (
 		'EXTERNAL_SYNC_FAILED', 0,
 		'U SUCCEEDED', 'L COMPENSATED', 'B SUCCEEDED' ],
 	[ 'the link is lost, and then refused', { link => \%CUT,
-		later => { link => \%NO } },
+		later => { link => \%NO }, seen => [ 'U SUCCEEDED',
+			'L ROLLED_BACK', 'B SUCCEEDED' ] },
 		'EXTERNAL_SYNC_FAILED', 0,
-		'U SUCCEEDED', 'L ROLLED_BACK', 'B SUCCEEDED' ],
+		'U SUCCEEDED', 'L COMPENSATED assumed', 'B SUCCEEDED' ],
 	[ 'the link is lost, and then the way back refused',
 		{ link => \%CUT, later => { back => \%NO } },
 		'EXTERNAL_SYNC_FAILED', 0,
@@ -281,6 +288,8 @@ for my $source (qw(TAAS TMF)) {
 		my ($name, $halves, $code, $restored, @end) = @$_;
 		my ($ctt, $from, $to) = given_move($source);
 		my @rules = rules($source, $ctt, $from, $to, $halves);
+		@end = @{ $halves->{seen} }
+		    if $halves->{seen} && $source eq 'TMF';
 		my $r = $c->move_to($to, [$ctt]);
 
 		is_deeply [ @{ counters($r) }[ 0 .. 3 ], $r->{json}{code} ],
@@ -307,6 +316,29 @@ for my $source (qw(TAAS TMF)) {
 		is $c->move_to($to, [$ctt])->{json}{success}, 1,
 		    'it is moved now';
 	}
+}
+
+# A no that says nothing of the link does not end the way back, however often it
+# comes: an operator does.
+{
+	my ($ctt, $from, $to) = given_move('TAAS');
+	my $tries = sub { $c->one('SELECT tries FROM operation WHERE ctt_id = ?'
+		. " AND state = 'SETTLING'", $ctt) // -1 };
+
+	my @rules = rules('TAAS', $ctt, $from, $to, { link => \%NO,
+		back => \%CUT });
+	$c->move_to($to, [$ctt]);
+	rules('TAAS', $ctt, $from, $to, { back => \%NO });
+	$c->sim(DELETE => "/rules/$_") for @rules;
+	ok $c->wait_for(10, sub { $tries->() > 12 }),
+	    'a way back that was lost, and is refused by a 400, stays open';
+	my ($op) = $c->column('SELECT id FROM operation WHERE ctt_id = ?'
+	    . " AND state = 'SETTLING'", $ctt);
+	is $c->cttctl('operations', 'close', $op, '--as', 'undone', '--reason',
+	    'TaaS has no link')->{status}, 0, 'until it is closed by hand';
+	$c->no_rules;
+	ends($ctt, $from, $to, 'U SUCCEEDED', 'L ROLLED_BACK', 'B ROLLED_BACK');
+	$c->agree('after that, both sides');
 }
 
 # Many at once, and one of each kind of trouble.

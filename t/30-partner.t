@@ -23,14 +23,23 @@ sub audit ($op) {
 
 # ---- what the partner says when it is asked again ----
 
-# The link is cut off; then these rules hold; then the operation's state.
+# The link is cut off; then these rules hold; then the operation's state, and
+# whether nobody could prove it.
 for (
 	[ 'it cannot be read for a time', { source => 'TMF', applied => 1 },
 		{ method => 'GET', do => 'status', status => 404, times => 2 },
 		'COMPENSATED' ],
-	[ 'no, which proves nothing', {},
-		{ path => '/link$', do => 'status', status => 409 },
-		'COMPENSATED' ],
+	[ 'no, and it does not know what to undo', {}, { path => '/link$',
+		do => 'status', status => 409 }, 'COMPENSATED', 'assumed' ],
+	[ 'no, and it had said yes', { applied => 1 }, { path => '/link$',
+		do => 'status', status => 409 }, 'COMPENSATED' ],
+	[ 'no, and it can be read', { source => 'TMF' }, { method => 'PATCH',
+		do => 'status', status => 409 }, 'ROLLED_BACK' ],
+	[ 'no, and it can be read, and had said yes', { source => 'TMF',
+		applied => 1 }, { method => 'PATCH', key => '-sync', do =>
+		'status', status => 409 }, 'COMPENSATED' ],
+	[ 'nothing, for our token has expired', { applied => 1 }, { do =>
+		'status', status => 401, times => 12 }, 'COMPENSATED' ],
 	[ 'yes, and that only once nobody waits for it', {},
 		{ path => '/link$', do => 'delay', ms => 1500, times => 1 },
 		'COMPENSATED' ],
@@ -42,12 +51,12 @@ for (
 		'COMPENSATED' ],
 	[ 'yes, and there is nothing to undo', { applied => 1 },
 		{ path => '/unlink$', do => 'status', status => 404,
-			applied => 1 }, 'COMPENSATED' ],
+			applied => 1 }, 'COMPENSATED', 'assumed' ],
 	[ 'yes, and the undo is refused for a time', { applied => 1 },
 		{ path => '/unlink$', do => 'status', status => 400,
 			times => 3 }, 'COMPENSATED' ],
 ) {
-	my ($name, $cut, $then, $state) = @$_;
+	my ($name, $cut, $then, $state, $assumed) = @$_;
 	my $source = delete $cut->{source} // 'TAAS';
 	my ($ctt, $ntt) = $c->given(ctt => { source => $source }, ntt => {});
 	my $rule = $c->rule(ticket => "C-$ctt", method => $WRITES{$source},
@@ -57,7 +66,10 @@ for (
 	$c->rule(ticket => "C-$ctt", %$then);
 	$c->sim(DELETE => "/rules/$rule");
 	ok $c->settle, "asked again: $name";
-	is $c->row(operation => $op)->{state}, $state, $state;
+	is_deeply [ @{ $c->row(operation => $op) }{qw(state assumed)} ],
+	    [ $state, $assumed ? 1 : 0 ], join ', ', $state, $assumed // ();
+	is scalar($c->get("/ticket/operation/$op")->{raw} =~ /it is assumed/),
+	    $assumed ? 1 : '', 'as its trace says';
 	is_deeply audit($op), [ "CTT $state", "NTT $state" ],
 	    'one set of audit rows';
 	is $c->trace($op), "$BEFORE sync_partner:unknown rollback:ok"
@@ -82,7 +94,7 @@ sub most_memory () {
 
 	$c->rule(ticket => "C-$ctt", method => 'PATCH', do => 'oversize',
 	    applied => 1, bytes => 64 << 20);
-	is $c->link($ctt, $ntt)->{status}, 200, 'a yes of 64 MiB is looked at';
+	is $c->link($ctt, $ntt)->{status}, 200, 'a yes of 64 MiB, looked at';
 	cmp_ok most_memory(), '<', $before + 16 * 1024, 'is not kept';
 	$c->no_rules;
 }

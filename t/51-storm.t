@@ -134,11 +134,13 @@ my @DO = (
 		bandwidthMbps => 1 + int rand 1000, port => any(qw(1 2 3)) }) },
 );
 
-# What the partners do to the calls that come next. A no is a no of the
-# partner's: it would repeat it; so only what is not sure yet is refused.
+# What the partners do to the calls that come next. A no of the partner's own it
+# would repeat: so only what is not sure yet is refused, by what can end a doubt
+# (400 and 403 cannot). A gateway's no passes.
 my @TROUBLE = (
 	(map { { do => 'refuse', status => $_, key => '-sync$' } }
-		400, 403, 409, 422),
+		404, 409, 410, 422),
+	(map { { do => 'status', status => $_ } } 301, 400, 401, 403, 404, 501),
 	(map { { do => 'status', status => 500, applied => $_ } } 0, 1),
 	{ do => 'status', status => 429 },
 	(map { { do => 'cut', applied => $_ } } 0, 1),

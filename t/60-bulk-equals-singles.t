@@ -91,7 +91,7 @@ sub alike ($data) {
 	$text =~ s{([0-9A-Z]{26})}{$item_of{$1} // $1}ge;
 	$text =~ s/\b[12]000(\d{3})\b/$1/g;    # ids
 	$text =~ s/\b[AB](\d{3})\b/$1/g;       # ticket numbers
-	$text =~ s/-read-[0-9a-f]+/-read/g;
+	$text =~ s/(job-\d+)?-read-[0-9a-f]+/-read/g;
 	$text =~ s/ \([^()]*\)//g;             # what became of a connection
 	return $c->json($text);
 }

@@ -71,7 +71,7 @@ sub alike ($base, $data) {
 	$text =~ s/([0-9A-HJKMNP-TV-Z]{26})/'op ' . ($op{$1} \/\/= keys %op)/ge;
 	$text =~ s/\b(TaaS)?[A-F](\d{3})\b/$2/g;
 	$text =~ s/\b$base(\d{3})\b/$1/g;
-	$text =~ s/-read-[0-9a-f]+/-read/g;
+	$text =~ s/(job-\d+)?-read-[0-9a-f]+/-read/g;
 	$text =~ s/\d{4}-\d\d-\d\dT[\d:.]+Z/now/g;
 	$text =~ s/(activityId\\":)\d+/$1 0/g;
 	return $c->json($text);

@@ -281,10 +281,14 @@ void http_close(struct http *h)
  * control characters go as %0A. */
 static const char *one_line(struct arena *mem, const char *value)
 {
+	const char *at = value;
 	struct buf text;
 
+	while ((unsigned char)*at >= ' ' && *at != '\x7f')
+		at++;
+	if (!*at)
+		return value;
 	buf_init(&text, mem);
-	buf_str(&text, "");
 	for (; *value; value++) {
 		if ((unsigned char)*value < ' ' || *value == '\x7f')
 			buf_printf(&text, "%%%02X", (unsigned)*value);

@@ -202,8 +202,8 @@ static void ctt_after(struct buf *b, const struct item *it)
 	bool moved = it->kind == OP_LINK || it->kind == OP_UNLINK;
 	struct ctt after = *it->ctt;
 
-	if (it->kind == OP_RESOLVE)
-		after.status = "Resolved";
+	if (it->kind == OP_RESOLVE && !status_is_terminal(after.status))
+		after.status = "Resolved"; /* or closed meanwhile */
 	put_open(b, "ctt", '{');
 	reply_ctt_members(b, &after, moved ? (to ? to->id : 0) : after.ntt_id,
 			  moved ? (to ? to->ticket_no : NULL) :

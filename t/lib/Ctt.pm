@@ -124,6 +124,7 @@ sub stop ($self) {
 	is $self->one("SELECT COUNT(*) FROM operation"
 	    . " WHERE state IN ('RUNNING', 'SETTLING')"), 0,
 	    'no operation is left open';
+	$self->check_looks;
 	$self->check_tmf;
 	$self->check_api;
 	ok $self->stack('stop', $_), "the $_ stops" for @{ $self->{ours} };
@@ -140,6 +141,30 @@ sub stop ($self) {
 	return remove_tree($self->{dir}, "$self->{dir}.sock")
 	    if !$ENV{CTT_TEST_KEEP} && Test::More->builder->is_passing;
 	diag "the logs are in $self->{dir}/log";
+}
+
+# A partner that does not remember keys, and can be read (TMF), is looked at
+# again if an operation was closed while an attempt in doubt could still arrive;
+# else no partner is. A few milliseconds lie between the judgement and the row.
+sub check_looks ($self) {
+	my $late_ms = 1000 * $self->env('CTT_PARTNER_LATE_S');
+	my $keys = $self->env('CTT_TMF_KEYS') // 'off';
+	my @faults;
+
+	for ($self->rows("SELECT o.id, o.partner, b.id job, TIMESTAMPDIFF("
+	    . 'MICROSECOND, o.doubted_at, o.updated_at) DIV 1000 age'
+	    . ' FROM operation o LEFT JOIN job b ON b.dedupe_key ='
+	    . " CONCAT(o.id, ':look-again') WHERE o.state IN ('SUCCEEDED',"
+	    . " 'ROLLED_BACK', 'COMPENSATED')"
+	    . " AND o.steps NOT LIKE '%closed by hand%'")) {
+		my $asked = ($_->{partner} // '') eq 'TMF' && $keys eq 'off'
+		    && defined $_->{age};
+		push @faults, "$_->{id} is looked at again" if $_->{job}
+		    && (!$asked || $_->{age} > $late_ms + 50);
+		push @faults, "$_->{id} is not looked at again" if !$_->{job}
+		    && $asked && $_->{age} < $late_ms - 50;
+	}
+	is_deeply \@faults, [], 'who is to be looked at again is';
 }
 
 sub check_tmf ($self) {
@@ -588,11 +613,12 @@ sub audits ($self, $operation) {
 	    . ' ORDER BY entity_type, id', $operation) ];
 }
 
-# The jobs of an operation: type => payload.
+# The jobs of an operation that are delivered: type => payload. (What is looked
+# at again is another matter: see check_looks.)
 sub jobs ($self, $operation) {
 	return { map { ($_->{type} => $self->json($_->{payload})) }
-	    $self->rows('SELECT * FROM job WHERE dedupe_key LIKE ?',
-		"$operation:%") };
+	    $self->rows("SELECT * FROM job WHERE type <> 'look-again'"
+		. ' AND dedupe_key LIKE ?', "$operation:%") };
 }
 
 # ---- the partners ----

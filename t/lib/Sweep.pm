@@ -173,7 +173,8 @@ sub undelivered ($c) {
 	my $state = $c->sim_state;
 	my %sent = (%{ $state->{queue} }, map { ($_->{key} // '') =~ /:/
 		? ($_->{key} => 1) : () } $c->heard('taas'));
-	my %due = map { $_ => 1 } $c->column('SELECT dedupe_key FROM job');
+	my %due = map { $_ => 1 } $c->column('SELECT dedupe_key FROM job'
+	    . " WHERE type <> 'look-again'");
 
 	return (map { "job $_ was not delivered" }
 		grep { !$sent{$_} } sort keys %due),
