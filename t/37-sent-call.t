@@ -136,6 +136,39 @@ for (
 	$c->do('DELETE FROM ntt WHERE id = ?', $ntt);
 }
 
+# ---- who died with an operation in hand may have asked just before ----
+
+{
+	my ($op, $ctt, $ntt, $no) = given_settling('link', 'TAAS');
+	my $age = 'SELECT TIMESTAMPDIFF(SECOND, doubted_at, updated_at)'
+	    . ' FROM operation WHERE id = ?';
+
+	# (an answer that leaves nothing in doubt, and concludes nothing)
+	$c->rule(ticket => $no, do => 'status', status => 401);
+	for my $owner (undef, 'who-died') {
+		my $tries;
+		my $given = $c->wait_for(10, sub {
+			$tries = $c->row(operation => $op)->{tries};
+			$c->do('UPDATE operation SET owner = ?, doubted_at ='
+			    . ' updated_at - INTERVAL 1 HOUR WHERE id = ?'
+			    . ' AND owner IS NULL AND tries = ?', $owner, $op,
+			    $tries) > 0 });
+		ok $given && $c->wait_for(10, sub {
+			my $row = $c->row(operation => $op);
+			$row->{tries} > $tries && !defined $row->{owner} }),
+		    'it is taken up again';
+		if (defined $owner) {
+			cmp_ok $c->one($age, $op), '<', 600,
+			    'of one that died: it is as if it had just asked';
+		} else {
+			cmp_ok $c->one($age, $op), '>', 3000,
+			    'of one that let go of it: the time stands';
+		}
+	}
+	$c->no_rules;
+	ok $c->settle, 'it settles';
+}
+
 # ---- a row that somebody has touched ----
 
 for (
