@@ -1,7 +1,8 @@
 # Every call to a partner, under every way of not answering it, before and
 # after the fact, all at once: the caller is told what is so, and once the
 # partners are well both sides agree within the retry schedule, with one effect
-# for each step.
+# for each step. What an answer says of the attempts before it is in
+# 35-answers.t.
 
 use v5.36;
 
@@ -74,7 +75,7 @@ my @UNCLEAR = (
 	[ 'sends half a body', { do => 'half-body' } ],
 	[ 'trickles', { do => 'drip', ms => 50 } ],
 	[ 'babbles', { do => 'garbage' } ],
-	[ 'redirects', { do => 'redirect' }, 302 ],
+	[ 'shows a page', { do => 'html' }, 200 ],
 	(map { [ "answers $_", status($_), $_ ] }
 		408, 425, 429, 500, 502, 503, 504),
 	(map { [ "answers $_, come back later",
@@ -83,9 +84,21 @@ my @UNCLEAR = (
 		'Retry-After' => '9223372036854775807'), 503 ],
 	[ 'has a header without end', status(200, X => 'x' x 300_000) ],
 );
-my @NO = map { [ "answers $_", status($_), $_ ] } 400, 401, 404, 409, 422;
-my @YES = ([ 'answers without end', { do => 'oversize', applied => 1 } ],
-	(map { [ "answers $_", { %{ status($_) }, applied => 1 } ] }
+my @AFTER = map { [ "$_->[0] after the fact", { %{ $_->[1] }, applied => 1 },
+	$_->[2] ] } @UNCLEAR;
+my @TOO_LATE = [ 'answers too late',
+	{ do => 'delay', ms => TIMEOUT_MS + 200 } ];
+my @NO = ([ 'redirects', { do => 'redirect' }, 302 ],
+	map { [ "answers $_", status($_), $_ ] } 301, 308, 400, 401, 403, 404,
+		409, 410, 422, 501);
+# To an undo these may mean that there is nothing to undo.
+my $NO_SUCH = qr/404|409|410|422/;
+# Whether it is JSON nobody has read: no yes, but where it is looked at.
+my @ENDLESS = [ 'answers at length', { do => 'oversize', bytes => 128 << 10,
+	applied => 1 }, 200 ];
+# Only of a partner whose yes is looked at.
+my @FORGETS = [ 'says yes, and keeps nothing', status(200), 200 ];
+my @YES = ((map { [ "answers $_", { %{ status($_) }, applied => 1 } ] }
 		201, 202, 204),
 	map { [ "$_->[0] once", { %{ $_->[1] }, times => 1 } ] }
 	[ 'answers 500', status(500) ], [ 'cuts', { do => 'cut' } ],
@@ -96,7 +109,7 @@ my @YES = ([ 'answers without end', { do => 'oversize', applied => 1 } ],
 		applied => 1 } ],
 	[ 'babbles', { do => 'garbage' } ]);
 # Only of a read: no yes, and no ticket.
-my @NO_TICKET = ([ 'answers without end', { do => 'oversize' } ],
+my @NO_TICKET = ([ 'answers at length', { do => 'oversize' }, 200 ],
 	[ 'answers 204', status(204), 204 ],
 	[ 'is no object', { %{ status(200) }, body => [] }, 200 ],
 	[ 'has a text for an array', { %{ status(200) }, body => {
@@ -106,24 +119,39 @@ sub as ($outcome, @answers) {
 	return map { [ $_->[0], $_->[1], $outcome, $_->[2] ] } @answers;
 }
 
-# Name, rule, what it comes to ("yes", "no", "unknown"), status.
-my @WRITE = (
-	as(unknown => @UNCLEAR),
-	as(unknown => map { [ "$_->[0] after the fact",
-		{ %{ $_->[1] }, applied => 1 }, $_->[2] ] } @UNCLEAR),
-	as(unknown => [ 'answers too late',
-		{ do => 'delay', ms => TIMEOUT_MS + 200 } ]),
-	as(no => @NO), as(yes => @YES),
-);
+# Name, rule, what it comes to, status. That is "yes", "no", "unknown" (and it
+# did not happen), "silent" (nor is it known, but it did happen), "late" (it
+# will), "assumed" (perhaps).
+sub of_a_write ($tmf) {
+	return (as(unknown => @UNCLEAR), as(silent => @AFTER),
+		as(late => @TOO_LATE), as(no => @NO), as(yes => @YES),
+		as($tmf ? 'yes' : 'silent', @ENDLESS),
+		$tmf ? as(no => @FORGETS) : ());
+}
+
 # What cannot be read is not written.
-my @READ = as(no => @UNCLEAR, @NO, @NO_TICKET);
-# A no to the undo means that there is nothing to undo, if it is one of these.
-my @UNDO = map { [ @$_[ 0, 1 ], $_->[2] eq 'no' ? 'unknown' : $_->[2] ] }
-    grep { $_->[2] ne 'no' || $_->[0] =~ /40[01]/ } @WRITE;
-my @NOTHING_THERE = as(yes => map { [ $_->[0], { %{ $_->[1] }, applied => 1 } ] }
-    grep { $_->[0] !~ /40[01]/ } @NO);
-my %ANSWERS = (sync => \@WRITE, read => \@READ, job => \@UNDO, back => \@WRITE,
-	undo => [ @UNDO, @NOTHING_THERE ]);
+sub of_a_read ($) { return as(no => @UNCLEAR, @NO, @NO_TICKET) }
+
+# A no to the undo does not end it: it is undone when the partner is well. Where
+# that can be seen it is enough that it happened; else a partner that says so
+# often that there is nothing to undo is taken at its word.
+sub of_an_undo ($tmf) {
+	return ((map { [ @$_[ 0, 1 ], $_->[2] =~ s/^no$/unknown/r ] }
+		grep { $tmf || $_->[2] ne 'no' || $_->[0] !~ $NO_SUCH }
+		of_a_write($tmf)),
+	    as($tmf ? 'silent' : 'assumed', map { [ "$_->[0] after the fact",
+		{ %{ $_->[1] }, applied => 1 } ] }
+		grep { $_->[0] =~ $NO_SUCH } @NO));
+}
+
+# A job waits until it is taken.
+sub of_a_job ($) {
+	return map { [ @$_[ 0, 1 ], $_->[2] eq 'yes' ? 'yes' : 'unknown' ] }
+	    of_a_write(0);
+}
+
+my %ANSWERS = (sync => \&of_a_write, back => \&of_a_write,
+	read => \&of_a_read, undo => \&of_an_undo, job => \&of_a_job);
 
 # ---- each of them with tickets of its own ----
 
@@ -132,10 +160,12 @@ my @cases = map {
 	my $writes = $partner ne 'TMF' || ($call{key} // '') !~ /read/;
 
 	map { { partner => $partner, kind => $kind, part => $part,
-		call => \%call, rule => $_->[1], outcome => $_->[2],
-		status => $_->[3], name => "$partner $kind, the $part "
+		call => \%call, rule => $_->[1], status => $_->[3],
+		outcome => $writes ? $_->[2] : $_->[2] =~ s/late/unknown/r,
+		name => "$partner $kind, the $part "
 		    . ($call{key} // '') . ": it $_->[0]" } }
-	    grep { $writes || !$_->[1]{applied} } @{ $ANSWERS{$part} };
+	    grep { $writes || !$_->[1]{applied} }
+	    $ANSWERS{$part}->($partner eq 'TMF');
 } @CALLS;
 
 sub prepare ($t, $i) {
@@ -161,6 +191,7 @@ sub prepare ($t, $i) {
 	$c->rule(ticket => $t->{no}, %{ $t->{call} }, %{ $t->{rule} });
 }
 
+ok $c->stack('stop', 'worker'), 'nobody asks again yet';
 my $began = time;
 prepare($cases[$_], $_) for 0 .. $#cases;
 note sprintf '%d cases, made in %.1f s', scalar @cases, time - $began;
@@ -180,7 +211,7 @@ note sprintf 'asked in %.1f s', time - $began;
 # What becomes of the call that the caller waits for: "yes", "no", "unknown".
 sub told ($t) {
 	return { undo => 'unknown', job => 'yes' }->{ $t->{part} }
-	    // $t->{outcome};
+	    // $t->{outcome} =~ s/silent|late/unknown/r;
 }
 
 # What the caller may be told then: status, code, state; whose fault it is,
@@ -219,7 +250,7 @@ for my $t (grep { $_->{part} ne 'back' } @cases) {
 for my $t (grep { $_->{part} eq 'back' } @cases) {
 	my $r = $t->{answer};
 	my $error = $r->{json}{results}[0]{error};
-	my $open = $t->{outcome} eq 'unknown';
+	my $open = told($t) eq 'unknown';
 
 	is_deeply [ $r->{status}, @$error{qw(code partner partnerOutcome
 		partnerStatus rolledBack settled restored)} ],
@@ -232,20 +263,39 @@ for my $t (grep { $_->{part} eq 'back' } @cases) {
 
 # ---- the partners are asked again, and do the same again ----
 
-# Of the call that meets trouble, is it open as long as that lasts?
+ok $c->stack('start', 'worker'), 'the workers start';
+
+# Is it open as long as the trouble lasts? At TMF what has happened is seen; and
+# so is what has not, when it is old enough (undef: perhaps).
 sub is_open ($t) {
-	return $t->{outcome} eq 'unknown' && $t->{part} ne 'job';
+	return 0 if $t->{outcome} =~ /yes|no$/ || $t->{part} eq 'job';
+	return undef if $t->{outcome} eq 'assumed';
+	return 1 if $t->{partner} ne 'TMF';
+	return 0 if $t->{outcome} eq 'silent';
+	return $t->{outcome} eq 'late' || may_be_seen_undone($t) ? undef : 1;
+}
+
+# May it be seen that nothing has happened, so that nothing need be undone?
+sub may_be_seen_undone ($t) {
+	return $t->{partner} eq 'TMF' && $t->{outcome} eq 'unknown'
+	    && $t->{part} eq 'sync' && $t->{kind} =~ /link/;
 }
 
 sub states () {
-	return { map { ($_->{id} => "$_->{state}$_->{undoing}") }
-	    $c->rows('SELECT id, state, undoing FROM operation') };
+	return { map { ($_->{id} => "$_->{state}$_->{undoing}$_->{assumed}") }
+	    $c->rows('SELECT id, state, undoing, assumed FROM operation') };
 }
 
-ok $c->wait_for(20, sub { !$c->one("SELECT (SELECT COUNT(*) FROM operation"
+ok $c->wait_for(60, sub { !$c->one("SELECT (SELECT COUNT(*) FROM operation"
 	. " WHERE state = 'SETTLING' AND tries < 2) + (SELECT COUNT(*) FROM job"
-	. " WHERE state IN ('READY', 'RUNNING') AND attempts < 3)") }),
+	. " WHERE state IN ('READY', 'RUNNING') AND attempts < 3"
+	. " AND type <> 'look-again')") }),
     'whatever is open is tried again';
+ok $c->wait_for(20, sub {
+	my $states = states();
+	return !grep { !(is_open($_) // 1)
+		&& $states->{ $_->{op} } =~ /SETTLING/ } @cases;
+}), 'and closed, if it can be';
 {
 	my $states = states();
 	my %jobs = map { ($_ => 1) } $c->column("SELECT LEFT(dedupe_key, 26)"
@@ -254,18 +304,20 @@ ok $c->wait_for(20, sub { !$c->one("SELECT (SELECT COUNT(*) FROM operation"
 	for my $t (@cases) {
 		like $states->{ $t->{op} }, !is_open($t)
 		    ? qr/^(SUCCEEDED|ROLLED_BACK|COMPENSATED)/
-		    : $t->{part} eq 'undo' ? qr/^SETTLING1/ : qr/^SETTLING0/,
-		    "$t->{name}: meanwhile";
+		    : $t->{part} eq 'undo' ? qr/^SETTLING10/ : qr/^SETTLING00/,
+		    "$t->{name}: meanwhile" if defined is_open($t);
 		is $jobs{ $t->{op} }, $t->{outcome} eq 'yes' ? undef : 1,
 		    'the job waits' if $t->{part} eq 'job';
 	}
 }
 {
-	my $open = grep { is_open($_) } @cases;
+	my %listed = map { /^(\S+) .*(tried next in|being tried now)/
+		? ($1 => 1) : () } split /\n/, $c->cttctl('operations')->{out};
+	my @known = grep { defined is_open($_) } @cases;
 
-	is scalar grep({ /tried next in|being tried now/ } split /\n/,
-		$c->cttctl('operations')->{out}), $open,
-	    "cttctl operations lists all $open, and when each is tried next";
+	is_deeply [ map { $_->{name} } grep { is_open($_)
+		!= ($listed{ $_->{op} } // 0) } @known ], [],
+	    'cttctl operations lists what is open, and when it is tried next';
 }
 
 # ---- the partners are well ----
@@ -278,9 +330,9 @@ ok $c->quiet, 'all jobs are delivered';
 
 is $c->one("SELECT COUNT(*) FROM job WHERE state <> 'DONE'"), 0, 'and done';
 
-# The state in the end; the steps that the partner was asked for, as their keys
-# say, each with whether it had an effect.
-sub end_of ($t) {
+# The state in the end, of those that it may be; the steps that the partner was
+# asked for, as their keys say, each with whether it had an effect.
+sub end_of ($t, $state) {
 	my ($told, $outcome) = (told($t), $t->{outcome});
 	my $resolve = $t->{kind} eq 'resolve';
 	my @note = $resolve && $t->{partner} eq 'TAAS' ? ('note 1') : ();
@@ -291,6 +343,8 @@ sub end_of ($t) {
 	return ('ROLLED_BACK', $t->{part} eq 'read' ? () : 'sync 0')
 	    if $told eq 'no';
 	return ('SUCCEEDED', @note, 'sync 1') if $told eq 'yes' || $resolve;
+	return ('ROLLED_BACK', 'sync 0') if may_be_seen_undone($t)
+	    && $state eq 'ROLLED_BACK';
 	return ('COMPENSATED', 'sync 1', 'undo 1');
 }
 
@@ -302,10 +356,12 @@ for my $call (map { $c->heard($_) } qw(taas tmf nig)) {
 	$asked{ $call->{ticket} }++;
 }
 for my $t (@cases) {
-	my ($state, @steps) = end_of($t);
+	my ($is, $assumed) = $states->{ $t->{op} } =~ /^(\w+)\d(\d)$/;
+	my ($state, @steps) = end_of($t, $is);
 	my $of = $effects{ $t->{no} };
 
-	is_deeply [ $states->{ $t->{op} } =~ s/\d$//r, sort map {
+	is $assumed, 0, "$t->{name}: is known" if $t->{outcome} ne 'assumed';
+	is_deeply [ $is, sort map {
 		(/(note)/ || /(sync|undo)$/) && "$1 $of->{$_}" } keys %$of ],
 	    [ $state, @steps ], "$t->{name}: $state, each step once";
 	my %audits = map { ($_ => 1) } @{ $c->audits($t->{op}) };
@@ -315,7 +371,7 @@ for my $t (@cases) {
 		? 'SUCCESS' : $state)}, 'its audit says so';
 	is $asked{ $t->{no} }, $t->{outcome} eq 'no' ? 1
 	    : $t->{rule}{times} ? 2 : 1, 'asked so often'
-	    if $t->{part} eq 'sync' && $t->{outcome} ne 'unknown'
+	    if $t->{part} eq 'sync' && $t->{outcome} =~ /^(yes|no)$/
 	    && "@steps" !~ /note/;
 }
 $c->agree('once the partners are back, both sides');

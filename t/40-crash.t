@@ -109,18 +109,32 @@ is_deeply [ grep { !$fired{$_} } @points ], [], 'every point was met';
 	$c->agree;
 }
 
-# What a crash left is not open for ever, if TMF has lost the ticket since.
-for my $status (404, 410) {
+# What a crash left says nobody, if TMF has lost the ticket since: it stays open,
+# until TMF finds it, or an operator closes it.
+for (
+	[ 404, sub ($op) { $c->no_rules }, 'SUCCEEDED' ],
+	[ 410, sub ($op) { is $c->cttctl('operations', 'close', $op, '--as',
+		'undone', '--reason', 'TMF has lost the ticket')->{status}, 0,
+		'closed by hand' }, 'ROLLED_BACK' ],
+) {
+	my ($status, $then, $end) = @$_;
 	my ($ctt, $ntt) = $c->given(ctt => { source => 'TMF' }, ntt => {});
 
 	$c->rule(ticket => "C-$ctt", method => 'GET', do => 'status',
 		status => $status);
 	$c->fault('after-intent', 'kill');
 	is $c->link($ctt, $ntt)->{json}{code}, 'NO_ANSWER', 'no answer';
-	ok $c->settle, 'it settles by itself';
+	my $op = $c->one('SELECT id FROM operation WHERE ctt_id = ?', $ctt);
+	ok $c->wait_for(20, sub { $c->row(operation => $op)->{tries} > 8 }),
+	    'it is asked again';
+	like $c->cttctl('operations')->{out}, qr/^\Q$op\E .*HTTP $status/,
+	    'and is open, as an operator is told';
+	$then->($op);
+	ok $c->settle, 'it is settled';
 	is_deeply [ $c->row(ctt => $ctt)->{ntt_id}, $c->column('SELECT state'
 		. ' FROM operation WHERE ctt_id = ?', $ctt) ],
-	    [ undef, 'ROLLED_BACK' ], "a ticket that TMF answers with $status";
+	    [ $end eq 'SUCCEEDED' ? $ntt : undef, $end ],
+	    "a ticket that TMF answers with $status";
 	$c->no_rules;
 	$c->agree;
 }
