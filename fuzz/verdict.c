@@ -36,6 +36,7 @@ enum {
 	KEEP_TRYING = 3,
 	READ_ANEW = 5, /* how often a ticket is read to be written back */
 	WRITE_ANSWER_MAX = 64 * 1024,
+	TIME_MS = 2500, /* of the 5 s that a call has */
 	NESTING = 300, /* more than the transport takes */
 };
 
@@ -48,8 +49,8 @@ static const struct resolve resolve = {
 static const struct cpe cpe = {"ZTE", "F660", "10.9.9.9", "ge-0/0:1", 1000};
 
 /* How a call is made: the partner can be read; an attempt was in doubt before;
- * it was taken back already; TMF621 v5. */
-enum { READS = 1, DOUBTED = 2, ENDS = 4, V5 = 8 };
+ * it was taken back already; TMF621 v5; for a ticket named "..". */
+enum { READS = 1, DOUBTED = 2, ENDS = 4, V5 = 8, DOTS = 16 };
 
 static const struct way {
 	const char *line;
@@ -90,9 +91,12 @@ static const struct way {
 	{"tmf look", PARTNER_TMF, VERB_LOOK, NULL, READS},
 	{"tmf link v5", PARTNER_TMF, VERB_LINK, NULL, READS | V5},
 	{"tmf note v5", PARTNER_TMF, VERB_RESOLVE, "well", READS | V5},
+	{"taas link dots", PARTNER_TAAS, VERB_LINK, "down", DOTS},
 };
 
 /* A connection: what the partner said on it, and what it was told. */
+enum { NOT_YET = -1, NOT_MADE = -2 };
+
 static struct {
 	int fd;
 	const char *answer;
@@ -103,7 +107,7 @@ static size_t nconnections;
 static const char *rest, *end; /* the answers that were not given yet */
 static struct arena *mem;
 static unsigned handles; /* of libcurl, that were made */
-static int64_t now = 1;
+static int64_t now = 1, began;
 static int listening;
 static char socket_name[32];
 
@@ -144,12 +148,12 @@ static curl_socket_t on_socket(void *at, curlsocktype purpose,
 
 	(void)at;
 	(void)purpose;
-	if (answer && !len)
-		return CURL_SOCKET_BAD;
 	assert(nconnections < CONNECTIONS_MAX);
-	connections[nconnections].fd = -1;
+	connections[nconnections].fd = answer && !len ? NOT_MADE : NOT_YET;
 	connections[nconnections].answer = answer ? answer : "";
 	connections[nconnections++].len = len;
+	if (answer && !len)
+		return CURL_SOCKET_BAD;
 	return socket(to->family, to->socktype, to->protocol);
 }
 
@@ -160,7 +164,7 @@ static void answer_all(void)
 		const char *s = connections[i].answer;
 		size_t n = connections[i].len;
 
-		if (connections[i].fd >= 0)
+		if (connections[i].fd != NOT_YET)
 			continue;
 		connections[i].fd = accept(listening, NULL, NULL);
 		if (connections[i].fd < 0 ||
@@ -223,6 +227,8 @@ static void hear(void)
 
 		buf_init(told, mem);
 		buf_str(told, "");
+		if (connections[i].fd == NOT_MADE)
+			continue;
 		while ((n = recv(connections[i].fd, piece, sizeof piece,
 				 MSG_DONTWAIT)) > 0)
 			buf_add(told, piece, (size_t)n);
@@ -424,12 +430,13 @@ static const char *array_name(const struct call *c)
 /* What a ticket shows of the call. */
 enum shows { NO_TICKET, NOTHING, DONE, NOT_DONE, UNCLEAR };
 
-static enum shows resolved(struct json_object *o)
+/* `whole`: it was asked for, and would be there if it had one. */
+static enum shows resolved(struct json_object *o, bool whole)
 {
 	struct json_object *v = json_object_object_get(o, "status");
 
 	if (!json_object_is_type(v, json_type_string))
-		return NOTHING;
+		return whole ? NOT_DONE : NOTHING;
 	return strcasecmp(json_object_get_string(v), "resolved") ? NOT_DONE :
 								    DONE;
 }
@@ -454,7 +461,7 @@ static enum shows tmf_shows(const struct call *c, struct json_object *o,
 	if (!array && !is_text(o, "id", c->ticket))
 		return NO_TICKET;
 	if (c->verb == VERB_RESOLVE)
-		return resolved(o);
+		return resolved(o, whole);
 	return !array && !whole ? NOTHING :
 	       has == (c->verb == VERB_LINK) ? DONE : NOT_DONE;
 }
@@ -466,7 +473,7 @@ static enum shows taas_shows(const struct call *c, struct json_object *o)
 	if (!is_text(o, "ticketNo", c->ticket))
 		return NO_TICKET;
 	if (c->verb == VERB_RESOLVE)
-		return resolved(o);
+		return resolved(o, false);
 	if (!json_object_object_get_ex(o, "nttTicketNo", &ntt) ||
 	    (ntt && !json_object_is_type(ntt, json_type_string)))
 		return NOTHING;
@@ -644,18 +651,32 @@ static bool walk_read(struct walk *w, const struct plain *a)
 	return true;
 }
 
+/* No connection could be made; that is not tried again. */
+static void walk_nowhere(struct walk *w)
+{
+	w->doubted = w->doubted || w->stage == BACK;
+	if (w->stage == LOOK)
+		walk_look(w, NO_TICKET);
+	else
+		w->stage = OVER;
+}
+
 /* What the answers come to. False: not all of them were plain. */
 static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 {
 	struct walk w = {.c = c, .how = how, .doubted = how & DOUBTED};
 
-	w.stage = c->verb == VERB_LOOK || (w.doubted && how & READS) ? LOOK :
+	w.stage = how & DOTS ? OVER : c->verb == VERB_LOOK || (w.doubted && how & READS) ? LOOK :
 		  reads_first(c) ? READ : WRITE;
 	for (size_t i = 0; i < nconnections; i++) {
 		const struct buf *told = &connections[i].told;
 		struct plain a;
 
 		assert(w.stage != OVER); /* it is not asked again */
+		if (connections[i].fd == NOT_MADE) {
+			walk_nowhere(&w);
+			continue;
+		}
 		if (!told->len)
 			return false;
 		assert(is_write(told) == (w.stage == WRITE));
@@ -665,6 +686,8 @@ static bool walk(const struct call *c, unsigned how, enum rc *verdict_r)
 					 walk_read(&w, &a)))
 			return false;
 	}
+	/* and it is asked again, as long as there is time */
+	assert(w.stage == OVER || !rest || now - began > TIME_MS);
 	*verdict_r = w.yes || w.seen ? RC_OK :
 		     w.doubted || w.stage == BACK ? RC_DOUBT :
 		     w.no ? RC_NO : RC_AGAIN;
@@ -971,6 +994,7 @@ static void run(struct call *c, unsigned how)
 	mem = arena_open();
 	nconnections = 0;
 	handles = 0;
+	began = now;
 	http = http_open(&cf, health);
 	partner_call(http, mem, &c, 1, 1, now + 60000);
 	http_close(http);
@@ -1008,6 +1032,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		c.verb = way->verb;
 		c.remark = way->remark;
 		c.ends_if_not_done = way->how & ENDS;
+		if (way->how & DOTS)
+			c.ticket = "..";
 		if (way->how & DOUBTED)
 			c.past = (struct history){.known = KNOWN_DOUBT,
 				.doubted = true, .doubted_at = now};

@@ -40,6 +40,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	log_setup("ctt.fcgi", (enum log_level)cf.log_level);
+	log_deaths();
 	app_open(&app, &cf, !check);
 	if (!check)
 		status = fcgi_run(&app, keys);

@@ -29,6 +29,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	log_setup("ctt-worker", (enum log_level)cf.log_level);
+	log_deaths();
 	app_open(&app, &cf, false);
 	status = job_loop(&app);
 	app_close(&app);

@@ -66,8 +66,8 @@ static int run_faults(struct console *con, int argc, char **argv);
 static const struct command commands[] = {
 {"migrate", "", "create the schema, or bring it up to this version",
  CONF_NEED_DB | CONF_OWNER, run_migrate},
-{"check", "", "hold the database against every promise; exit 1, a line for "
- "each breach, and the SQL that would mend it", CONF_NEED_DB, run_check},
+{"check", "", "hold the database against every promise; exit 1 (3 if it could "
+ "not look), a line for each breach, and the SQL that would mend it", CONF_NEED_DB, run_check},
 {"audit", "verify [--heads FILE]", "was any row of the audit trail changed, "
  "removed, swapped or cut off?", CONF_NEED_DB, run_audit},
 {"operations", "[retry ID... | retry --all | --assumed |\n"
@@ -223,8 +223,10 @@ static int run_check(struct console *con, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (store_check(con->db, con->mem, say_breach, &breaches) != RC_OK)
-		return failed(con);
+	if (store_check(con->db, con->mem, say_breach, &breaches) != RC_OK) {
+		failed(con);
+		return COULD_NOT_LOOK;
+	}
 	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -546,9 +548,8 @@ static int compare_one(struct console *con, struct reconcile *r,
 
 	*rc_r = reconcile_one(r, con->mem, 0, ticket, &n);
 	if (*rc_r != RC_OK || n)
-		return EXIT_SUCCESS;
-	fprintf(stderr, "cttctl: there is no CTT %s, or an operation of it is "
-		"open\n", ticket);
+		return r->busy ? COULD_NOT_LOOK : EXIT_SUCCESS;
+	fprintf(stderr, "cttctl: there is no CTT %s\n", ticket);
 	return COULD_NOT_LOOK;
 }
 
@@ -584,7 +585,8 @@ static int run_reconcile(struct console *con, int argc, char **argv)
 		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
 	else
 		printf("%zu compared, %zu differ, %zu mended, %zu could not be "
-		       "read\n", r.looked, r.differ, r.mended, r.unread);
+		       "read, %zu have an open operation\n", r.looked, r.differ,
+		       r.mended, r.unread, r.busy);
 	app_close(&app);
 	return rc != RC_OK ? COULD_NOT_LOOK :
 	       r.differ > r.mended ? EXIT_FAILURE :

@@ -136,6 +136,83 @@ for (
 	$c->do('DELETE FROM ntt WHERE id = ?', $ntt);
 }
 
+# ---- who died with an operation in hand may have asked just before ----
+
+{
+	my ($op, $ctt, $ntt, $no) = given_settling('link', 'TAAS');
+	my $age = 'SELECT TIMESTAMPDIFF(SECOND, doubted_at, updated_at)'
+	    . ' FROM operation WHERE id = ?';
+
+	# (an answer that leaves nothing in doubt, and concludes nothing)
+	$c->rule(ticket => $no, do => 'status', status => 401);
+	for my $owner (undef, 'who-died') {
+		my $tries;
+		my $given = $c->wait_for(10, sub {
+			$tries = $c->row(operation => $op)->{tries};
+			$c->do('UPDATE operation SET owner = ?, doubted_at ='
+			    . ' updated_at - INTERVAL 1 HOUR WHERE id = ?'
+			    . ' AND owner IS NULL AND tries = ?', $owner, $op,
+			    $tries) > 0 });
+		ok $given && $c->wait_for(10, sub {
+			my $row = $c->row(operation => $op);
+			$row->{tries} > $tries && !defined $row->{owner} }),
+		    'it is taken up again';
+		if (defined $owner) {
+			cmp_ok $c->one($age, $op), '<', 600,
+			    'of one that died: it is as if it had just asked';
+		} else {
+			cmp_ok $c->one($age, $op), '>', 3000,
+			    'of one that let go of it: the time stands';
+		}
+	}
+	$c->no_rules;
+	ok $c->settle, 'it settles';
+}
+
+# ---- a row that somebody has touched ----
+
+for (
+	[ cpe => TAAS => 'intent = NULL' ], [ cpe => TAAS => "intent = '{}'" ],
+	[ resolve => TMF => "intent = '[]'" ],
+) {
+	my ($kind, $source, $set) = @$_;
+	my ($op, $ctt, $ntt) = given_settling($kind, $source);
+	my @workers = $c->pids('worker');
+
+	ok $c->wait_for(5, sub { $c->do("UPDATE operation SET $set WHERE id = ?"
+		. ' AND owner IS NULL', $op) > 0 }), "$kind, $set";
+	$c->no_rules;
+	ok $c->wait_for(5, sub { ($c->row(operation => $op)->{last_error} // '')
+		=~ /the intent is missing or damaged/ }), 'the row says so';
+	is_deeply [ $c->pids('worker') ], \@workers, 'no worker dies of it';
+	like $c->cttctl('operations')->{out}, qr/\Q$op\E.*damaged/,
+	    'cttctl operations names it';
+	my $r;
+	ok $c->wait_for(5, sub { $r = $c->cttctl('operations', 'close', $op,
+		'--as', 'undone', '--reason', 'x'); !$r->{status} }),
+	    'it can be dropped' or diag $r->{err};
+	$c->do('DELETE FROM ctt WHERE id = ?', $ctt);
+}
+
+# ---- a ticket is closed while its resolve is settling ----
+
+for my $status (qw(Closed Cancel)) {
+	my ($op, $ctt, $ntt) = given_settling('resolve', 'TMF');
+
+	$c->do('UPDATE ctt SET status = ? WHERE id = ?', $status, $ctt);
+	$c->no_rules;
+	ok $c->settle, "a CTT is $status meanwhile: the resolve settles";
+	is_deeply [ state_of($op), @{ $c->row(ctt => $ctt) }{qw(status
+		resolved_at)} ], [ 'SUCCEEDED', $status, undef ],
+	    'the status stays';
+	is $c->one('SELECT COUNT(*) FROM ctt_activity WHERE operation_id = ?',
+	    $op), 1, 'the activity is stored';
+	like join(' ', map { $_->{detail} // '' } @{ $c->get(
+		"/ticket/operation/$op")->{json}{steps} }),
+	    qr/the CTT was $status meanwhile, and stays so/,
+	    'and the trace says it';
+}
+
 # ---- an operator decides ----
 
 for (

@@ -97,16 +97,20 @@ for (
 	[ 'cuts', { do => 'cut' } ],
 	[ 'is broken', { do => 'status', status => 503 } ],
 	[ 'is overrun', { do => 'status', status => 429 } ],
+	map { [ "answers $_", { do => 'status', status => $_ } ] }
+	    401, 403, 407,
 ) {
 	my ($name, $rule) = @$_;
 
 	$c->rule(partner => 'queue', %$rule);
 	my ($no, $op) = linked();
-	ok $c->wait_for(10, sub { !grep { $_->{attempts} <= 3 } jobs_of($op) }),
-	    "the queue $name: the jobs are tried again and again";
+	ok $c->wait_for(10, sub { (jobs_of($op))[0]{attempts} > 3 }),
+	    "the queue $name: the first job is tried again and again";
+	is_deeply [ map { @$_{qw(state attempts)} } (jobs_of($op))[1] ],
+	    [ 'READY', 0 ], 'the second waits until it is done';
 	is_deeply [ grep { $_->{state} eq 'DEAD' } jobs_of($op) ], [],
 	    'it is not their fault';
-	ok !grep({ !$_->{last_error} } jobs_of($op)), 'the rows say why';
+	ok +(jobs_of($op))[0]{last_error}, 'the row says why';
 	$c->no_rules;
 	ok $c->quiet, 'later they are delivered';
 	my $effects = $c->sim_state->{effects};
@@ -154,23 +158,43 @@ for (
 	is scalar $c->heard('queue', ticket => $no), 8, 'with one call each';
 }
 
+# ---- jobs of one CTT come in their order ----
+
+{
+	my ($ctt, $ntt) = $c->given_ctts(1);
+
+	$c->rule(partner => 'queue', ticket => "C-$ctt", says => 'kci',
+	    times => 2, do => 'status', status => 503);
+	is $c->link($ctt, $ntt)->{status}, 200, 'a link, whose first job fails';
+	is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'and an unlink';
+	my ($other) = linked();
+	ok $c->wait_for(10, sub { $c->heard('queue', ticket => $other) == 2 }),
+	    'another CTT does not wait';
+	ok $c->quiet, 'all are delivered';
+	is_deeply [ map { $_->{body}{type} } grep { $_->{status} < 300 }
+		$c->heard('queue', ticket => "C-$ctt") ],
+	    [ qw(create-ctt-related-kci update-tmf-list
+		update-unlinked-ctt) ], 'in the order of what was done';
+}
+
 # ---- a worker that dies with jobs in hand ----
 
 {
 	$c->sim(PUT => '/latency', { queue => 700 });
 	my ($no, $op) = linked();
-	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 2 }),
-	    'jobs are under way';
-	is_deeply [ map { $_->{state} } jobs_of($op) ], [ 'RUNNING', 'RUNNING' ],
-	    'and say so';
+	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 1 }),
+	    'a job is under way';
+	is_deeply [ map { $_->{state} } jobs_of($op) ], [ 'RUNNING', 'READY' ],
+	    'and says so; the next of its CTT waits';
 	kill 'KILL', $c->pids('worker');
 	$c->sim(PUT => '/latency', { queue => 0 });
 	ok $c->quiet, 'the workers are killed: others deliver them';
 	my @keys = map { $_->{key} } $c->heard('queue', ticket => $no);
-	is_deeply [ sort @keys ], [ sort +(map { $_->{dedupe_key} }
-		jobs_of($op)) x 2 ], 'a second time, with the same key';
+	my ($first, $second) = map { $_->{dedupe_key} } jobs_of($op);
+	is_deeply \@keys, [ $first, $first, $second ],
+	    'a second time, with the same key, and then the next';
 	my $effects = $c->sim_state->{effects};
-	is_deeply [ map { $effects->{$_} } @keys ], [ 1, 1, 1, 1 ],
+	is_deeply [ map { $effects->{$_} } @keys ], [ 1, 1, 1 ],
 	    'which has one effect';
 }
 
@@ -194,14 +218,14 @@ for (
 	$c->sim(PUT => '/latency', { queue => 1000 });
 	my $rule = $c->rule(partner => 'queue', do => 'status', status => 400);
 	my ($no, $op) = linked();
-	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 2 }),
-	    'jobs are under way, and will be refused';
+	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 1 }),
+	    'a job is under way, and will be refused';
 	$c->sim(DELETE => "/rules/$rule");
 	cmp_ok $c->cut_sessions, '>', 0, 'the sessions are lost';
 	ok $c->quiet, 'others deliver them';
 	$c->sim(PUT => '/latency', { queue => 0 });
 	is_deeply [ map { @$_{qw(state attempts refusals)} } jobs_of($op) ],
-	    [ ('DONE', 2, 0) x 2 ], 'and theirs is the last word';
+	    [ DONE => 2, 0, DONE => 1, 0 ], 'and theirs is the last word';
 }
 
 # ---- a worker that is asked to stop ----

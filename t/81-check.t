@@ -19,7 +19,7 @@ my ($linked, $freed, $resolved, $cpe, $idle, $came, $busy) = $c->given(
 	ctt => { linked => $from }, ctt => {});
 $c->given_activity($freed);
 my $activity = $c->given_activity($resolved);
-$c->given_element($cpe, model => 'HG8245');
+my $element = $c->given_element($cpe, model => 'HG8245');
 
 # One success of each kind; "it's" has to be quoted in what mends.
 is $_->{status}, 200, 'a success' for $c->link($linked, $here),
@@ -27,6 +27,9 @@ is $_->{status}, 200, 'a success' for $c->link($linked, $here),
     $c->resolve($activity, $resolved, remark => "it's done"),
     $c->update_cpe($cpe, { manufacturer => 'Nokia', model => 'G-240W',
 	port => '1/1/2', ipAddress => '10.0.0.2', bandwidthMbps => 500 });
+my $never = $c->given(ctt => {});
+is $c->link($never, 4711)->{status}, 404,
+    'and a refusal';
 ok $c->quiet, 'the jobs are delivered';
 ok $c->stack('stop', 'worker'), 'nobody repairs anything';
 
@@ -35,7 +38,7 @@ sub op ($ctt) {
 }
 
 my %op = (link => op($linked), unlink => op($freed), resolve => op($resolved),
-	cpe => op($cpe));
+	cpe => op($cpe), refused => op($never));
 
 sub open_operation ($id, $times) {
 	return 'INSERT INTO operation (id, kind, state, ctt_id, ntt_id, actor,'
@@ -114,6 +117,55 @@ for (
 		. " before_json, after_json, 'again', operation_id"
 		. ' FROM cpe_history', "operation $op{cpe}",
 		"DELETE FROM cpe_history WHERE actor = 'again'" ],
+	(map { [ "an element's $_->[0] that is another",
+		"UPDATE network_element SET $_->[0] = $_->[1]",
+		"network_element $element" ],
+	    [ "a copy's $_->[0] that is another",
+		"UPDATE corp_data_temp SET $_->[0] = $_->[1]",
+		"corp_data_temp of network_element $element" ] }
+	    [ manufacturer => 'NULL' ], [ model => "'g-240w'" ],
+	    [ ip_address => "'10.0.0.3'" ], [ bandwidth_mbps => 501 ],
+	    [ port => "''" ]),
+	[ 'no copy', 'DELETE FROM corp_data_temp',
+		"corp_data_temp of network_element $element" ],
+	(map { [ "a CTT that is $_->[0]", "UPDATE ctt SET $_->[1]"
+		. " WHERE id = $resolved", "ctt $resolved" ] }
+	    [ 'open again' => "status = 'Open'" ],
+	    [ 'resolved at no time' => 'resolved_at = NULL' ],
+	    [ 'resolved at another' => "resolved_at = '2001-01-01'" ]),
+	(map { [ "another note of the $_", 'UPDATE activity_note n JOIN'
+			. ' ctt_activity a ON n.activity_id = a.id'
+			. " SET n.text = 'IT''S DONE'"
+			. " WHERE a.operation_id = '$op{$_}'",
+			"operation $op{$_}" ],
+		[ "two notes of the $_", 'INSERT INTO activity_note (ctt_id,'
+			. ' activity_id, text, author) SELECT n.ctt_id,'
+			. ' n.activity_id, n.text, n.author FROM activity_note'
+			. ' n JOIN ctt_activity a ON n.activity_id = a.id'
+			. " WHERE a.operation_id = '$op{$_}'",
+			"operation $op{$_}" ] } qw(unlink resolve)),
+	(map { [ "a second job $_", 'INSERT INTO job (type, payload,'
+		. " dedupe_key, state) SELECT type, payload, CONCAT(dedupe_key,"
+		. " ':2'), 'DONE' FROM job WHERE type = '$_'", $_ ],
+	    [ "a job $_ of another CTT", 'UPDATE job SET payload ='
+		. " JSON_SET(payload, '\$.cttId', $busy) WHERE type = '$_'",
+		$_ ] } 'create-ctt-related-kci', 'update-unlinked-ctt',
+	    'update-resolved-ctt'),
+	[ 'a job of another NTT', 'UPDATE job SET payload ='
+		. " JSON_SET(payload, '\$.nttId', $there) WHERE type ="
+		. " 'update-tmf-list'", 'update-tmf-list' ],
+	[ 'a job of nothing', 'INSERT INTO job (type, payload, dedupe_key,'
+		. " state) VALUES ('update-tmf-list',"
+		. q{'{"operationId":"NONE"}','NONE:update-tmf-list','DONE')},
+		'operation NONE' ],
+	[ 'a job in ten years', 'INSERT INTO job (type, payload, dedupe_key,'
+		. " run_at) VALUES ('x', '{}', 'x', UTC_TIMESTAMP + INTERVAL 10"
+		. ' YEAR)', '(x)', "DELETE FROM job WHERE type = 'x'" ],
+	[ 'an audit row of what was refused', 'INSERT INTO audit_log'
+		. ' (entity_type, entity_id, action, outcome, actor,'
+		. " operation_id) VALUES ('CTT', $linked, 'LINK', 'SUCCESS',"
+		. " 'again', '$op{refused}')", "operation $op{refused}",
+		"DELETE FROM audit_log WHERE actor = 'again'" ],
 	[ 'an operation that nobody tries', open_operation(OVERDUE =>
 			[ '- INTERVAL 2 MINUTE', '- INTERVAL 3 MINUTE' ]),
 		'operation OVERDUE' ],
@@ -128,11 +180,13 @@ for (
 	isnt $c->do($break), '0E0', $name;
 	my $r = $c->cttctl('check');
 	is $r->{status}, 1, 'is found';
-	like $r->{out}, qr/^(?!\t).*\b\Q$row\E\b/m, "and $row named";
+	like $r->{out}, qr/^(?!\t).*(?<!\w)\Q$row\E(?!\w)/m, "and $row named";
 	$c->do($_) for $by_hand // map { split /(?<=;) / }
 	    $r->{out} =~ /^\t(?!--)(.+)$/mg;
-	is_deeply [ @{ $c->cttctl('check') }{qw(status out)} ], [ 0, '' ],
-	    $by_hand ? 'until it is mended' : 'what it prints mends it';
+	my $after = $c->cttctl('check');
+	is $after->{status}, 0,
+	    $by_hand ? 'until it is mended' : 'what it prints mends it'
+	    or diag @$after{qw(out err)};
 	$c->do("DELETE FROM operation WHERE ctt_id = $busy");
 }
 

@@ -144,6 +144,8 @@ for (
 	[ 'INSERT INTO audit_log (entity_type, entity_id, action, outcome,'
 		. " actor, hash) VALUES ('CTT', $ctt, 'LINK', 'SUCCESS', 'x',"
 		. " SHA2('x', 256))", ['MAX'], 1 ],
+	[ 'UPDATE audit_log SET hash = NULL', [ $first, $second, $last ], 1 ],
+	[ "UPDATE audit_log SET hash = NULL WHERE id < $last", [$alone], 1 ],
 	[ cut('1'), [$last], 0 ],
 ) {
 	my ($sql, $named, $alone) = @$_;
@@ -203,6 +205,41 @@ is $c->link($ctt, $other)->{json}{code}, 'CTT_ALREADY_LINKED', 'a refusal';
 is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'and an unlink';
 ok $c->wait_for(10, sub { slurp($heads) =~ /\A\Q$whole\E(\d+ .*\n){2}\z/ }),
     'is all that is added';
+
+# ---- a row that comes late, or from a time to come, is noted all the same ----
+
+# A row that is chained: its id. The trail is not verified any more with it.
+sub chained ($dbh, $at) {
+	$dbh->do('INSERT INTO audit_log (entity_type, entity_id, action,'
+	    . ' outcome, actor, hash, created_at) VALUES'
+	    . " ('CTT', 4711, 'LINK', 'SUCCESS', 'late', REPEAT(0, 64),"
+	    . " UTC_TIMESTAMP(3) $at)");
+	return $dbh->{mariadb_insertid};
+}
+
+sub is_noted ($id) { return slurp($heads) =~ /^$id CTT 4711 /m }
+
+for (
+	[ 'is committed late', '', 4 ],
+	[ 'was written before the clock was set back', '+ INTERVAL 1 HOUR', 0 ],
+) {
+	my ($name, $at, $late) = @$_;
+	my $dbh = $c->connect_db('CTT_DB_MIGRATE');
+
+	$dbh->begin_work;
+	my $id = chained($dbh, $at);
+	$dbh->commit if !$late;
+	my $behind = chained($c->dbh, '');
+	sleep $late;
+	ok !is_noted($id), 'not before' if $late;
+	$dbh->commit if $late;
+	ok $c->wait_for(10, sub { is_noted($behind) }), "a row behind one that $name";
+	ok is_noted($id), 'and itself';
+}
+$c->do("DELETE FROM audit_log WHERE actor = 'late'");
+ok $c->stack('stop', 'worker'), 'the worker stops';
+spew($heads, slurp($heads) =~ s/^.* CTT 4711 .*\n//gmr);
+ok $c->stack('start', 'worker'), 'the worker starts';
 
 # What MariaDB shows but would lose if it died now is not in the file.
 {

@@ -189,11 +189,12 @@ bool json_string_is(struct slice value, const char *text)
 
 struct slice json_member(struct slice object, const char *name)
 {
-	const char *end = object.s + object.n, *s;
+	const char *end, *s;
 	struct slice found = {0};
 
 	if (!json_is(object, '{'))
 		return found;
+	end = object.s + object.n;
 	s = skip_space(object.s + 1, end);
 	while (*s != '}') {
 		const char *key = s, *value;
@@ -212,10 +213,11 @@ struct slice json_member(struct slice object, const char *name)
 
 bool json_next(struct slice array, struct slice *at)
 {
-	const char *end = array.s + array.n, *s;
+	const char *end, *s;
 
 	if (!json_is(array, '['))
 		return false;
+	end = array.s + array.n;
 	s = skip_space(at->s ? at->s + at->n : array.s + 1, end);
 	if (at->s && *s == ',')
 		s = skip_space(s + 1, end);

@@ -1,4 +1,8 @@
+#include "config.h"
+
 #include "base/log.h"
+
+#include <signal.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,6 +41,46 @@ void log_request(const char *request_id)
 		snprintf(request, sizeof request, " request=%s", request_id);
 	else
 		request[0] = '\0';
+}
+
+static void say(const char *text)
+{
+	ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+
+	(void)ignored;
+}
+
+/* Only what may be called in the handler of a signal. */
+static void on_death(int sig)
+{
+	static const char *const name[] = {
+		[SIGSEGV] = "SIGSEGV", [SIGBUS] = "SIGBUS",
+		[SIGILL] = "SIGILL", [SIGFPE] = "SIGFPE",
+		[SIGABRT] = "SIGABRT",
+	};
+
+	say("program=");
+	say(program_name);
+	say(" level=error event=died");
+	say(request);
+	say(" signal=");
+	say(name[sig]);
+	say("\n");
+	raise(sig); /* by default now: it dies of it */
+}
+
+void log_deaths(void)
+{
+#if !HAVE_ASAN /* which says more */
+	struct sigaction death = {
+		.sa_handler = on_death,
+		.sa_flags = (int)SA_RESETHAND | SA_NODEFER,
+	};
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		sigaction(signals[i], &death, NULL);
+#endif
 }
 
 void log_line(enum log_level level, const char *event, const char *format, ...)

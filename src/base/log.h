@@ -17,4 +17,8 @@ void log_request(const char *request_id); /* NULL: none any more */
 void log_line(enum log_level level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* From now on a process that dies of a fault of its own says so, with the
+ * signal and the request that it had in hand. */
+void log_deaths(void);
+
 #endif

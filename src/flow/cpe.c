@@ -41,7 +41,7 @@ static struct cpe recall_cpe(struct json_object *o, struct arena *mem)
 	};
 }
 
-static void cpe_recall(struct item *it, struct json_object *intent,
+static bool cpe_recall(struct item *it, struct json_object *intent,
 		       struct arena *mem)
 {
 	struct cpe_update *u = arena_alloc(mem, sizeof *u);
@@ -53,6 +53,7 @@ static void cpe_recall(struct item *it, struct json_object *intent,
 		json_object_object_get(intent, "before"), mem);
 	u->wanted = recall_cpe(json_object_object_get(intent, "after"), mem);
 	it->cpe = u;
+	return u->element->id && u->element->name;
 }
 
 /* What NIG is told: this CTT's element goes from one state to another. */

@@ -79,7 +79,7 @@ static void link_intend(struct item *it, struct arena *mem)
 		it->intent = "{\"force\":true}";
 }
 
-static void link_recall(struct item *it, struct json_object *intent,
+static bool link_recall(struct item *it, struct json_object *intent,
 			struct arena *mem)
 {
 	(void)mem;
@@ -89,6 +89,7 @@ static void link_recall(struct item *it, struct json_object *intent,
 		json_object_object_get(intent, "goesOn"));
 	it->force = json_object_get_boolean(
 		json_object_object_get(intent, "force"));
+	return true;
 }
 
 static void link_here(struct item *it, struct change *ch)

@@ -45,7 +45,7 @@ static void resolve_intend(struct item *it, struct arena *mem)
 	it->intent = doc.s;
 }
 
-static void resolve_recall(struct item *it, struct json_object *intent,
+static bool resolve_recall(struct item *it, struct json_object *intent,
 			   struct arena *mem)
 {
 	struct resolve *r = arena_alloc(mem, sizeof *r);
@@ -58,6 +58,7 @@ static void resolve_recall(struct item *it, struct json_object *intent,
 	r->stored.status = "Resolved";
 	memcpy(r->stored.code, r->code, sizeof r->code);
 	it->resolve = r;
+	return r->at && r->stored.type;
 }
 
 static void resolve_ask(const struct item *it, struct call *c)
@@ -73,7 +74,7 @@ static void resolve_ask(const struct item *it, struct call *c)
 static void resolve_settle(struct item *it, struct change *ch)
 {
 	change_activity(ch, it, &it->resolve->stored, it->remark);
-	change_status(ch, it->ctt, "Resolved");
+	change_status(ch, it, "Resolved");
 	note_done(it, STEP_save_activity, NULL);
 	job_plain(ch, it, "update-resolved-ctt");
 	if (it->remark && it->call->partner == PARTNER_TAAS &&

@@ -20,6 +20,7 @@ enum {
 	AWAY_MS = 1000, /* with no database                              */
 	PURGE_MS = 60000, /* between forgettings of old idempotency keys */
 	HEADS_MS = 1000,  /* between looks at the audit trail's end      */
+	HEADS_LATE_MS = 5000,   /* when a row of it is not committed yet */
 	HEADS_PAUSE_MS = 60000, /* when its file cannot be written       */
 };
 
@@ -45,12 +46,29 @@ static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 		return RC_OK;
 	rc = audit_write_heads(app->db, mem, file);
 	*next = clock_mono_ms() + HEADS_MS;
+	if (rc == RC_AGAIN) { /* a COMMIT takes its time; jobs need not wait */
+		*next = clock_mono_ms() + HEADS_LATE_MS;
+		return RC_OK;
+	}
 	if (rc != RC_NO)
 		return rc;
 	log_line(LOG_ERROR, "audit_heads_failed", "file=%s error=\"%s\"", file,
 		 strerror(errno));
 	*next = clock_mono_ms() + HEADS_PAUSE_MS;
 	return RC_OK;
+}
+
+/* From when on the trail is chained is noted once. */
+static enum rc note_start(struct app *app, struct arena *mem, int64_t *next)
+{
+	enum rc rc;
+
+	if (!*app->conf->audit_key || clock_mono_ms() < *next)
+		return RC_OK;
+	rc = db_run(app->db, SQL_AUDIT_START, NULL, mem, NULL, 0);
+	if (rc == RC_OK)
+		*next = INT64_MAX;
+	return rc;
 }
 
 static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
@@ -80,7 +98,7 @@ static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
 int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
-	int64_t purge = 0, heads = 0, old = 0;
+	int64_t purge = 0, heads = 0, old = 0, start = 0;
 	sigset_t waiting;
 
 	stop_setup(&waiting);
@@ -95,6 +113,8 @@ int job_loop(struct app *app)
 			rc = deliver(app, mem, clock_mono_ms() - began, &jobs);
 		if (rc == RC_OK)
 			rc = purge_keys(app, mem, &purge);
+		if (rc == RC_OK)
+			rc = note_start(app, mem, &start);
 		if (rc == RC_OK)
 			rc = write_heads(app, mem, &heads);
 		if (rc == RC_OK)

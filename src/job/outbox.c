@@ -131,13 +131,14 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 	return rc;
 }
 
-/* The receiver was there, and did not want it. */
+/* The receiver was there, and did not want it. Who does not let us in (401, 403,
+ * 407) is as good as away: that is no fault of the job (section 9). */
 static bool was_refused(const struct job *job)
 {
 	const struct call *c = &job->call;
 
-	return c->verdict != RC_OK && c->status && c->status != 408 &&
-	       c->status != 425 && c->status != 429 && c->status < 502;
+	return c->verdict != RC_OK && (c->no == NO_SUCH || c->no == NO_OTHER ||
+				       c->status == 500);
 }
 
 /* A refusal is the job's own fault, and soon final; a receiver that is away
@@ -173,6 +174,7 @@ static void put_result(const struct conf *cf, struct buf *doc,
 	put_str(doc, "state", state);
 	put_int(doc, "nextMs", next_ms);
 	put_int(doc, "refused", was_refused(job));
+	put_int(doc, "unasked", !job->call.attempts);
 	put_str(doc, "why", job->call.why);
 	put_close(doc, '}');
 }

@@ -154,6 +154,7 @@ struct item {
 	unsigned tries;
 	bool undoing; /* the inverse may have been sent; the call never again */
 	bool is_lost; /* its CTT or NTT does not exist any more           */
+	bool is_damaged; /* its intent is missing, or makes no sense      */
 	const char *note; /* why it stays open */
 };
 

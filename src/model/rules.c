@@ -122,8 +122,8 @@ bool check_not_terminal(struct batch *b, struct item *it)
 {
 	const char *status = it->ctt->status;
 
-	return gate(it, STEP_check_not_terminal, strcasecmp(status, "Closed") &&
-		    strcasecmp(status, "Cancel"), CODE_CTT_STATUS_TERMINAL,
+	return gate(it, STEP_check_not_terminal, !status_is_terminal(status),
+		    CODE_CTT_STATUS_TERMINAL,
 		    arena_printf(b->mem, "CTT %s is %s; its status cannot be "
 				 "updated.", it->ctt->ticket_no, status));
 }

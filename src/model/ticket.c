@@ -1,6 +1,7 @@
 #include "model/ticket.h"
 
 #include <string.h>
+#include <strings.h>
 
 const char *const resolve_code_name[CODES_MAX] = {
 	[CODE_CAUSE] = "causeCode",
@@ -31,4 +32,9 @@ bool same_cpe(const struct cpe *a, const struct cpe *b)
 	       same(a->model, b->model) &&
 	       same(a->ip_address, b->ip_address) && same(a->port, b->port) &&
 	       a->bandwidth_mbps == b->bandwidth_mbps;
+}
+
+bool status_is_terminal(const char *status)
+{
+	return !strcasecmp(status, "Closed") || !strcasecmp(status, "Cancel");
 }

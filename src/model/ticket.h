@@ -83,6 +83,9 @@ extern const char *const resolve_code_name[CODES_MAX];
 /* The five facts as a JSON object, in the API's words. */
 void put_cpe(struct buf *b, const char *key, const struct cpe *cpe);
 
+/* Closed or Cancel: nothing more is done to such a ticket. */
+bool status_is_terminal(const char *status);
+
 /* Are all five the same? NULL is as good as "". */
 bool same_cpe(const struct cpe *a, const struct cpe *b);
 

@@ -281,10 +281,14 @@ void http_close(struct http *h)
  * control characters go as %0A. */
 static const char *one_line(struct arena *mem, const char *value)
 {
+	const char *at = value;
 	struct buf text;
 
+	while ((unsigned char)*at >= ' ' && *at != '\x7f')
+		at++;
+	if (!*at)
+		return value;
 	buf_init(&text, mem);
-	buf_str(&text, "");
 	for (; *value; value++) {
 		if ((unsigned char)*value < ' ' || *value == '\x7f')
 			buf_printf(&text, "%%%02X", (unsigned)*value);
@@ -449,6 +453,8 @@ static void stage_start(struct slot *s, enum stage stage)
 		p->write(cf, s->call, s->ticket, &s->x);
 	else
 		p->read(cf, s->call, &s->x);
+	if (stage == STAGE_LOOK || stage == STAGE_AFTER)
+		s->call->looked_at = clock_mono_ms();
 	if (stage <= STAGE_WRITE)
 		s->call->status = 0; /* a read's is none of the write's */
 	transfer_start(s);

@@ -55,7 +55,8 @@ struct call {
 	enum rc verdict;     /* RC_OK: accepted. RC_NO: refused. RC_AGAIN:
 			      * nothing was sent. RC_DOUBT: not known      */
 	enum no no;          /* the last answer, if it was a no            */
-	enum seen seen;      /* by the last look                           */
+	enum seen seen;      /* by the last look,                          */
+	int64_t looked_at;   /* which began then (clock_mono_ms)           */
 	struct view view;    /* and what it showed                         */
 	long status;         /* of the last answer; 0: there was none      */
 	const char *why;     /* not RC_OK: a clause for an operator        */

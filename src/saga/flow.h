@@ -32,8 +32,9 @@ struct flow {
 	void (*intend)(struct item *it, struct arena *mem);
 	/* The local change that is made before the partner is asked. */
 	void (*apply)(struct item *it, struct change *ch);
-	/* What recovery gets back of it->intent. */
-	void (*recall)(struct item *it, struct json_object *intent,
+	/* What recovery gets back of it->intent. False: it is not enough to go
+	 * on by (somebody has touched the row). */
+	bool (*recall)(struct item *it, struct json_object *intent,
 		       struct arena *mem);
 	/* What the partner is told (c->local: nothing, nobody need be asked);
 	 * what would undo it (NULL: it cannot be undone, and goes on). */

@@ -29,7 +29,7 @@ struct work {
 /* What SQL_RECONCILE says of a CTT. */
 enum {
 	R_ID, R_NO, R_SOURCE, R_REF, R_STATUS, R_NTT, R_NTT_NO, R_NTT_REF,
-	R_PARTNER, R_INTENT, R_REMARK
+	R_PARTNER, R_INTENT, R_REMARK, R_OPEN
 };
 
 static bool is_wanted(const struct reconcile *r, enum partner_id p)
@@ -66,6 +66,10 @@ static void add_ctt(struct work *w, const struct rows *rows, size_t i)
 				      PARTNER_TMF : PARTNER_TAAS;
 	enum partner_id told = partner ? partner_of(partner) : PARTNER__MAX;
 
+	if (rows_text(rows, i, R_OPEN)) {
+		w->r->busy++;
+		return;
+	}
 	for (enum partner_id p = PARTNER_TAAS; p <= PARTNER_TMF; p++) {
 		struct look *l = p == has || p == told ? look_new(w, p) : NULL;
 

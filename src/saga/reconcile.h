@@ -20,6 +20,7 @@ struct reconcile {
 	void *to;
 	/* what came of it */
 	size_t looked, differ, mended, unread;
+	size_t busy; /* CTTs that have an open operation: passed over */
 };
 
 /*

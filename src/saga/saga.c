@@ -197,6 +197,12 @@ static void pretend(struct batch *b)
 	}
 }
 
+/* Nothing of it is written, for shedding load must cost little. */
+static bool is_shed(const struct item *it)
+{
+	return it->code == CODE_PARTNER_BUSY;
+}
+
 static enum rc try_open(struct app *app, const struct flow *flow,
 			struct batch *b)
 {
@@ -235,10 +241,8 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 		return RC_OK;
 	}
 	batch_each (b, it) {
-		if (it->code == CODE_PARTNER_BUSY) {
-			it->op_id = NULL; /* shedding load must cost little */
+		if (is_shed(it))
 			continue;
-		}
 		rows++;
 		if (it->code || it->nothing_to_do) {
 			it->state = OP_REFUSED;
@@ -265,20 +269,24 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 }
 
 /*
- * The COMMIT of the first transaction may have happened. Its rows tell, once
- * the database can be asked; until then nobody can say.
+ * The COMMIT of the first transaction may have happened, or may happen yet. Its
+ * rows tell, once the session that was lost has ended; until then nobody can say.
  */
 static enum rc look_for_rows(struct app *app, struct batch *b)
 {
 	int64_t until = clock_mono_ms() + CLOSE_PATIENCE_MS;
-	enum rc rc;
+	enum rc rc = db_end_lost(app->db, until);
 
-	while ((rc = store_peek(app->db, b)) != RC_OK &&
-	       clock_mono_ms() < until)
+	while (rc == RC_OK && (rc = store_peek(app->db, b)) != RC_OK &&
+	       clock_mono_ms() < until) {
 		clock_sleep_ms(TX_CAP_MS);
+		rc = RC_OK;
+	}
 	if (rc != RC_OK)
 		return RC_DOUBT;
 	batch_each (b, it) {
+		if (is_shed(it))
+			continue;
 		if (it->was == OP_NONE)
 			return RC_AGAIN;
 		it->state = it->was;
@@ -301,7 +309,8 @@ static void open_halves(struct app *app, const struct flow *flow,
 	saga_open(app, flow, &half);
 }
 
-/* Is it there all the same, by a COMMIT whose answer was lost? */
+/* Did a COMMIT whose answer was lost take effect all the same? Then the recovery
+ * goes on with it: what this process knew of it is gone. */
 static bool is_saved(struct app *app, struct batch *b)
 {
 	bool saved = false;
@@ -309,9 +318,15 @@ static bool is_saved(struct app *app, struct batch *b)
 	if (store_peek(app->db, b) != RC_OK)
 		return false;
 	batch_each (b, it) {
-		if (it->was != OP_NONE)
-			it->state = it->was;
 		saved = saved || it->was != OP_NONE;
+		if (!op_is_open(it->was)) {
+			it->state = it->was;
+			continue;
+		}
+		it->was = it->state = OP_NONE;
+		item_refuse(it, CODE_NO_ANSWER, "The database took the change "
+			    "late; the operation is finished by the recovery: "
+			    "look it up.");
 	}
 	return saved;
 }
@@ -327,9 +342,9 @@ static void save_refused(struct app *app, struct batch *b)
 	batch_each (b, it) {
 		enum step step = flows[it->kind]->save_step;
 
-		it->state = OP_REFUSED;
-		if (!it->op_id)
+		if (is_shed(it))
 			continue;
+		it->state = OP_REFUSED;
 		if (it->code) { /* by a gate, before */
 			change_op_new(&ch, it, NULL);
 			continue;
@@ -766,6 +781,8 @@ static void saga_close(struct app *app, struct batch *b, bool recovered)
 		batch_each (&open, it)
 			judge(app, it, &ch, recovered);
 		rc = store_close(app->db, &ch, &open, &won);
+		if (rc == RC_DOUBT)
+			db_end_lost(app->db, until);
 		if (won) {
 			fault(FAULT_AFTER_CLOSE);
 			batch_each (&open, it) {
@@ -828,6 +845,9 @@ static void run_wave(struct app *app, const struct flow *flow,
 {
 	batch_sort(wave);
 	saga_open(app, flow, wave);
+	batch_each (wave, it)
+		if (is_shed(it))
+			it->op_id = NULL; /* there is no such operation */
 	drive(app, *wave);
 }
 
@@ -943,14 +963,14 @@ static void undo_all(struct app *app, struct batch *b)
 	fault(FAULT_AFTER_UNDO);
 }
 
-void saga_recall(struct item *it, struct arena *mem)
+bool saga_recall(struct item *it, struct arena *mem)
 {
 	struct json_object *o = it->intent ? json_tokener_parse(it->intent) :
 					     NULL;
+	bool whole = flows[it->kind]->recall(it, o, mem);
 
-	if (flows[it->kind]->recall)
-		flows[it->kind]->recall(it, o, mem);
 	json_object_put(o);
+	return whole;
 }
 
 /* Read the tickets of claimed operations; nothing is locked, for an open
@@ -964,20 +984,29 @@ static enum rc load_claimed(struct app *app, struct batch *b)
 	return rc;
 }
 
-/* Make the calls of claimed operations ready. Those whose tickets are gone, and
- * of which the journal has no call, are let go of. */
+/* Operations that nobody can go on with, for now. */
+static void let_go(struct app *app, struct batch *b, const char *why)
+{
+	if (!b->n)
+		return;
+	b->it[0]->note = why;
+	if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
+		db_drop(app->db); /* then they are abandoned */
+}
+
+/* Make the calls of claimed operations ready. Those of which the journal does
+ * not have enough are let go of. */
 static struct batch recall_calls(struct app *app, struct batch *all)
 {
 	struct batch b = batch_part(all), lost = batch_part(all);
+	struct batch odd = batch_part(all);
 
 	batch_each (all, it)
-		batch_add(step_find_lost(b.mem, it) ? &b : &lost, it);
-	if (lost.n) {
-		lost.it[0]->note = "its CTT or NTT does not exist any more";
-		if (store_defer(app->db, &lost, app->conf->retry_cap_ms) !=
-		    RC_OK)
-			db_drop(app->db); /* then they are abandoned */
-	}
+		batch_add(it->is_damaged ? &odd :
+			  step_find_lost(b.mem, it) ? &b : &lost, it);
+	let_go(app, &lost, "its CTT or NTT does not exist any more");
+	let_go(app, &odd, "its row was changed: the intent is missing or "
+	       "damaged; see cttctl operations close");
 	batch_each (&b, it)
 		step_ask(app->conf, b.mem, it);
 	return b;
@@ -1017,7 +1046,7 @@ static bool claim(struct app *app, struct arena *mem, const char *const *ids,
 	fault(FAULT_AFTER_CLAIM);
 	b->block_ttl_s = app->conf->unlink_block_ttl_s;
 	batch_each (b, it)
-		saga_recall(it, b->mem);
+		it->is_damaged = !saga_recall(it, b->mem);
 	if (load_claimed(app, b) == RC_OK) {
 		batch_sort(b);
 		return true;
@@ -1044,9 +1073,12 @@ bool saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
 
 	if (!claim(app, mem, &id, 1, &all))
 		return false;
-	b = recall_calls(app, &all);
-	batch_each (&b, it)
+	batch_each (&all, it) {
 		it->by_hand = how;
+		/* to be dropped it takes no more than its row */
+		it->is_damaged = it->is_damaged && how->done;
+	}
+	b = recall_calls(app, &all);
 	saga_close(app, &b, true);
 	cache_add_blocks(app->cache, &b);
 	return b.n && !op_is_open(b.it[0]->was);

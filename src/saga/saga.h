@@ -23,8 +23,9 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b);
 size_t saga_recover(struct app *app, struct arena *mem,
 		    const char *const *ids, size_t n, int64_t deadline);
 
-/* What the journal keeps of a request (it->intent), back in its item. */
-void saga_recall(struct item *it, struct arena *mem);
+/* What the journal keeps of a request (it->intent), back in its item. False: it
+ * is not enough to go on by. */
+bool saga_recall(struct item *it, struct arena *mem);
 
 /*
  * Close an open operation as somebody says, without asking its partner; the

@@ -162,12 +162,27 @@ static bool is_driven_on(const struct item *it)
 	return step_goes_on(it);
 }
 
-int64_t step_late_ms(const struct conf *cf, const struct item *it)
+static int64_t late_ms(const struct conf *cf, const struct item *it,
+		       int64_t now)
 {
-	int64_t left = it->past.doubted_at + cf->partner_late_s * 1000 -
-		       clock_mono_ms();
+	int64_t left = it->past.doubted_at + cf->partner_late_s * 1000 - now;
 
 	return it->past.doubted && left > 0 ? left : 0;
+}
+
+int64_t step_late_ms(const struct conf *cf, const struct item *it)
+{
+	return late_ms(cf, it, clock_mono_ms());
+}
+
+/* Could an attempt have arrived after what is known was seen? A look proves
+ * something of the moment at which it began. */
+static bool is_fresh(const struct conf *cf, const struct item *it)
+{
+	const struct call *c = it->call;
+
+	return late_ms(cf, it, c->seen == NOT_SEEN ? clock_mono_ms() :
+					c->looked_at) > 0;
 }
 
 static struct evidence evidence(const struct conf *cf, const struct item *it,
@@ -183,7 +198,7 @@ static struct evidence evidence(const struct conf *cf, const struct item *it,
 		.keyed = cf->keys[c->partner],
 		.readable = partner_is_readable(cf, c->partner),
 		.doubted = it->past.doubted,
-		.fresh = step_late_ms(cf, it) > 0,
+		.fresh = is_fresh(cf, it),
 		.known = c->local ? KNOWN_YES : it->past.known,
 		.no = c->no,
 		.seen = c->seen,

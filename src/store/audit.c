@@ -67,7 +67,7 @@ struct verify {
 	struct db *db;
 	struct arena *mem; /* of a page */
 	void (*say)(const char *breach);
-	uint64_t first;   /* the first row that is chained; 0: there is none */
+	uint64_t first;   /* from this row on all are chained; 0: none is */
 	uint64_t id, ticket;    /* of the row before */
 	char before[65];        /* and its hash */
 	size_t rows, breaches;
@@ -95,7 +95,7 @@ static void verify_row(struct verify *v, const struct rows *r, size_t i)
 	v->ticket = a.id;
 	v->rows++;
 	if (!*hash) {
-		if (v->first && v->id > v->first)
+		if (v->first && v->id >= v->first)
 			breach(v, v->id, a.entity, a.id, "has no hash: it was "
 			       "not written by cttd, or without its key");
 	} else if (strcmp(hash, hash_of(v->mem, v->before,

@@ -25,6 +25,7 @@ enum {
 	CONNECT_TIMEOUT_S = 1,
 	LOCK_WAIT_S = 3, /* strictly below the next */
 	IO_TIMEOUT_S = 6,
+	ENDING_MS = 50, /* between looks whether a session has ended */
 	MARKS_MAX = 192, /* of parameters in one text */
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
 };
@@ -62,6 +63,7 @@ struct db {
 	unsigned io_timeout_s;
 	size_t packet_max; /* what the server takes as one; this session's */
 	char owner[ID_LEN + 1];
+	char lost[ID_LEN + 1]; /* whose session was lost last; "": none */
 	char error[256];
 };
 
@@ -168,6 +170,8 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 	snprintf(db->error, sizeof db->error, "%s: %u %s", what, code, text);
 	log_line(rc == RC_AGAIN ? LOG_INFO : LOG_WARN, "db_error", "kind=%s "
 		 "error=\"%s\"", kind[rc], db->error);
+	if (rc == RC_DOUBT)
+		memcpy(db->lost, db->owner, sizeof db->lost);
 	if (rc == RC_DOUBT || rc == RC_FAULT || !db->my ||
 	    mysql_rollback(db->my))
 		db_drop(db); /* another server may be found */
@@ -476,6 +480,54 @@ enum rc db_text(struct db *db, const char *text)
 		return failed(db, mysql_errno(db->my), mysql_error(db->my),
 			      "text");
 	mysql_free_result(mysql_store_result(db->my));
+	return RC_OK;
+}
+
+/* The one number that a query gives, or -1. */
+static int64_t ask_number(struct db *db, const char *query)
+{
+	MYSQL_RES *res = NULL;
+	MYSQL_ROW row = NULL;
+	int64_t number = -1;
+
+	if (ready(db) != RC_OK)
+		return -1;
+	if (!mysql_query(db->my, query))
+		res = mysql_store_result(db->my);
+	if (res)
+		row = mysql_fetch_row(res);
+	if (row)
+		number = row[0] ? strtoll(row[0], NULL, 10) : 0;
+	else
+		db_drop(db);
+	mysql_free_result(res);
+	return number;
+}
+
+enum rc db_end_lost(struct db *db, int64_t until)
+{
+	char query[128];
+	int64_t id;
+
+	if (!*db->lost)
+		return RC_OK;
+	snprintf(query, sizeof query, "SELECT IS_USED_LOCK('cttd:%s')",
+		 db->lost);
+	while ((id = ask_number(db, query)) && clock_mono_ms() < until) {
+		char kill[64];
+
+		snprintf(kill, sizeof kill, "KILL CONNECTION %lld",
+			 (long long)id);
+		/* that it has ended meanwhile is no fault */
+		if (id > 0 && mysql_query(db->my, kill))
+			log_line(LOG_INFO, "not_ended", "session=%lld "
+				 "error=\"%s\"", (long long)id,
+				 mysql_error(db->my));
+		clock_sleep_ms(ENDING_MS);
+	}
+	if (id)
+		return RC_AGAIN;
+	db->lost[0] = '\0';
 	return RC_OK;
 }
 

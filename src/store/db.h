@@ -74,6 +74,14 @@ const char *db_owner(struct db *db);
 /* Is the connection up, and still the one of this name? */
 bool db_is_owner(const struct db *db, const char *name);
 
+/*
+ * After RC_DOUBT the session that was lost may still be at work: a stalled
+ * server goes on with what it was told. Have it end, and wait for that until
+ * `until` (clock_mono_ms). RC_OK: it has ended, and what it did can be seen.
+ * RC_AGAIN: nobody can say yet.
+ */
+enum rc db_end_lost(struct db *db, int64_t until);
+
 /* Give the connection up, and with it all that it owns. */
 void db_drop(struct db *db);
 

@@ -609,12 +609,13 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 	end_cells(ch, jobs);
 }
 
-void change_status(struct change *ch, const struct ctt *ctt,
+void change_status(struct change *ch, const struct item *it,
 		   const char *status)
 {
 	struct buf *doc = open_row(ch, CHANGE_STATUSES);
 
-	put_id(doc, "id", ctt->id);
+	put_id(doc, "id", it->ctt->id);
+	put_str(doc, "op", it->op_id);
 	put_str(doc, "status", status);
 	put_close(doc, '}');
 }
@@ -797,7 +798,7 @@ static void read_counts(const struct rows *r, const struct batch *b)
 				it->ntt->ctt_count = rows_int(r, i, 2);
 }
 
-/* What SQL_CLOSE says of a row that it stored: operation, id, id */
+/* What SQL_CLOSE says of a row that it stored: operation, id, id, status */
 static void read_stored(const struct rows *r, size_t i, const struct batch *b)
 {
 	struct item *it = find_op(b, rows_text(r, i, 0));
@@ -805,6 +806,7 @@ static void read_stored(const struct rows *r, size_t i, const struct batch *b)
 	if (it && it->resolve) {
 		it->resolve->stored.id = rows_id(r, i, 1);
 		it->resolve->note_id = rows_id(r, i, 2);
+		it->ctt->status = rows_text(r, i, 3);
 	}
 	if (it && it->cpe)
 		it->cpe->history_id = rows_id(r, i, 1);
@@ -845,7 +847,7 @@ enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 	if (*won_r)
 		read_counts(&r[0], b);
 	for (int set = 1; *won_r && set < 4; set++) {
-		if (r[set].cols > 3)
+		if (r[set].cols > 4)
 			reread_elements(&r[set], b);
 		else
 			for (size_t i = 0; i < r[set].n; i++)

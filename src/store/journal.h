@@ -79,8 +79,9 @@ void change_link(struct change *ch, const struct ctt *ctt,
 /* One more, or less, linked CTT of an NTT. */
 void change_count(struct change *ch, const struct ntt *ntt, int by);
 
-/* A new status of a CTT, which is its resolution. */
-void change_status(struct change *ch, const struct ctt *ctt,
+/* A new status of an item's CTT, which is its resolution; not if it was closed
+ * or cancelled meanwhile. */
+void change_status(struct change *ch, const struct item *it,
 		   const char *status);
 
 /* A new activity of an item's CTT, and a note on it (NULL: none). */

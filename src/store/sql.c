@@ -141,13 +141,23 @@
 		      "x.refusals", "x.bodies", "x.body_hash", "x.assumed")  \
 	" WHERE o.state=x.was AND o.owner=x.owner; END IF;"
 
-/* statuses [{"id","status"}]: what a resolve makes of the CTT */
+/* statuses [{"id","op","status"}]: what a resolve makes of the CTT; not of one
+ * that was closed or cancelled meanwhile, and the trace says so */
+#define STATUS_ROWS                                                          \
+	ROWS_OF("?d", "$[*]", ID_AT("$.id") ","                              \
+		"op VARCHAR(64) CHARACTER SET ascii PATH '$.op',"            \
+		"status VARCHAR(32) PATH '$.status'")
 #define UPDATE_STATUSES                                                      \
 	IF_ANY("?D")                                                         \
-	"UPDATE" ROWS_OF("?d", "$[*]", ID_AT("$.id") ","                     \
-		"status VARCHAR(32) PATH '$.status'")                        \
-	"STRAIGHT_JOIN ctt c ON c.id=x.id SET c.status=x.status,"            \
-	"c.resolved_at=" NOW ",c.updated_at=" NOW ";"                        \
+	"UPDATE" STATUS_ROWS "STRAIGHT_JOIN operation o ON o.id=x.op"        \
+	" STRAIGHT_JOIN ctt c ON c.id=x.id SET o.steps=JSON_ARRAY_APPEND("   \
+	"o.steps,CONCAT(SUBSTRING_INDEX(JSON_UNQUOTE(JSON_SEARCH(o.steps,"   \
+	"'one','save_activity')),']',1),']'),CONCAT('the CTT was ',c.status,"\
+	"' meanwhile, and stays so'))"                                       \
+	" WHERE c.status IN('Closed','Cancel');"                             \
+	"UPDATE" STATUS_ROWS "STRAIGHT_JOIN ctt c ON c.id=x.id"              \
+	" SET c.status=x.status,c.resolved_at=" NOW ",c.updated_at=" NOW     \
+	" WHERE c.status NOT IN('Closed','Cancel');"                         \
 	END_IF
 
 /* activities, and their notes [{"operationId","cttId",...}] */
@@ -304,15 +314,16 @@
 	END_IF
 #define SELECT_ACTIVITIES                                                    \
 	IF_ANY("?E")                                                         \
-	"SELECT x.id,a.id,t.id FROM"                                         \
+	"SELECT x.id,a.id,t.id,c.status FROM"                                \
 	ROWS_OF("?e", "$[*]", OP_ID_AT("$.operationId"))                     \
 	"STRAIGHT_JOIN ctt_activity a ON a.operation_id=x.id"                \
+	" LEFT JOIN ctt c ON c.id=a.ctt_id"                                  \
 	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id"                    \
 	" AND t.activity_id=a.id;"                                           \
 	END_IF
 #define SELECT_ELEMENTS                                                      \
 	IF_ANY("?G")                                                         \
-	"SELECT x.op,h.id,NULL FROM"                                         \
+	"SELECT x.op,h.id,NULL,NULL FROM"                                    \
 	ROWS_OF("?g", "$[*]", ID_AT("$.cttId") ","                           \
 		"op VARCHAR(64) CHARACTER SET ascii PATH '$.operationId'")   \
 	"STRAIGHT_JOIN cpe_history h ON h.ctt_id=x.id"                       \
@@ -725,11 +736,11 @@ SQL_TEXT(OP_DEFER,
 	" AND o.owner=JSON_VALUE(j,'$.owner'); END"),
 
 /*
- * {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs without an open
- * operation, ids rising: id, number, source, partner_ref, status; id, number
- * and partner_ref of their NTT; of the last resolve that succeeded its partner,
- * intent and remark. Then their elements that were ever changed: CTT and its
- * number, and what ELEMENT_COLUMNS has.
+ * {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs, ids rising: id,
+ * number, source, partner_ref, status; id, number and partner_ref of their NTT;
+ * of the last resolve that succeeded its partner, intent and remark; their open
+ * operation. Then, of those that have none, elements that were ever changed: CTT
+ * and its number, and what ELEMENT_COLUMNS has.
  */
 #define RECONCILE_CTTS                                                       \
 	" FROM(SELECT k.id FROM ctt k WHERE(i IS NULL OR k.id=i)"            \
@@ -743,13 +754,13 @@ SQL_TEXT(RECONCILE,
 	"DECLARE t VARCHAR(64) CHARACTER SET utf8mb4"
 	" DEFAULT JSON_VALUE(j,'$.ticketNo');"
 	"SELECT c.id,c.ticket_no,c.source,c.partner_ref,c.status,n.id,"
-	"n.ticket_no,n.partner_ref,r.partner,r.intent,r.remark"
+	"n.ticket_no,n.partner_ref,r.partner,r.intent,r.remark,o.id"
 	RECONCILE_CTTS
 	" LEFT JOIN ntt n ON n.id=c.ntt_id"
+	" LEFT JOIN operation o ON o.open_ctt_id=c.id"
 	" LEFT JOIN operation r ON r.ctt_id=c.id AND r.seq=(SELECT MAX(p.seq)"
 	" FROM operation p WHERE p.ctt_id=c.id AND p.kind='RESOLVE'"
 	" AND p.state='SUCCEEDED')"
-	" WHERE NOT EXISTS(SELECT 1 FROM operation o WHERE o.open_ctt_id=c.id)"
 	" ORDER BY c.id;"
 	"SELECT c.id,c.ticket_no," ELEMENT_COLUMNS
 	RECONCILE_CTTS
@@ -770,24 +781,22 @@ SQL_TEXT(NTTS_NAMED,
 	"STRAIGHT_JOIN ntt n ON n.partner_ref=x.name;"
 	"END"),
 
-/* {"id":ctt} -> its open operation */
-SQL_TEXT(OPEN_OF_CTT,
-	BEGIN_WITH_J
-	"SELECT o.id FROM operation o"
-	" WHERE o.open_ctt_id=JSON_VALUE(j,'$.id'); END"),
-
 /* Begin, and lock jobs that are due -> id, type, payload, dedupe_key,
  * attempts, refusals, age in seconds, created_at. Jobs whose worker is gone
- * count. */
+ * count. One waits until the earlier ones of its CTT are DONE or DEAD; only a
+ * look at a partner is nobody's turn. */
 SQL_TEXT(JOB_PICK,
 	"BEGIN NOT ATOMIC "
 	"START TRANSACTION;"
 	"UPDATE job SET state='READY',owner=NULL WHERE state='RUNNING' AND "
 	ABANDONED("job") ";"
-	"SELECT id,type,payload,dedupe_key,attempts,refusals,"
-	"TIMESTAMPDIFF(SECOND,since," NOW ")," UTC("created_at")
-	" FROM job WHERE state='READY' AND run_at<=" NOW
-	" ORDER BY run_at,id LIMIT 128 FOR UPDATE SKIP LOCKED;"
+	"SELECT b.id,b.type,b.payload,b.dedupe_key,b.attempts,b.refusals,"
+	"TIMESTAMPDIFF(SECOND,b.since," NOW ")," UTC("b.created_at")
+	" FROM job b WHERE b.state='READY' AND b.run_at<=" NOW
+	" AND(b.type='look-again' OR NOT EXISTS(SELECT 1 FROM job e"
+	" WHERE e.ctt_id=b.ctt_id AND e.state IN('READY','RUNNING')"
+	" AND e.id<b.id AND e.type<>'look-again'))"
+	" ORDER BY b.run_at,b.id LIMIT 128 FOR UPDATE SKIP LOCKED;"
 	"END"),
 
 /* {"id":[id...],"owner":name}: the jobs that were picked are ours; COMMIT */
@@ -799,17 +808,18 @@ SQL_TEXT(JOB_TAKE,
 	"b.updated_at=" NOW ";"
 	"COMMIT; END"),
 
-/* {"job":[{"id","state","nextMs","why","refused"}],"owner":name}: what became
- * of them */
+/* {"job":[{"id","state","nextMs","why","refused","unasked"}],"owner":name}: what
+ * became of them */
 SQL_TEXT(JOB_CLOSE,
 	BEGIN_WITH_J
 	"UPDATE" JSON_ROWS("$.job[*]", ID_AT("$.id") ","
 		"state VARCHAR(16) PATH '$.state',"
 		"next_ms BIGINT PATH '$.nextMs',"
 		"refused INT PATH '$.refused',"
+		"unasked INT PATH '$.unasked',"
 		"why TEXT PATH '$.why'")
 	"STRAIGHT_JOIN job b ON b.id=x.id SET b.state=x.state,b.owner=NULL,"
-	"b.refusals=b.refusals+x.refused,"
+	"b.refusals=b.refusals+x.refused,b.attempts=b.attempts-x.unasked,"
 	"b.run_at=" IN_MS("x.next_ms") ",b.last_error=LEFT(x.why,255),"
 	"b.updated_at=" NOW " WHERE b.state='RUNNING'"
 	" AND b.owner=JSON_VALUE(j,'$.owner'); END"),
@@ -1239,11 +1249,15 @@ SQL_TEXT(CHECK_AUDIT,
 	" OR n.id IS NOT NULL))"
 	" AND l.id IS NULL) u"),
 
+/* one of each side, once it is closed; none of what a gate refused */
 SQL_TEXT(CHECK_AUDIT_ONCE,
-	"SELECT CONCAT('operation ',l.operation_id,': has ',COUNT(*),' ',"
+	"SELECT CONCAT('operation ',l.operation_id,': ',"
+	"IF(o.id IS NULL,'',CONCAT('is ',o.state,' and ')),'has ',COUNT(*),' ',"
 	"l.entity_type,' audit rows'),NULL FROM audit_log l"
+	" LEFT JOIN operation o ON o.id=l.operation_id"
 	" WHERE l.operation_id<>'' GROUP BY l.operation_id,l.entity_type"
-	" HAVING COUNT(*)>1"),
+	" HAVING COUNT(*)>MAX(COALESCE(o.state IN('SUCCEEDED','ROLLED_BACK',"
+	"'COMPENSATED'),1))"),
 
 SQL_TEXT(CHECK_JOB,
 	"SELECT CONCAT('operation ',o.id,': has no job ',t.type),"
@@ -1278,6 +1292,45 @@ SQL_TEXT(CHECK_JOB,
 	" AND(t.type<>'notify-work-orders' OR"
 	" o.steps NOT LIKE '%" NO_WORK_ORDERS "%')"),
 
+/* of those whose types are known: it is its operation's only one of its type,
+ * and names the tickets of it */
+SQL_TEXT(CHECK_JOB_FITS,
+	"SELECT CONCAT('job ',u.job,' (',u.type,' of operation ',"
+	"u.operation,'): ',IF(u.id IS NULL,'there is no such operation',"
+	"IF(u.state<>'SUCCEEDED',CONCAT('that is ',u.state),"
+	"IF(u.second,'is a second one','is of another ticket')))),"
+	"IF(u.id IS NULL OR u.state<>'SUCCEEDED' OR u.second,"
+	"CONCAT('DELETE FROM job WHERE id=',u.job,';'),"
+	"CONCAT('UPDATE job b JOIN operation o ON o.id=',QUOTE(u.id),"
+	"' JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id"
+	" SET b.payload=JSON_SET(b.payload,''$.cttId'',c.id,"
+	"''$.cttTicketNo'',c.ticket_no,''$.nttId'',COALESCE(n.id,"
+	"JSON_VALUE(b.payload,''$.nttId'')),''$.nttTicketNo'',"
+	"COALESCE(n.ticket_no,JSON_VALUE(b.payload,''$.nttTicketNo'')))"
+	" WHERE b.id=',u.job,';'))"
+	" FROM(SELECT b.id job,b.type,b.operation,o.id,o.state,"
+	"b.dedupe_key<>CONCAT(o.id,':',b.type) second,"
+	"NOT(b.ctt_id<=>o.ctt_id) OR"
+	" NOT(COALESCE(o.ntt_id,b.ntt_id)<=>b.ntt_id) other"
+	" FROM(SELECT id,type,dedupe_key,"
+	"CONVERT(JSON_VALUE(payload,'$.operationId') USING ascii) operation,"
+	"CAST(JSON_VALUE(payload,'$.cttId') AS UNSIGNED) ctt_id,"
+	"CAST(JSON_VALUE(payload,'$.nttId') AS UNSIGNED) ntt_id"
+	" FROM job WHERE type IN('create-ctt-related-kci','update-tmf-list',"
+	"'notify-work-orders','update-unlinked-ctt','update-resolved-ctt',"
+	"'sync-note-to-taas')) b LEFT JOIN operation o"
+	" ON o.id=b.operation COLLATE ascii_bin"
+	" WHERE b.operation IS NOT NULL) u"
+	" WHERE u.id IS NULL OR u.state<>'SUCCEEDED' OR u.second OR u.other"),
+
+/* no wait is longer than an hour (CTT_RETRY_CAP_MS) */
+SQL_TEXT(CHECK_JOB_LATE,
+	"SELECT CONCAT('job ',b.id,' (',b.type,'): is to be delivered in ',"
+	"TIMESTAMPDIFF(DAY," NOW ",b.run_at),' days'),"
+	"CONCAT('UPDATE job SET run_at=" NOW " WHERE id=',b.id,';')"
+	" FROM job b WHERE b.state='READY' AND b.run_at>" NOW
+	"+INTERVAL 1 DAY"),
+
 /* a resolution has one, and an unlink of a CTT that had one before */
 SQL_TEXT(CHECK_ACTIVITY,
 	"SELECT CONCAT('operation ',o.id,': has ',COUNT(a.id),"
@@ -1298,13 +1351,47 @@ SQL_TEXT(CHECK_ACTIVITY,
 	" AND o.steps LIKE '%[\"follow_up\",\"ok\",%')"
 	" GROUP BY o.id HAVING COUNT(a.id)<>1"),
 
+/* a CTT stays as its last resolution left it, until somebody else adds an
+ * activity, or closes it */
+SQL_TEXT(CHECK_STATUS,
+	"SELECT CONCAT('ctt ',c.id,': is ',c.status,', resolved at ',"
+	"COALESCE(c.resolved_at,'no time'),', and operation ',o.id,"
+	"' resolved it at ',o.updated_at),"
+	"CONCAT('UPDATE ctt c JOIN operation o ON o.id=',QUOTE(o.id),"
+	"' SET c.status=''Resolved'',c.resolved_at=o.updated_at WHERE c.id=',"
+	"c.id,';')"
+	" FROM ctt c JOIN operation o ON o.ctt_id=c.id AND o.seq=("
+	"SELECT MAX(p.seq) FROM operation p WHERE p.ctt_id=c.id"
+	" AND p.kind='RESOLVE' AND p.state='SUCCEEDED' AND NOT p.mends)"
+	" JOIN ctt_activity a ON a.operation_id=o.id"
+	" WHERE c.status NOT IN('Closed','Cancel') AND(c.status<>'Resolved'"
+	" OR c.resolved_at IS NULL OR"
+	" ABS(TIMESTAMPDIFF(SECOND,o.updated_at,c.resolved_at))>60)"
+	" AND NOT EXISTS(SELECT 1 FROM ctt_activity b WHERE b.ctt_id=c.id"
+	" AND b.id>a.id AND b.operation_id IS NULL)"),
+
+/* of an activity that cttd made one note says what it has to */
 SQL_TEXT(CHECK_NOTE,
-	"SELECT CONCAT('operation ',o.id,': its activity ',a.id,"
-	"' has no note')," MEND_NOTE
+	"SELECT CONCAT('operation ',u.op,': its activity ',u.activity,' has ',"
+	"COUNT(t.id),' notes that say \"',u.text,'\"'),"
+	"IF(COUNT(t.id),CONCAT('DELETE FROM activity_note WHERE activity_id=',"
+	"u.activity,' AND id>',MIN(t.id),' AND BINARY text=BINARY ',"
+	"QUOTE(u.text),';'),COALESCE((SELECT CONCAT('UPDATE activity_note"
+	" SET text=',QUOTE(u.text),' WHERE id=',MAX(w.id),';')"
+	" FROM activity_note w WHERE w.ctt_id=u.ctt_id"
+	" AND w.activity_id=u.activity AND w.author=u.actor),u.mend))"
+	" FROM(SELECT o.id op,o.actor,a.id activity,a.ctt_id,"
+	"IF(o.kind='RESOLVE',o.remark,CONCAT_WS(': ',"
+	"CONCAT('Unlinked from NTT ',COALESCE(JSON_VALUE(o.partner_call,"
+	"'$.nttTicketNo'),n.ticket_no)),o.remark)) text,"
+	MEND_NOTE " mend"
 	" FROM operation o JOIN ctt_activity a ON a.operation_id=o.id"
-	" LEFT JOIN activity_note t ON t.ctt_id=a.ctt_id AND t.activity_id=a.id"
-	" WHERE o.state='SUCCEEDED' AND NOT o.mends AND t.id IS NULL AND(o.kind='UNLINK' OR"
-	" o.kind='RESOLVE' AND o.remark IS NOT NULL)"),
+	" LEFT JOIN ntt n ON n.id=o.ntt_id"
+	" WHERE o.state='SUCCEEDED' AND NOT o.mends AND(o.kind='UNLINK' OR"
+	" o.kind='RESOLVE' AND o.remark IS NOT NULL)) u"
+	" LEFT JOIN activity_note t ON t.ctt_id=u.ctt_id"
+	" AND t.activity_id=u.activity AND BINARY t.text=BINARY u.text"
+	" GROUP BY u.activity HAVING COUNT(t.id)<>1"),
 
 SQL_TEXT(CHECK_HISTORY,
 	"SELECT CONCAT('operation ',o.id,': has ',COUNT(h.id),"
@@ -1318,6 +1405,42 @@ SQL_TEXT(CHECK_HISTORY,
 	" ON h.ctt_id=o.ctt_id AND h.operation_id=o.id"
 	" WHERE o.kind='CPE_UPDATE' AND o.state='SUCCEEDED' AND NOT o.mends"
 	" GROUP BY o.id HAVING COUNT(h.id)<>1"),
+
+/* an element, and its copy for reporting, is as its last operation left it */
+#define AFTER(member) "JSON_VALUE(o.intent,'$.after." member "')"
+#define IS_AFTER(t)                                                          \
+	"(" t ".manufacturer<=>" AFTER("manufacturer") " COLLATE utf8mb4_bin"\
+	" AND " t ".model<=>" AFTER("model") " COLLATE utf8mb4_bin"          \
+	" AND " t ".ip_address<=>" AFTER("ipAddress")                        \
+	" AND " t ".bandwidth_mbps<=>" AFTER("bandwidthMbps")                \
+	" AND " t ".port<=>" AFTER("port") " COLLATE utf8mb4_bin)"
+#define MEND_AFTER(member) "JSON_VALUE(o.intent,''$.after." member "'')"
+#define LAST_CPE                                                             \
+	" FROM(SELECT JSON_VALUE(p.intent,'$.networkElementId') element,"    \
+	"MAX(p.seq) seq FROM operation p WHERE p.kind='CPE_UPDATE'"          \
+	" AND p.state='SUCCEEDED' AND NOT p.mends GROUP BY element) u"                       \
+	" JOIN operation o ON o.seq=u.seq JOIN network_element e"            \
+	" ON e.id=CAST(u.element AS UNSIGNED)"
+SQL_TEXT(CHECK_ELEMENT,
+	"SELECT CONCAT('network_element ',e.id,': differs from what operation ',"
+	"o.id,' made of it'),"
+	"CONCAT('UPDATE network_element e JOIN operation o ON o.id=',"
+	"QUOTE(o.id),' SET e.manufacturer=" MEND_AFTER("manufacturer")
+	",e.model=" MEND_AFTER("model") ",e.ip_address=" MEND_AFTER("ipAddress")
+	",e.bandwidth_mbps=" MEND_AFTER("bandwidthMbps")
+	",e.port=" MEND_AFTER("port") " WHERE e.id=',e.id,';')"
+	LAST_CPE " WHERE NOT " IS_AFTER("e")),
+SQL_TEXT(CHECK_COPY,
+	"SELECT CONCAT('corp_data_temp of network_element ',e.id,"
+	"IF(t.id IS NULL,': is missing',': differs'),' since operation ',o.id),"
+	"CONCAT('REPLACE INTO corp_data_temp(ctt_id,network_element_id,"
+	"manufacturer,model,ip_address,bandwidth_mbps,port,updated_at)"
+	" SELECT o.ctt_id,',e.id,'," MEND_AFTER("manufacturer") ","
+	MEND_AFTER("model") "," MEND_AFTER("ipAddress") ","
+	MEND_AFTER("bandwidthMbps") "," MEND_AFTER("port") "," NOW
+	" FROM operation o WHERE o.id=',QUOTE(o.id),';')"
+	LAST_CPE " LEFT JOIN corp_data_temp t ON t.network_element_id=e.id"
+	" WHERE t.id IS NULL OR t.ctt_id<>o.ctt_id OR NOT " IS_AFTER("t")),
 
 /* nobody tries it, or in vain for longer than a partner should be away */
 SQL_TEXT(CHECK_OPEN,
@@ -1353,31 +1476,40 @@ SQL_TEXT(AUDIT_TRAIL,
 	" ORDER BY l.entity_id,l.id LIMIT 1000;"
 	"END"),
 
-/* -> the first row that is chained */
-SQL_TEXT(AUDIT_FIRST,
-	"SELECT id FROM audit_log WHERE hash IS NOT NULL ORDER BY id LIMIT 1"),
+/* the rows that come from now on are chained; what was noted stays */
+SQL_TEXT(AUDIT_START,
+	"INSERT IGNORE INTO audit_start(id,audit_id)"
+	" SELECT 1,COALESCE(MAX(id),0) FROM audit_log"),
 
-/* {"id":n}: what was added behind this row, but for what may still be between
- * its INSERT and its COMMIT -> id of the last row that was looked at; id, type,
- * ticket, hash of those that are chained. An old trail is passed over in parts:
- * no index knows where the chain begins. InnoDB shows a row before it is sure
- * to survive; a COMMIT that follows makes it so, and that of the mark is one. */
+/* -> from which row on they have to be; NULL: none is */
+SQL_TEXT(AUDIT_FIRST,
+	"SELECT MIN(x.id) FROM(SELECT audit_id+1 id FROM audit_start UNION ALL"
+	" (SELECT id FROM audit_log WHERE hash IS NOT NULL"
+	" ORDER BY id LIMIT 1)) x"),
+
+/* {"id":n}: what was added behind this row -> id of the last row that was looked
+ * at; id, type, ticket, hash of those that are chained. An old trail is passed
+ * over in parts: no index knows where the chain begins. A row whose COMMIT is
+ * still to come is waited for, by its lock, or it would be passed by; hence the
+ * rows of the last moment are left for later. A time to come was written before
+ * the clock was set back. InnoDB shows a row before it is sure to survive; a
+ * COMMIT that follows makes it so, and that of the mark is one. */
 SQL_TEXT(AUDIT_NEWS,
 	BEGIN_WITH_J
 	"DECLARE i BIGINT UNSIGNED DEFAULT JSON_VALUE(j,'$.id');"
 	"SELECT MAX(x.id) INTO @passed FROM(SELECT l.id FROM audit_log l"
-	" WHERE l.id>i AND l.created_at<" NOW "-INTERVAL 2 SECOND"
-	" ORDER BY l.id LIMIT 100000) x;"
+	" WHERE l.id>i AND(l.created_at<" NOW "-INTERVAL 2 SECOND"
+	" OR l.created_at>" NOW ") ORDER BY l.id LIMIT 100000) x;"
 	"SELECT @passed;"
+	"START TRANSACTION;"
 	"SELECT l.id,l.entity_type,l.entity_id,l.hash FROM audit_log l"
 	" WHERE l.id>i AND l.id<=@passed AND l.hash IS NOT NULL"
-	" AND l.created_at<" NOW "-INTERVAL 2 SECOND"
-	" ORDER BY l.id LIMIT 1000;"
+	" ORDER BY l.id LIMIT 1000 LOCK IN SHARE MODE;"
 	IF_ANY("FOUND_ROWS()")
 	"INSERT INTO audit_mark(id,audit_id,marked_at) VALUES(1,@passed," NOW ")"
 	" ON DUPLICATE KEY UPDATE audit_id=@passed,marked_at=" NOW ";"
 	END_IF
-	"END"),
+	"COMMIT; END"),
 
 /* {"head":[{"id","type","ticket","hash"}...]} -> id, type, ticket of those
  * that are not there any more */
@@ -1403,7 +1535,7 @@ SQL_TEXT(GRANTS,
 	"QUOTE(SUBSTRING_INDEX(u,'@',-1)));"
 	"SELECT CONCAT('GRANT SELECT ON `',DATABASE(),'`.*',u) UNION ALL "
 	"SELECT CONCAT('GRANT INSERT',"
-	"IF(t.table_name='audit_log','',',UPDATE,DELETE'),' ON `',"
+	"IF(t.table_name IN('audit_log','audit_start'),'',',UPDATE,DELETE'),' ON `',"
 	"t.table_name,'`',u) FROM information_schema.tables t"
 	" WHERE t.table_schema=DATABASE() AND t.table_name<>'schema_version';"
 	"END"),

@@ -31,7 +31,6 @@
 	S(OP_DEFER)                                                          \
 	S(RECONCILE)                                                         \
 	S(NTTS_NAMED)                                                        \
-	S(OPEN_OF_CTT)                                                       \
 	/* the worker's jobs */                                              \
 	S(JOB_PICK)                                                          \
 	S(JOB_TAKE)                                                          \
@@ -68,12 +67,18 @@
 	S(CHECK_AUDIT)                                                       \
 	S(CHECK_AUDIT_ONCE)                                                  \
 	S(CHECK_JOB)                                                         \
+	S(CHECK_JOB_FITS)                                                    \
+	S(CHECK_JOB_LATE)                                                    \
 	S(CHECK_ACTIVITY)                                                    \
+	S(CHECK_STATUS)                                                      \
 	S(CHECK_NOTE)                                                        \
 	S(CHECK_HISTORY)                                                     \
+	S(CHECK_ELEMENT)                                                     \
+	S(CHECK_COPY)                                                        \
 	S(CHECK_OPEN)                                                        \
 	S(AUDIT_TYPES)                                                       \
 	S(AUDIT_TRAIL)                                                       \
+	S(AUDIT_START)                                                       \
 	S(AUDIT_FIRST)                                                       \
 	S(AUDIT_NEWS)                                                        \
 	S(AUDIT_GONE)                                                        \

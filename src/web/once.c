@@ -81,14 +81,35 @@ static bool is_unknown(const struct batch *b)
 	return false;
 }
 
-/* What was decided before any work began is not remembered; nor is that the
- * outcome is unknown, for it will be known. */
+/* Does the cause pass by itself? A retry that is told to come again must not
+ * meet its own refusal. */
+static bool passes(const struct item *it)
+{
+	return it->code == CODE_PARTNER_BUSY ||
+	       it->code == CODE_OPERATION_IN_PROGRESS ||
+	       it->code == CODE_UNLINK_BLOCKED || it->retry_after_s;
+}
+
+static bool any_passes(const struct batch *b)
+{
+	batch_each (b, it)
+		if (passes(it))
+			return true;
+	return false;
+}
+
+/* What was decided before any work began is not remembered, nor what passes by
+ * itself; "unknown" is not stored, because it will be known later. */
 void once_end(struct request *rq, const struct batch *b)
 {
 	if (!b->idempotency_id)
 		return;
 	if (is_unknown(b)) {
 		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE, 0);
+		return;
+	}
+	if (!is_begun(b) && (any_passes(b) || rq->retry_after_s)) {
+		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_FORGET, 0);
 		return;
 	}
 	switch (rq->status) {
@@ -298,6 +319,7 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 	for (size_t i = 0; i < r.n; i++)
 		restore(b, &r, i);
 	missing(b);
+	rq->replayed = true;
 	reply(rq, b);
 	b->idempotency_id = id;
 	once_end(rq, b);

@@ -8,15 +8,15 @@
 
 #include "partner/partner.h"
 
-void reply_problem_begin(struct request *rq, enum code code,
-			 const char *detail)
+static void reply_problem_with(struct request *rq, enum code code, int status,
+			       const char *detail)
 {
 	const struct code_info *info = &code_info[code];
 	struct buf *b = &rq->reply;
 
-	rq->status = info->status;
+	rq->status = status;
 	rq->reply_type = "application/problem+json";
-	if (info->status == 429 || info->status == 503)
+	if (status == 429 || status == 503)
 		if (!rq->retry_after_s)
 			rq->retry_after_s = 1;
 	buf_init(b, rq->mem);
@@ -24,10 +24,16 @@ void reply_problem_begin(struct request *rq, enum code code,
 	put_str(b, "type", arena_printf(rq->mem, "urn:cttd:problem:%s",
 					info->name));
 	put_str(b, "title", info->title);
-	put_int(b, "status", info->status);
+	put_int(b, "status", status);
 	put_str(b, "detail", detail);
 	put_str(b, "code", info->name);
 	put_str(b, "requestId", rq->id);
+}
+
+void reply_problem_begin(struct request *rq, enum code code,
+			 const char *detail)
+{
+	reply_problem_with(rq, code, code_info[code].status, detail);
 }
 
 void reply_problem_end(struct request *rq)
@@ -202,8 +208,8 @@ static void ctt_after(struct buf *b, const struct item *it)
 	bool moved = it->kind == OP_LINK || it->kind == OP_UNLINK;
 	struct ctt after = *it->ctt;
 
-	if (it->kind == OP_RESOLVE)
-		after.status = "Resolved";
+	if (it->kind == OP_RESOLVE && !status_is_terminal(after.status))
+		after.status = "Resolved"; /* or closed meanwhile */
 	put_open(b, "ctt", '{');
 	reply_ctt_members(b, &after, moved ? (to ? to->id : 0) : after.ntt_id,
 			  moved ? (to ? to->ticket_no : NULL) :
@@ -265,7 +271,18 @@ struct shape {
 };
 
 static const char failed[] = "failed", skipped[] = "skipped",
-		  pending[] = "pending";
+		  pending[] = "pending", unknown[] = "unknown";
+
+/* What became of it the caller has to look up. */
+static bool is_unknown(const struct item *it)
+{
+	return it->code == CODE_NO_ANSWER;
+}
+
+static const char *failed_or_unknown(const struct item *it)
+{
+	return is_unknown(it) ? unknown : failed;
+}
 
 /* The item that tells what became of the whole: of a move its last half. */
 static const struct item *telling(const struct item *it)
@@ -298,25 +315,50 @@ static size_t count(const struct batch *b, const struct shape *shape,
 	return n;
 }
 
+/* Was nothing begun, because of too much to do for the partners? */
+static bool is_shed(const struct batch *b)
+{
+	batch_each (b, it)
+		if (it->code != CODE_PARTNER_BUSY)
+			return false;
+	return true;
+}
+
+/* None succeeded, and that is known of each. */
+static void all_failed_begin(struct request *rq, const struct batch *b)
+{
+	if (is_shed(b)) {
+		rq->retry_after_s = b->it[0]->retry_after_s;
+		reply_problem_with(rq, CODE_BULK_ALL_FAILED, 503, "Too many "
+			"requests wait for the partners; nothing was begun. "
+			"Try again in a moment.");
+		return;
+	}
+	reply_problem_begin(rq, CODE_BULK_ALL_FAILED, "None of the items "
+			    "succeeded; each result says why.");
+}
+
 /* 200, 207 or BULK_ALL_FAILED (section 4), up to the counters. */
 static void aggregate_begin(struct request *rq, const struct batch *b,
 			    const struct shape *shape)
 {
 	size_t bad = count(b, shape, failed);
-	size_t success = b->n - bad - count(b, shape, skipped);
+	size_t open = count(b, shape, unknown);
+	size_t success = b->n - bad - open - count(b, shape, skipped);
 	bool partly = success < b->n && success;
 
-	if (success || !bad) {
+	if (success || open || !bad) {
 		reply_begin(rq);
-		if ((partly && !rq->dry_run) || count(b, shape, pending))
+		if ((partly && !rq->dry_run) || open ||
+		    count(b, shape, pending))
 			rq->status = 207;
 	} else {
-		reply_problem_begin(rq, CODE_BULK_ALL_FAILED, "None of the "
-			"items succeeded; each result says why.");
+		all_failed_begin(rq, b);
 	}
 	put_int(&rq->reply, "total", (int64_t)b->n);
 	put_int(&rq->reply, "success", (int64_t)success);
 	put_int(&rq->reply, "failed", (int64_t)bad);
+	put_int(&rq->reply, "unknown", (int64_t)open);
 }
 
 static void reply_aggregate(struct request *rq, const struct batch *b,
@@ -355,7 +397,7 @@ static void pair_members(struct buf *b, const struct item *it)
 static const char *pair_outcome(const struct item *it)
 {
 	if (!succeeded(it))
-		return failed;
+		return failed_or_unknown(it);
 	return it->kind == OP_LINK ? "linked" : "unlinked";
 }
 
@@ -431,8 +473,9 @@ static const char *move_outcome(const struct item *it)
 	if (it->nothing_to_do)
 		return "already-on-target";
 	if (it->kind == OP_LINK)
-		return succeeded(it) ? "linked" : failed;
-	return it->next && succeeded(it->next) ? "moved" : failed;
+		return succeeded(it) ? "linked" : failed_or_unknown(it);
+	return it->next && succeeded(it->next) ? "moved" :
+	       failed_or_unknown(it->next ? it->next : it);
 }
 
 /* What a move that failed has left behind: section 5. */
@@ -468,7 +511,8 @@ static void move_members(struct buf *b, const struct item *it)
 	ctt_names(b, it, "cttTicketNo");
 	if (it->next)
 		put_str(b, "unlinkOperationId", it->op_id);
-	if (!strcmp(move_outcome(it), failed))
+	if (!strcmp(move_outcome(it), failed) ||
+	    !strcmp(move_outcome(it), unknown))
 		move_error(b, it);
 }
 
@@ -505,7 +549,8 @@ static const char *status_outcome(const struct item *it)
 {
 	if (it->code == CODE_CTT_STATUS_TERMINAL)
 		return skipped;
-	return succeeded(it) ? "resolved" : is_pending(it) ? pending : failed;
+	return succeeded(it) ? "resolved" : is_pending(it) ? pending :
+	       failed_or_unknown(it);
 }
 
 static void put_activity(struct buf *b, const struct activity *a)
@@ -548,7 +593,8 @@ void reply_status(struct request *rq, const struct batch *b)
 		rq->location = arena_printf(rq->mem, "/ticket/operation/%s",
 					    it->op_id);
 		put_str(&rq->reply, "state", op_state_name[it->state]);
-		put_str(&rq->reply, "detail", it->note);
+		put_str(&rq->reply, "detail", it->note ? it->note : "The "
+			"partner has not answered yet; the resolve goes on.");
 	}
 	reply_end(rq);
 }

@@ -61,6 +61,7 @@ sub start ($class, %opt) {
 		CTT_RETRY_CAP_MS => 200,
 		CTT_PARTNER_LATE_S => 1, %{ $opt{set} // {} });
 
+	$self->{tmf} = $set{CTT_TMF_VERSION} // 4;
 	Api::validator();    # made once, not by each child
 	$up{$dir} = $$;
 	if ($opt{proxy}) {    # between all programs and MariaDB
@@ -167,11 +168,16 @@ sub check_looks ($self) {
 }
 
 sub check_tmf ($self) {
-	my @patches = grep { $_->{method} eq 'PATCH' } $self->heard('tmf');
-	my @faults = map { Tmf::faults($_->{body}) } @patches;
+	my $patches = $self->heard('tmf', method => 'PATCH');
 
-	is_deeply \@faults, [],
-	    @patches . ' bodies sent to TMF are a TroubleTicket_Update';
+	is_deeply [ $self->tmf_faults ], [],
+	    "$patches bodies sent to TMF are as TMF621 v$self->{tmf} has them";
+}
+
+# What is wrong with what TMF was PATCHed.
+sub tmf_faults ($self) {
+	return map { Tmf::faults($_->{body}, version => $self->{tmf}) }
+	    $self->heard('tmf', method => 'PATCH');
 }
 
 sub check_api ($self) {

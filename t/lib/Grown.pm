@@ -47,6 +47,8 @@ sub statements ($ctts) {
 	    . ' actor, operation_id) SELECT e.type, IF(e.type ='
 	    . " 'CTT', o.ctt_id, o.ntt_id), 'LINK', 'SUCCESS', o.actor, o.id"
 	    . " FROM operation o, (SELECT 'CTT' type UNION SELECT 'NTT') e",
+	    # which were there before the trail was chained
+	    'REPLACE INTO audit_start SELECT 1, MAX(id) FROM audit_log',
 	    'ANALYZE TABLE ctt, ntt, operation, job, audit_log, ctt_activity,'
 	    . ' work_order, network_element, activity_note, cpe_history');
 }

@@ -15,7 +15,6 @@ use v5.36;
 
 use Changes ();
 use Test::More;
-use Tmf ();
 
 use constant FULL => ($ENV{CTT_SWEEP} // '') eq 'full';
 
@@ -130,7 +129,7 @@ sub faults ($c, $ch, $r) {
 	push @faults, 'its jobs are not delivered' unless $c->quiet;
 	push @faults, (map { not_whole($c, $_->{id}) } @{ $ch->{tickets} }),
 	    untrue($c, $ch, $r), undelivered($c), $c->apart,
-	    map { Tmf::faults($_->{body}) } $c->heard('tmf', method => 'PATCH');
+	    $c->tmf_faults;
 	push @faults, split /\n/, $c->cttctl('check')->{out};
 	return map { s/\n.*//sr } @faults;
 }

@@ -1,39 +1,77 @@
 package Tmf;
 
-# Holds what was PATCHed to TMF against the TMF621 document (t/tmf/): its
-# definition of TroubleTicket_Update, closed, so that a member which cannot be
-# patched (id, href, creationDate, ...) or which nobody defined is a fault.
+# Holds what was PATCHed to TMF against the TMF621 documents (t/tmf/): version
+# 4's TroubleTicket_Update, version 5's TroubleTicket_MVO. Each is closed, so
+# that a member which cannot be patched (id, href, creationDate, ...) or which
+# nobody defined is a fault.
 
 use v5.36;
 
 use Cpanel::JSON::XS ();
 use File::Basename qw(dirname);
 use JSON::Validator::Schema::Draft4 ();
+use YAML::XS ();
 
-my $FILE = dirname(__FILE__) . '/../tmf/TMF621-TroubleTicket-v4.0.0.swagger.json';
+my $TMF = dirname(__FILE__) . '/../tmf';
+my $SCHEMA = 'http://json-schema.org/draft-04/schema#';
 
-sub document () {
-	open my $fh, '<:raw', $FILE or die "$FILE: $!\n";
+sub slurp ($name) {
+	open my $fh, '<:raw', "$TMF/$name" or die "$TMF/$name: $!\n";
 	local $/;
-	return Cpanel::JSON::XS::decode_json(<$fh>);
+	return scalar readline $fh;
 }
 
-sub validator () {
-	state $validator = do {
-		my $definitions = document()->{definitions};
-		my $update = $definitions->{TroubleTicket_Update};
+sub version_4 () {
+	my $definitions = Cpanel::JSON::XS::decode_json(
+	    slurp('TMF621-TroubleTicket-v4.0.0.swagger.json'))->{definitions};
 
-		$update->{additionalProperties} = Cpanel::JSON::XS::false;
-		JSON::Validator::Schema::Draft4->new({ %$update,
-			'$schema' => 'http://json-schema.org/draft-04/schema#',
-			definitions => $definitions });
-	};
-	return $validator;
+	return { definitions => $definitions,
+		%{ $definitions->{TroubleTicket_Update} } };
+}
+
+# What a schema and all those it is made of (allOf) say of members: in one
+# object, for only one can be closed.
+sub flat ($schemas, $schema) {
+	my ($name) = ($schema->{'$ref'} // '') =~ m{([^/]+)$};
+	return flat($schemas, $schemas->{$name}) if defined $name;
+	my %all = (properties => { %{ $schema->{properties} // {} } },
+		required => [ @{ $schema->{required} // [] } ]);
+
+	for my $part (map { flat($schemas, $_) } @{ $schema->{allOf} // [] }) {
+		%{ $all{properties} } =
+		    (%{ $part->{properties} }, %{ $all{properties} });
+		push @{ $all{required} }, @{ $part->{required} };
+	}
+	return \%all;
+}
+
+sub version_5 () {
+	my $components =
+	    YAML::XS::Load(slurp('TMF621-Trouble_Ticket-v5.0.1.oas.yaml'))
+	    ->{components};
+	my $schemas = $components->{schemas};
+	my $mvo = $schemas->{TroubleTicket_MVO};
+	my $all = flat($schemas, $mvo);
+
+	# As every entity it has these, but they cannot be patched.
+	delete @{ $all->{properties} }{qw(id href)};
+	$all->{properties}{'@type'} = { type => 'string',
+		enum => [ sort keys %{ $mvo->{discriminator}{mapping} } ] };
+	return { type => 'object', components => $components, %$all };
+}
+
+sub validator ($version) {
+	state %validator;
+
+	return $validator{$version} //= JSON::Validator::Schema::Draft4->new({
+		%{ $version == 5 ? version_5() : version_4() },
+		'$schema' => $SCHEMA,
+		additionalProperties => Cpanel::JSON::XS::false });
 }
 
 # What is wrong with the body of a PATCH: lines, or nothing.
-sub faults ($body) {
-	return map { "$_" } validator()->validate($body);
+sub faults ($body, %opt) {
+	return map { "$_" } validator($opt{version} // 4)->validate($body);
 }
 
 1;

@@ -393,6 +393,69 @@ static void what_is_known(void **state)
 	}
 }
 
+/* What becomes of an operation, where it does not show in how it ends: each row
+ * of verdict_next beside one that differs in a single thing. */
+static void what_is_next(void **state)
+{
+	static const struct {
+		const char *what;
+		struct evidence e;
+		enum next next;
+	} of[] = {
+#define HELD .was = OP_SETTLING, .recovered = true, .doubted = true,          \
+		.known = KNOWN_DOUBT
+#define GONE .no = NO_SUCH, .refusals = ASSUME_REFUSALS
+		{"an undo refused for long", {HELD, GONE, .undoing = true},
+		 NEXT_ASSUMED},
+		{"a resolve refused for long", {HELD, GONE, .forward = true},
+		 NEXT_ASSUMED},
+		{"where it can be seen", {HELD, GONE, .undoing = true,
+		 .readable = true}, NEXT_STAY},
+		{"an undo that may overtake", {HELD, GONE, .undoing = true,
+		 .fresh = true}, NEXT_STAY},
+		{"an undo refused a little", {HELD, .undoing = true,
+		 .no = NO_SUCH, .refusals = ASSUME_REFUSALS - 1}, NEXT_STAY},
+		{"an undo without access", {HELD, .undoing = true,
+		 .no = NO_ACCESS, .refusals = ASSUME_REFUSALS}, NEXT_STAY},
+		{"an undo refused otherwise", {HELD, .undoing = true,
+		 .no = NO_OTHER, .refusals = ASSUME_REFUSALS}, NEXT_STAY},
+		{"told that it failed, and it is done", {.was = OP_SETTLING,
+		 .recovered = true, .doubted = true, .known = KNOWN_YES},
+		 NEXT_UNDO},
+		{"one that is driven on", {.was = OP_SETTLING,
+		 .recovered = true, .doubted = true, .forward = true,
+		 .known = KNOWN_YES}, NEXT_DONE},
+		{"seen not to be done, but not refused", {HELD,
+		 .forward = true, .readable = true, .seen = SEEN_NOT_DONE},
+		 NEXT_STAY},
+		{"seen not to be done, and refused", {HELD, .forward = true,
+		 .readable = true, .seen = SEEN_NOT_DONE, .no = NO_OTHER},
+		 NEXT_BACK},
+		{"the same, a while ago", {HELD, .forward = true, .fresh = true,
+		 .readable = true, .seen = SEEN_NOT_DONE, .no = NO_OTHER},
+		 NEXT_STAY},
+		{"nobody waits, and it is refused", {.was = OP_RUNNING,
+		 .recovered = true, .doubted = true, .known = KNOWN_DOUBT,
+		 .no = NO_OTHER}, NEXT_SETTLE},
+		{"the inverse, when no call overtakes it", {HELD,
+		 .no = NO_OTHER}, NEXT_UNDO},
+		{"the inverse, too early", {HELD, .no = NO_OTHER,
+		 .fresh = true}, NEXT_STAY},
+		{"the inverse, for a token", {HELD, .no = NO_ACCESS},
+		 NEXT_STAY},
+		{"the inverse, for nothing", {HELD}, NEXT_STAY},
+		{"the inverse, where it can be seen", {HELD, .readable = true,
+		 .no = NO_OTHER}, NEXT_STAY},
+#undef GONE
+#undef HELD
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof of / sizeof of[0]; i++)
+		if (verdict_next(&of[i].e) != of[i].next)
+			fail_msg("%s: %d", of[i].what, verdict_next(&of[i].e));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +463,7 @@ int main(void)
 		cmocka_unit_test(the_old_rules_do),
 		cmocka_unit_test(kinds_of_no),
 		cmocka_unit_test(what_is_known),
+		cmocka_unit_test(what_is_next),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
