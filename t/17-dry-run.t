@@ -11,7 +11,9 @@ use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $c = Ctt->start(workers => 0, set => { CTT_PARTNER_TIMEOUT_MS => 500 });
+# (a block that ends on a slow machine would look like a trace)
+my $c = Ctt->start(workers => 0, set => { CTT_PARTNER_TIMEOUT_MS => 500,
+	CTT_UNLINK_BLOCK_TTL => 3600 });
 my @ROUTES = Changes::routes($c);
 my $NOBODY = 9_007_199_254_740_991;
 

@@ -94,6 +94,31 @@ $c->agree('after the stalls, both sides');
 $c->do("DROP TRIGGER stall_$_") for qw(save close);
 $c->do('DROP TABLE stall');
 
+# ---- one locked NTT holds up its own CTTs, and nobody else's ----
+
+{
+	my ($locked, $free) = $c->given(ntt => {}, ntt => {});
+	my @ctts = $c->given(map { (ctt => {}) } 1 .. 6);
+	my ($r) = $c->parallel(2, sub ($i) {
+		return $c->bulk(map { [ $ctts[$_], $_ % 2 ? $free : $locked ] }
+			0 .. 5) unless $i;
+		my $dbh = $c->connect_db('CTT_DB_MIGRATE');
+		$dbh->begin_work;
+		$dbh->do("SELECT id FROM ntt WHERE id = $locked FOR UPDATE");
+		sleep 12;
+		$dbh->rollback;
+		return {};
+	});
+	is_deeply [ $r->{status}, @{ $r->{json} }{qw(success failed unknown)},
+		map { $_->{outcome} } @{ $r->{json}{results} } ],
+	    [ 207, 3, 0, 3, qw(unknown linked unknown linked unknown linked) ],
+	    'a locked NTT: the links to the other are told' or diag $r->{raw};
+	ok $c->settle(30), 'the others are settled';
+	is_deeply [ map { $c->row(ntt => $_)->{ctt_count} } $locked, $free ],
+	    [ 3, 3 ], 'and counted';
+	$c->agree;
+}
+
 # ---- a process that dies of its own fault says so ----
 
 SKIP: {

@@ -7,7 +7,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
-use List::Util qw(shuffle);
+use Storm;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -16,18 +16,8 @@ my $SECONDS = $ENV{CTT_TEST_SECONDS} // 15;
 my $c = Ctt->start(pool => 14, workers => 2, set => {
 	CTT_PARTNER_TIMEOUT_MS => 600, CTT_UNLINK_BLOCK_TTL => 1 });
 
-# A CTT to which anything can be done.
 sub given_ctt ($no, %columns) {
-	my $ctt = $c->given(ctt => { ticket_no => $no,
-		segment_group => 'Managed Services', %columns });
-
-	$c->given_activity($ctt);
-	$c->given_element($ctt);
-	return $ctt;
-}
-
-sub latest ($ctt) {
-	return $c->get("/ticket/ctt/$ctt")->{json}{activity}{id};
+	return Storm::given_ctt($c, $no, %columns);
 }
 
 # ---- two operations on one CTT ----
@@ -50,7 +40,7 @@ $c->token(roles => ['ctt-cpe']);
 for my $first (@kinds) {
 	my @ctts = map { given_ctt("TaaS-$first-$_", $first eq 'link' ? ()
 		: (linked => $from)) } @kinds;
-	my @activities = map { latest($_) } @ctts;
+	my @activities = map { Storm::latest($c, $_) } @ctts;
 
 	# The partner holds the first one until the second has been answered.
 	$c->rule(ticket => "TaaS-$first-$_", times => 1, do => 'delay',
@@ -101,38 +91,7 @@ $c->agree('after the pairs, both sides');
 
 # ---- the storm ----
 
-my @ntts = $c->given((ntt => {}) x 5);
-my @ctts = map { given_ctt(($_ % 2 ? 'TaaS-' : 'X-') . $_,
-	source => $_ % 3 ? 'TMF' : 'TAAS',
-	$_ % 2 ? (linked => $ntts[ $_ % 5 ]) : ()) } 1 .. 50;
-
-sub any (@of) { return $of[ rand @of ] }
-
-# Some CTTs, and some NTT.
-sub some ($most = 6) { return (shuffle @ctts)[ 0 .. rand $most ] }
-
-sub items ($ntt) {
-	return { items => [ map { { cttId => $_, nttId => $ntt } } some() ] };
-}
-
-my @DO = (
-	sub { $c->link(any(@ctts), any(@ntts)) },
-	sub { $c->post('/ticket/ctt/link/bulk', items(any(@ntts))) },
-	sub { $c->unlink_from(any(@ntts), [ some(2) ]) },
-	sub { $c->post('/ticket/ctt/unlink/bulk', items(any(@ntts))) },
-	sub { my $ctt = any(@ctts);
-		my $ntt = $c->get("/ticket/ctt/$ctt")->{json}{ctt}{nttId};
-		$c->unlink_from($ntt // any(@ntts), [$ctt], remark => 'x') },
-	sub { $c->move_to(any(@ntts), [ some() ]) },
-	sub { $c->move_to(any(@ntts), [ some(2) ], remark => 'x') },
-	sub { my $ctt = any(@ctts);
-		$c->resolve(latest($ctt), $ctt, remark => 'x') },
-	sub { $c->post('/ticket/ctt/bulk-resolve-by-ticket-id',
-		{ ticketIds => [ some() ], $c->codes }) },
-	sub { $c->update_cpe(any(@ctts), { manufacturer => any(qw(a b c)),
-		model => any(qw(a b c)), ipAddress => '10.1.1.' . int rand 256,
-		bandwidthMbps => 1 + int rand 1000, port => any(qw(1 2 3)) }) },
-);
+my $storm = Storm->new($c);
 
 # What the partners do to the calls that come next. A no of the partner's own it
 # would repeat: so only what is not sure yet is refused, by what can end a doubt
@@ -155,34 +114,26 @@ sub make_trouble ($end) {
 
 	delete $c->{sim};    # a connection of its own
 	while (time < $end) {
-		$c->rule(partner => any(qw(taas tmf nig queue)),
-		    times => 1 + int rand 4, %{ any(@TROUBLE) });
+		$c->rule(partner => Storm::any(qw(taas tmf nig queue)),
+		    times => 1 + int rand 4, %{ Storm::any(@TROUBLE) });
 		sleep rand 0.04;
 		next if time < $kill;
-		kill 'KILL', any($c->pids(any(qw(pool pool worker)))) // next;
+		kill 'KILL', Storm::any($c->pids(Storm::any(qw(pool pool
+			worker)))) // next;
 		$kill = time + 1;
 	}
-	return {};
-}
-
-sub client ($end) {
-	my %n;
-
-	while (time < $end) {
-		my $r = any(@DO)->();
-		$n{ join ' ', $r->{status}, $r->{json}{code} // () }++;
-	}
-	return \%n;
+	return { n => {}, told => [] };
 }
 
 diag "CTT_TEST_SEED=$SEED";
 my $end = time + $SECONDS;
 my %n;
-for my $n ($c->parallel(11, sub ($i) {
+my @seen = $c->parallel(11, sub ($i) {
 	srand $SEED + $i;
-	return $i == 10 ? make_trouble($end) : client($end);
-})) {
-	$n{$_} += $n->{$_} for keys %$n;
+	return $i == 10 ? make_trouble($end) : $storm->client($end);
+});
+for my $seen (@seen) {
+	$n{$_} += $seen->{n}{$_} for keys %{ $seen->{n} };
 }
 note "$n{$_} times $_" for sort keys %n;
 is_deeply [ grep { !/^(2|404 CTT_ACTIVITY|409|422 BULK_ALL|502|503 PART)/ } keys %n ],
@@ -191,6 +142,8 @@ cmp_ok $n{200} // 0, '>', 100, 'many succeeded';
 
 $c->no_rules;
 ok $c->settle(30), 'it settles' or diag $c->cttctl('operations')->{out};
+is_deeply [ Storm::untrue($c, @seen) ], [],
+    'each operation ends as its caller was told';
 ok $c->quiet(30), 'all jobs are delivered';
 $c->agree('after the storm, both sides');
 my %states = map { $_ => 1 } $c->column("SELECT DISTINCT CONCAT(kind, ' ',"

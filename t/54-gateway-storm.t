@@ -37,11 +37,12 @@ sub storm ($name, %set) {
 	my %n;
 
 	go_mad($c, $SEED);
-	for my $n ($c->parallel(10, sub ($i) {
+	my @seen = $c->parallel(10, sub ($i) {
 		srand $SEED + $i;
 		return $storm->client($end);
-	})) {
-		$n{$_} += $n->{$_} for keys %$n;
+	});
+	for my $seen (@seen) {
+		$n{$_} += $seen->{n}{$_} for keys %{ $seen->{n} };
 	}
 	note "$name: $n{$_} times $_" for sort keys %n;
 	is_deeply [ grep { !/^(2|404 CTT_ACT|409|422 BULK_ALL|502|503 PART)/ }
@@ -50,6 +51,8 @@ sub storm ($name, %set) {
 	$c->no_rules;
 	ok $c->settle(60), 'the gateways are well: it settles'
 	    or diag $c->cttctl('operations')->{out};
+	is_deeply [ Storm::untrue($c, @seen) ], [],
+	    'each operation ends as its caller was told';
 	ok $c->quiet(60), 'all jobs are done';
 	is $c->one("SELECT COUNT(*) FROM job WHERE state <> 'DONE'"), 0,
 	    'none is dead';

@@ -10,16 +10,24 @@
 #include "flow/common.h"
 #include "model/rules.h"
 
-static void resolve_check(struct batch *b, struct item *it)
-{
-	(void)(check_activity(b, it) && check_not_terminal(b, it) &&
-	       check_idle(b, it) && check_status(b, it) &&
-	       check_codes(b, it));
-}
-
 static bool goes_to_taas(const struct item *it)
 {
 	return strstr(it->ctt->ticket_no, "TaaS") != NULL;
+}
+
+static enum partner_id partner_to_tell(const struct item *it)
+{
+	return goes_to_taas(it) ? PARTNER_TAAS : PARTNER_TMF;
+}
+
+static void resolve_check(struct batch *b, struct item *it)
+{
+	/* the route is told of what a gate refuses, too */
+	if (it->ctt && it->ctt->external_sync)
+		it->partner = partners[partner_to_tell(it)]->code;
+	(void)(check_activity(b, it) && check_not_terminal(b, it) &&
+	       check_idle(b, it) && check_status(b, it) &&
+	       check_codes(b, it));
 }
 
 static void resolve_intend(struct item *it, struct arena *mem)
@@ -64,7 +72,7 @@ static bool resolve_recall(struct item *it, struct json_object *intent,
 static void resolve_ask(const struct item *it, struct call *c)
 {
 	c->local = !it->ctt->external_sync;
-	c->partner = goes_to_taas(it) ? PARTNER_TAAS : PARTNER_TMF;
+	c->partner = partner_to_tell(it);
 	c->verb = VERB_RESOLVE;
 	c->ticket = name_at_partner(it->ctt);
 	c->remark = it->remark;

@@ -25,6 +25,7 @@ enum {
 	TX_BASE_MS = 10,
 	TX_CAP_MS = 200,
 	CLOSE_PATIENCE_MS = 5000, /* for a database that went away        */
+	LOCKED_MS = 1000,     /* what took longer waited for a lock       */
 	PROBED_MS = 2000,     /* until a partner that is only probed may be
 			       * asked again */
 };
@@ -763,6 +764,34 @@ static void close_halves(struct app *app, struct batch *b, bool recovered)
 	saga_close(app, &half, recovered);
 }
 
+static uint64_t ntt_of(const struct item *it)
+{
+	return it->ntt ? it->ntt->id : 0;
+}
+
+/* Somebody holds a row for long: strangers need not wait for it. The items of
+ * each NTT are closed by themselves. False: they are of one. */
+static bool close_by_ntt(struct app *app, struct batch *b, bool recovered)
+{
+	struct batch rest = *b;
+
+	batch_each (b, it)
+		if (ntt_of(it) != ntt_of(b->it[0]))
+			rest.n = 0;
+	if (rest.n)
+		return false;
+	for (rest = *b; rest.n;) {
+		struct batch one = batch_part(&rest), others = batch_part(&rest);
+
+		batch_each (&rest, it)
+			batch_add(ntt_of(it) == ntt_of(rest.it[0]) ? &one :
+				  &others, it);
+		saga_close(app, &one, recovered);
+		rest = others;
+	}
+	return true;
+}
+
 static void saga_close(struct app *app, struct batch *b, bool recovered)
 {
 	int64_t until = clock_mono_ms() + CLOSE_PATIENCE_MS;
@@ -773,6 +802,7 @@ static void saga_close(struct app *app, struct batch *b, bool recovered)
 		if (op_is_open(it->was))
 			batch_add(&open, it);
 	while (open.n) {
+		int64_t began = clock_mono_ms();
 		struct change ch;
 		bool won;
 		enum rc rc;
@@ -806,6 +836,9 @@ static void saga_close(struct app *app, struct batch *b, bool recovered)
 			close_halves(app, &open, recovered);
 			return;
 		}
+		if (rc == RC_AGAIN && clock_mono_ms() - began > LOCKED_MS &&
+		    close_by_ntt(app, &open, recovered))
+			return;
 		if (rc == RC_NO && !recovered && !open.it[0]->save_failed) {
 			open.it[0]->save_failed = true;
 			continue;

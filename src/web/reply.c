@@ -605,8 +605,7 @@ static void status_members(struct buf *b, const struct item *it)
 
 	ctt_names(b, it, "ticketNo");
 	put_id(b, "activityId", r->stored.id ? r->stored.id : r->activity_id);
-	put_str(b, "route", !it->call ? it->partner :
-		it->call->local ? "LOCAL" : it->partner);
+	put_str(b, "route", it->ctt && !it->partner ? "LOCAL" : it->partner);
 	put_str(b, "remark", it->remark);
 	if (it->code)
 		item_error(b, it);

@@ -3,9 +3,11 @@ package Storm;
 # Clients that do all that can be done to fifty CTTs and five NTTs, at random:
 #
 #	my $storm = Storm->new($c);
-#	my $counts = $storm->client($end);	# in a child, until then
+#	my $seen = $storm->client($end);	# in a child, until then
+#	is_deeply [ Storm::untrue($c, $seen) ], [];	# once it has settled
 #
-# The counts are of answers, by status and code.
+# $seen->{n} counts the answers, by status and code; $seen->{told} has what was
+# told of each operation.
 
 use v5.36;
 
@@ -78,14 +80,47 @@ my @DO = (
 			port => any(qw(1 2 3)) }) },
 );
 
+my %DONE = map { $_ => 1 } qw(linked unlinked moved resolved);
+
+# What an answer tells of its operations: [id, "done" or "failed"]. Of what has
+# to be looked up it tells nothing.
+sub told ($r) {
+	my $json = $r->{json} // {};
+	my @results = @{ $json->{results} // [] };
+
+	@results = { %$json, outcome => $r->{status} == 200 ? 'linked'
+		: 'failed', error => $json } if !@results;
+	return map {
+		my $code = $_->{error}{code} // '';
+		!$_->{operationId} ? ()
+		    : $DONE{ $_->{outcome} } ? [ $_->{operationId}, 'done' ]
+		    : $_->{outcome} eq 'failed' && $code =~ /^EXTERNAL/
+		    ? [ $_->{operationId}, 'failed' ] : ();
+	} @results;
+}
+
+# Where the end of an operation is not what the caller was told.
+sub untrue ($c, @seen) {
+	my %state = map { @$_{qw(id state)} }
+	    $c->rows('SELECT id, state FROM operation');
+
+	return map {
+		my ($id, $told) = @$_;
+		my $state = $state{$id} // 'not there';
+		($told eq 'done') ne ($state eq 'SUCCEEDED')
+		    ? "$id: told $told, is $state" : ();
+	} map { @{ $_->{told} } } @seen;
+}
+
 sub client ($self, $end) {
-	my %n;
+	my (%n, @told);
 
 	while (time < $end) {
 		my $r = any(@DO)->($self, $self->{c});
 		$n{ join ' ', $r->{status}, $r->{json}{code} // () }++;
+		push @told, told($r);
 	}
-	return \%n;
+	return { n => \%n, told => \@told };
 }
 
 1;
