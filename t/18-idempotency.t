@@ -79,8 +79,6 @@ for my $route (@ROUTES) {
 for (
 	[ 'a gate refuses', 409, sub ($ch) {
 			$c->link($ch->{tickets}[0]{id}, $ch->{to}) } ],
-	[ 'an operation under way', 409, sub ($ch) {
-			$c->plant_busy($ch->{tickets}[0]{id}) } ],
 	[ 'no such NTT', 404, sub ($ch) { $ch->{body}{nttId} = 'N-none' } ],
 	[ 'the partner refuses', 502, sub ($ch) {
 			$c->rule(do => 'status', status => 400,
@@ -111,6 +109,32 @@ for (
 	$c->no_rules;
 	ok $c->settle, 'once it is settled';
 	is_replay(Changes::ask($c, $ch, '', @key), $first, $name);
+}
+
+# What passes by itself is not remembered, if nothing was begun: the retry that
+# Retry-After asks for must not meet its own refusal.
+for (
+	[ 'an operation under way', 409, 'OPERATION_IN_PROGRESS', sub ($ch) {
+			$c->plant_busy($ch->{tickets}[0]{id}) } ],
+	[ 'a blocked pair', 409, 'UNLINK_BLOCKED', sub ($ch) {
+			$c->plant_unlinked($_->{id}, $ch->{ntt})
+			    for @{ $ch->{tickets} } } ],
+) {
+	my ($name, $status, $code, $spoil) = @$_;
+	my $ch = Changes::given($c, $LINK, 1);
+	my @key = a_key();
+
+	$spoil->($ch);
+	my $first = Changes::ask($c, $ch, '', @key);
+	is_deeply [ $first->{status}, $first->{json}{code},
+		$first->{headers}{'retry-after'} ? 1 : 0 ],
+	    [ $status, $code, 1 ], "$name: come again";
+	is replayed(Changes::ask($c, $ch, '', @key)), 'false',
+	    'who comes again is asked anew';
+	$c->unplant;
+	my $r = Changes::ask($c, $ch, '', @key);
+	is_deeply [ $r->{status}, replayed($r) ], [ 200, 'false' ],
+	    'and succeeds when it has passed' or diag $r->{raw};
 }
 
 # ---- keys that are none ----

@@ -34,8 +34,9 @@ sub given_settling ($kind, $source, %ctt) {
 	$c->rule(ticket => $no, do => 'cut');
 	$c->rule(ticket => $no, key => '-sync(-\d+)?$', do => 'cut',
 	    applied => 1, times => 3);
+	# TMF is read before a link is written
 	$c->rule(ticket => $no, method => 'GET', do => 'delay', ms => 0,
-	    times => 1);
+	    times => 1) if $kind =~ /link/;
 	my $r = $kind eq 'link' ? $c->link($ctt, $ntt)
 	    : $kind eq 'unlink' ? $c->unlink_from($ntt, [$ctt])
 	    : $kind eq 'resolve' ? $c->resolve($activity, $ctt)
