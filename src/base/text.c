@@ -2,7 +2,11 @@
 
 #include <json-c/json.h>
 #include <limits.h>
+#include <locale.h>
 #include <string.h>
+#include <wctype.h>
+
+#include "base/arena.h"
 
 /* The place that a scan has come to. */
 struct scan {
@@ -82,6 +86,86 @@ size_t text_chars(const char *s, size_t n)
 	for (; n; n--)
 		chars += ((unsigned char)*s++ & 0xc0) != 0x80;
 	return chars;
+}
+
+size_t text_blank(const char *s)
+{
+	/* Unicode's White_Space, and the no-break space without a width */
+	static const char *const blanks[] = {
+		" ", "\t", "\n", "\v", "\f", "\r", "\xc2\x85", "\u00a0",
+		"\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004",
+		"\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+		"\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff",
+	};
+
+	for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
+		size_t n = strlen(blanks[i]);
+
+		if (!strncmp(s, blanks[i], n))
+			return n;
+	}
+	return 0;
+}
+
+const char *text_trim(struct arena *mem, const char *s)
+{
+	const char *end, *at;
+	size_t n;
+
+	while ((n = text_blank(s)) > 0)
+		s += n;
+	for (at = end = s; *at; at += n ? n : 1)
+		if (!(n = text_blank(at)))
+			end = at + 1;
+	return *end ? arena_strndup(mem, s, (size_t)(end - s)) : s;
+}
+
+const char *text_lines(struct arena *mem, const char *s)
+{
+	char *text, *to;
+
+	if (!strchr(s, '\r'))
+		return s;
+	text = to = arena_strdup(mem, s);
+	for (; *s; s++)
+		if (*s != '\r')
+			*to++ = *s;
+		else if (s[1] != '\n')
+			*to++ = '\n';
+	*to = '\0';
+	return text;
+}
+
+/* The code point that begins at *s in valid UTF-8; *s is moved behind it. */
+static wint_t next_char(const char **s)
+{
+	const unsigned char *at = (const unsigned char *)*s;
+	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+	wint_t c = len == 1 ? at[0] : at[0] & (0xffU >> (len + 1));
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | (at[i] & 0x3f);
+	*s += len;
+	return c;
+}
+
+bool text_same(const char *a, const char *b)
+{
+	static locale_t utf8;
+
+	/* The process has the locale C, which knows the case of ASCII alone.
+	 * This one is built into the C library: only memory can be missing. */
+	if (!utf8)
+		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (!utf8)
+		arena_exhausted();
+	while (*a && *b) {
+		wint_t x = next_char(&a), y = next_char(&b);
+
+		if (x != y && towlower_l(x, utf8) != towlower_l(y, utf8))
+			return false;
+	}
+	return !*a && !*b;
 }
 
 static int peek(const struct scan *c)

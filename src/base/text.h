@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct arena;
 struct json_object;
 
 /* The outermost value counts as 1, and a scalar inside counts as well. */
@@ -17,6 +18,19 @@ bool text_is_control(const char *s);
 
 /* How many code points valid UTF-8 holds. */
 size_t text_chars(const char *s, size_t n);
+
+/* How many bytes of white space begin here, no-break spaces included; of one
+ * character. 0: something else does. */
+size_t text_blank(const char *s);
+
+/* The text without the blanks around it: itself where there are none. */
+const char *text_trim(struct arena *mem, const char *s);
+
+/* The text with CR LF and CR made LF: itself where there are none. */
+const char *text_lines(struct arena *mem, const char *s);
+
+/* Are two texts of valid UTF-8 the same but for the case of letters? */
+bool text_same(const char *a, const char *b);
 
 /*
  * What json-c must not be shown, for it would take it although RFC 8259 or
