@@ -19,23 +19,35 @@ static int usage(void)
 	return 2;
 }
 
+/* All that is wrong is told at once. */
+static bool settings_are_good(struct conf *cf, struct auth_keys **keys_r)
+{
+	char err[CONF_ERR], line[512];
+
+	conf_load(cf, CONF_NEED_DB | CONF_NEED_PARTNERS | CONF_NEED_JWT, err,
+		  sizeof err);
+	if (!tls_check(cf, line, sizeof line))
+		conf_add_fault(err, sizeof err, line);
+	if (*cf->jwt_alg && *cf->jwt_key_file &&
+	    auth_open(cf->jwt_alg, cf->jwt_key_file, cf->jwt_issuer,
+		      cf->jwt_audience, keys_r, line, sizeof line) != RC_OK)
+		conf_add_fault(err, sizeof err, line);
+	conf_print_faults("ctt.fcgi", err);
+	return !*err;
+}
+
 int main(int argc, char **argv)
 {
 	bool check = argc == 2 && !strcmp(argv[1], "--check");
 	struct auth_keys *keys = NULL;
 	struct conf cf;
 	struct app app;
-	char err[512];
 	int status = EXIT_SUCCESS;
 
 	if (argc > 1 && !check)
 		return usage();
-	if (!conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS | CONF_NEED_JWT,
-		       err, sizeof err) ||
-	    !tls_check(&cf, err, sizeof err) ||
-	    auth_open(cf.jwt_alg, cf.jwt_key_file, cf.jwt_issuer,
-		      cf.jwt_audience, &keys, err, sizeof err) != RC_OK) {
-		fprintf(stderr, "ctt.fcgi: %s\n", err);
+	log_setup("ctt.fcgi", LOG_INFO);
+	if (!settings_are_good(&cf, &keys)) {
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}

@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 {
 	struct conf cf;
 	struct app app;
-	char err[512];
+	char err[CONF_ERR], line[512];
 	int status;
 
 	(void)argv;
@@ -21,10 +21,12 @@ int main(int argc, char **argv)
 		fputs("usage: ctt-worker\n", stderr);
 		return 2;
 	}
-	if (!conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS, err,
-		       sizeof err) ||
-	    !tls_check(&cf, err, sizeof err)) {
-		fprintf(stderr, "ctt-worker: %s\n", err);
+	log_setup("ctt-worker", LOG_INFO);
+	conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS, err, sizeof err);
+	if (!tls_check(&cf, line, sizeof line))
+		conf_add_fault(err, sizeof err, line);
+	if (*err) {
+		conf_print_faults("ctt-worker", err);
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}

@@ -704,7 +704,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct console con;
-	char err[512];
+	char err[CONF_ERR];
 	int status;
 
 	if (argc < 2)
@@ -718,8 +718,9 @@ int main(int argc, char **argv)
 	command = command_find(argv[1]);
 	if (!command || (!*command->usage && argc > 2))
 		return usage(stderr);
+	log_setup("cttctl", LOG_WARN);
 	if (!conf_load(&con.conf, command->need, err, sizeof err)) {
-		fprintf(stderr, "cttctl: %s\n", err);
+		conf_print_faults("cttctl", err);
 		conf_close(&con.conf);
 		return EXIT_FAILURE;
 	}

@@ -200,7 +200,7 @@ my @GATES = (
 		404, 'CTT_NOT_FOUND', 'load_ctt' ],
 	[ 'a CTT number in other letters', {}, sub ($ctt, $n) { ("c-$ctt", $n) },
 		404, 'CTT_NOT_FOUND', 'load_ctt' ],
-	[ 'an NTT number with a blank', {}, sub ($ctt, $n) { ($ctt, "N-$n ") },
+	[ 'an NTT number with a blank', {}, sub ($ctt, $n) { ($ctt, "N- $n") },
 		404, 'NTT_NOT_FOUND', 'load_ntt' ],
 	[ 'no such NTT', {}, sub ($ctt, $) { ($ctt, $odd) },
 		404, 'NTT_NOT_FOUND', 'load_ntt' ],

@@ -183,7 +183,7 @@ for (
 for (
 	[ 'nothing', {}, 'ticketNo', 'cttIds' ],
 	[ 'all wrong', { ticketNo => [], cttIds => [ 0, 1 ], remark => 1 },
-		'ticketNo', 'cttIds[0]', 'remark' ],
+		'ticketNo', 'remark' ],
 ) {
 	my ($name, $body, @fields) = @$_;
 	my $r = $c->post('/ticket/ctt/unlink-then-link', $body);

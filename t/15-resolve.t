@@ -3,6 +3,7 @@
 # back from it: where nobody knows, it is driven on until the partner says.
 
 use v5.36;
+use utf8;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -264,8 +265,8 @@ for (
 for (
 	[ 'nothing', {}, 'cttId', 'status' ],
 	[ 'all wrong', { cttId => 0, status => 1, causeCode => [],
-		disposition => '', resolutionCode => "a\n",
-		delayReason => 'x' x 65, remark => "\a" }, qw(cttId causeCode
+		disposition => {}, resolutionCode => "a\n",
+		delayReason => 'x' x 129, remark => "\a" }, qw(cttId causeCode
 		disposition resolutionCode delayReason remark status) ],
 ) {
 	my ($name, $body, @fields) = @$_;
@@ -532,12 +533,9 @@ for (
 
 for (
 	[ 'bulk-update-ctt-activity-status', {}, 'items' ],
-	[ 'bulk-update-ctt-activity-status', { items => [ {}, 1 ] },
-		qw(items[0].cttId items[0].status items[0].activityId
-		items[1]) ],
 	[ 'bulk-resolve-by-ticket-id', {}, 'ticketIds' ],
 	[ 'bulk-resolve-by-ticket-id', { ticketIds => [ 1, 0, [] ],
-		causeCode => 1 }, qw(ticketIds[1] ticketIds[2] causeCode) ],
+		causeCode => 1 }, 'causeCode' ],
 ) {
 	my ($path, $body, @fields) = @$_;
 	my $r = $c->post("/ticket/ctt/$path", $body);
@@ -545,6 +543,67 @@ for (
 	is_deeply [ $r->{status}, sort map { $_->{field} }
 		@{ $r->{json}{errors} } ], [ 422, sort @fields ],
 	    "$path: @fields";
+}
+
+# One with wrong fields fails alone.
+{
+	my ($ctt, $activity) = given_ctt('TAAS');
+	my ($other) = given_ctt('LOCAL');
+
+	for (
+		[ bulk_items([ $ctt, $activity ], [ undef, undef,
+			causeCode => 1 ]), qw(cttId causeCode activityId) ],
+		[ $c->post('/ticket/ctt/bulk-update-ctt-activity-status',
+			{ items => [ 7, {} ] }), '' ],
+		[ bulk_tickets($other, 0), 'ticketIds[1]' ],
+	) {
+		my ($r, @fields) = @$_;
+		my ($bad) = grep { ($_->{error} // {})->{errors} }
+		    @{ $r->{json}{results} };
+
+		is_deeply [ $bad->{error}{code}, map { $_->{field} }
+			@{ $bad->{error}{errors} } ],
+		    [ 'VALIDATION_FAILED', @fields ], "alone: @fields";
+	}
+	is scalar activities($_), 1, 'the other one is resolved'
+	    for $ctt, $other;
+}
+
+# A code is found by its label too, in any case; the code is stored and sent.
+# What was not chosen is empty.
+{
+	$c->do("INSERT INTO lov (type, code, label) VALUES ('CAUSE_CODE',"
+	    . " 'STORM', 'Stürmisch'), ('CAUSE_CODE', 'A', 'STORM'),"
+	    . " ('DISPOSITION', ?, ?)", 'd' x 64, 'L' x 128);
+	for (
+		[ { causeCode => 'storm' }, cause_code => 'STORM' ],
+		[ { causeCode => 'STORM' }, cause_code => 'STORM' ],
+		[ { causeCode => 'a' }, cause_code => 'A' ],
+		[ { causeCode => 'sTÜRMISCH' }, cause_code => 'STORM' ],
+		[ { disposition => 'l' x 128 }, disposition => 'd' x 64 ],
+		[ { delayReason => '' }, delay_reason => undef ],
+		[ { delayReason => 'weather' }, delay_reason => 'WEATHER' ],
+	) {
+		my ($codes, $column, $want) = @$_;
+		my ($ctt, $activity, $no) = given_ctt('TAAS');
+		my ($field) = keys %$codes;
+		my $r = $c->resolve($activity, $ctt, %$codes);
+
+		is_deeply [ $r->{status}, $r->{json}{activity}{$field},
+			(activities($ctt))[0]{$column}, ($c->heard('taas',
+			ticket => $no))[0]{body}{$field} ],
+		    [ 200, ($want) x 3 ], "$field " . $codes->{$field}
+		    =~ s/[^ -~]/?/gr;
+	}
+	for my $code ('stürm', ' STORM', 'STORM ', 'Old') {
+		my ($ctt, $activity) = given_ctt('TAAS');
+		is $c->resolve($activity, $ctt, causeCode => $code)->{json}
+		    {code}, 'RESOLUTION_CODE_INVALID', 'no such one';
+	}
+	my ($ctt, $activity) = given_ctt('TAAS');
+	is_deeply [ map { $_->{field} } @{ $c->resolve($activity, $ctt,
+		causeCode => '')->{json}{errors} } ], ['causeCode'],
+	    'an empty one is not given';
 }
 
 ok $c->quiet, 'all jobs are delivered';

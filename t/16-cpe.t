@@ -148,29 +148,37 @@ sub fields ($r) {
 		map { $_->{field} } @{ $r->{json}{errors} // [] } ];
 }
 
-# Good values, and bad ones, of each field; bad ones change nothing.
+# Good values, and bad ones, of each field; bad ones change nothing. A good one
+# that is stored as another one is a pair.
 my %VALUES = (
-	manufacturer => [ [ 'x', 'x' x 64, "\x{fc}" x 64, '" \\ %', '0' ],
-		[ '', 'x' x 65, "a\tb", "a\nb", "a\x7f", 7, [], {}, \1,
+	manufacturer => [ [ 'x', 'x' x 64, "\x{fc}" x 64, '" \\ %', '0',
+			[ "\x{a0} a b\t\n", 'a b' ],
+			[ ' ' x 80 . 'y' x 64, 'y' x 64 ] ],
+		[ '', ' ', 'x' x 65, "a\tb", "a\nb", "a\x7f", 7, [], {}, \1,
 			undef ] ],
-	model => [ [ 'x', 'x' x 64, "\x{1f600}" x 64 ],
-		[ '', 'x' x 65, "\x01", 7, [], undef ] ],
+	model => [ [ 'x', 'x' x 64, "\x{1f600}" x 64, [ ' z ', 'z' ] ],
+		[ '', "\x{3000}", 'x' x 65, "\x01", 7, [], undef ] ],
 	bandwidthMbps => [ [ 1, 2, 399_999, 400_000 ],
 		[ 0, -1, 400_001, 4_294_967_296, 1.5, '300', \1, undef ] ],
-	port => [ [ '1', 'x' x 32, 'GE-0/0/1:2.3_b', ':' ],
-		[ '', 'x' x 33, 'a b', "\x{fc}", 'a+b', "1\n", '1;2', 1,
-			undef ] ],
+	port => [ [ '1', 'x' x 32, 'GE-0/0/1:2.3_b', ':', 'LAN 1', 'a+b;c',
+			"\x{fc}\x{e9}", [ " WAN  2\n", 'WAN  2' ] ],
+		[ '', ' ', 'x' x 33, "a\tb", "1\x{85}2", 1, undef ] ],
 	ipAddress => [ [ qw(1.0.0.0 10.0.0.1 100.64.0.1 172.16.254.1
-		192.168.255.255 203.0.113.9 223.255.255.254 ::1 2001:db8::
-		2001:DB8::AbCd fe80::1 fd00::1:2 ::ffff:10.1.2.3
-		2001:db8:1:2:3:4:5:6 64:ff9b::192.0.2.33) ],
+		192.168.255.255 203.0.113.9 223.255.255.254 2001:db8::
+		fd00::1:2 ::ffff:10.1.2.3 2001:db8:1:2:3:4:5:6),
+		[ '2001:DB8::AbCd', '2001:db8::abcd' ],
+		[ '2001:0db8:0:0:0:0:0:0001', '2001:db8::1' ],
+		[ '64:ff9b::192.0.2.33', '64:ff9b::c000:221' ],
+		[ ' 1.2.3.4', '1.2.3.4' ], [ "1.2.3.5\x{a0}\n", '1.2.3.5' ] ],
 		[ '', qw(0.0.0.0 0.1.2.3 224.0.0.1 239.255.255.255 240.0.0.1
+		127.0.0.1 127.1.2.3 169.254.1.1 ::1 0::0:1 fe80::1 FE80::1
+		febf::1 ::ffff:127.0.0.1 ::ffff:169.254.1.1
 		255.255.255.255 256.1.1.1 1.2.3 1.2.3.4.5 01.2.3.4 1.2.3.04
 		1.2.3.4/24 1.2.3.-4 0x7f.1.1.1 127.1 3232235777 :: ff02::1
 		ff0e::1:2 fe80::1%eth0 2001:db8:::1 2001:db8::1::2
 		1:2:3:4:5:6:7 1:2:3:4:5:6:7:8:9 12345::1 g::1 [::1] ::1/64
 		2001:db8::1:80x ::ffff:256.1.1.1 ::ffff:224.0.0.1 localhost),
-		' 1.2.3.4', '1.2.3.4 ', "1.2.3.4\n", "\x{661}.2.3.4",
+		"1.2.\t3.4", "\x{661}.2.3.4",
 		'1' x 46, 16_909_060, undef ] ],
 );
 
@@ -178,31 +186,79 @@ my ($ctt, $element) = given_cpe();
 for my $field (@FACTS) {
 	my ($good, $bad) = @{ $VALUES{$field} };
 
-	for my $value (@$good) {
+	for (@$good) {
+		my ($value, $stored) = ref ? @$_ : ($_, $_);
 		is $c->update_cpe($ctt, { %NEW, $field => $value })
-		    ->{json}{cpe}{$field} // '', $value,
+		    ->{json}{cpe}{$field} // '', $stored,
 		    "$field: " . (length $value > 40 ? 'long' : $value);
 	}
 	my $before = $c->tables;
 	is_deeply [ grep { "@{ fields($c->update_cpe($ctt, { %NEW,
 		$field => $_ })) }" ne "422 VALIDATION_FAILED new.$field" }
 		@$bad ], [], "$field: " . @$bad . ' bad values';
-	is_deeply fields($c->update_cpe($ctt, { %NEW{ grep { $_ ne $field }
-		@FACTS } })), [ 422, 'VALIDATION_FAILED', "new.$field" ],
-	    "$field: missing";
 	is_deeply $c->tables, $before, 'nothing was changed';
+}
+
+# What is left out stays; what is named alone is changed.
+for my $field (@FACTS) {
+	my ($id, $at) = given_cpe();
+	my $r = $c->update_cpe($id, { $field => $NEW{$field}, x => 1 },
+	    current => \%OLD);
+	my %want = (%OLD, $field => $NEW{$field});
+
+	is_deeply [ $r->{status}, $r->{json}{cpe}, facts($c->row(
+		network_element => $at)), [ $c->heard('nig', ticket =>
+		"C-$id") ]->[-1]{body}{new} ], [ 200, (\%want) x 3 ],
+	    "$field alone";
+}
+
+# A value that is stored is right, whatever it is, and stays as it is.
+{
+	my %odd = (manufacturer => undef, model => "a\tb", ip_address =>
+		'127.0.0.1', bandwidth_mbps => 500_000, port => ' LAN 1 ');
+	my ($id, $at) = given_cpe(%odd);
+	my %seen = %{ facts($c->row(network_element => $at)) };
+
+	for my $sent ({ %seen, port => 'LAN 1' }, { %seen, manufacturer => '' },
+	    { %seen, port => "LAN 1\x{a0}" }) {
+		my $r = $c->update_cpe($id, $sent, current => $sent);
+		is_deeply [ $r->{status}, facts($c->row(network_element =>
+			$at)) ], [ 200, \%seen ], 'what is stored is right'
+		    or diag $r->{raw};
+	}
+	is_deeply fields($c->update_cpe($id, { model => "a\tc", ipAddress =>
+		'127.0.0.2', bandwidthMbps => 500_001, port => "1\t",
+		manufacturer => "\t" })), [ 422, 'VALIDATION_FAILED',
+		qw(new.model new.ipAddress new.bandwidthMbps) ],
+	    'another one like it is not';
+	is $c->update_cpe($id, { ipAddress => '10.0.0.9' })->{json}{cpe}
+	    {ipAddress}, '10.0.0.9', 'and one thing can be put right';
+}
+
+# An address is one however it is written.
+{
+	my ($id, $at) = given_cpe(ip_address => '2001:DB8::0:A');
+	my %seen = (%OLD, ipAddress => '2001:db8::a');
+
+	is $c->update_cpe($id, { port => '2' }, current => \%seen)->{status},
+	    200, 'seen in another form, it is not stale';
+	is_deeply fields($c->update_cpe($id, { ipAddress => '::1' })),
+	    [ 422, 'VALIDATION_FAILED', 'new.ipAddress' ], 'another is checked';
+	is $c->update_cpe($id, { ipAddress => '2001:db8:0:0:0:0:0:a' })
+	    ->{json}{cpe}{ipAddress}, '2001:DB8::0:A', 'the same one stays';
 }
 
 for (
 	[ 'nothing', {}, 'new' ],
 	[ 'no objects', { new => [], current => 1 }, qw(new current) ],
-	[ 'an empty one', { new => {} }, map { "new.$_" } @FACTS ],
+	[ 'an empty one', { new => {} }, 'new' ],
+	[ 'one that names nothing', { new => { x => 1 } }, 'new' ],
 	[ 'what is seen', { new => \%NEW, current => { %OLD, model => 7,
 		bandwidthMbps => 'x' } }, qw(current.model
 		current.bandwidthMbps) ],
 	[ 'an element\'s name', { new => \%NEW, networkElementId => 'x' },
 		'networkElementId' ],
-	[ 'all at once', { new => { %NEW, port => '', model => '' },
+	[ 'all at once', { new => { %NEW, port => 1, model => [] },
 		networkElementId => 0, remark => "\a" },
 		qw(new.model new.port networkElementId remark) ],
 ) {

@@ -62,9 +62,11 @@ my @ORDER = (
 
 my @METHODS = (
 	[ PUT => $LINK, 'POST' ], [ GET => "$LINK/bulk", 'POST' ],
-	[ POST => '/ticket/ctt', 'GET' ], [ DELETE => '/ticket/ctt/1', 'GET' ],
-	[ PATCH => '/ticket/lov', 'GET' ], [ POST => '/healthz', 'GET' ],
-	[ OPTIONS => '/ticket/operation/x', 'GET' ],
+	[ HEAD => $LINK, 'POST' ], [ POST => '/ticket/ctt', 'GET, HEAD' ],
+	[ DELETE => '/ticket/ctt/1', 'GET, HEAD' ],
+	[ PATCH => '/ticket/lov', 'GET, HEAD' ],
+	[ POST => '/healthz', 'GET, HEAD' ],
+	[ OPTIONS => '/ticket/operation/x', 'GET, HEAD' ],
 );
 
 my @TYPES = (
@@ -99,6 +101,34 @@ my @WELL_FORMED = (
 	'{"x":12345678901234567890123456789}', 'null', '7', '"x"', '[{}]',
 );
 
+# Parameters that nobody knows, or that come twice, by the names that are told;
+# a change needs a body that is right, or its faults are told with these.
+my @QUERIES = (
+	[ POST => "$LINK?dryrun=true", 'dryrun' ],
+	[ POST => "$LINK?dry_run=true", 'dry_run' ],
+	[ POST => "$LINK?dry%52un=true", 'dry%52un' ],
+	[ POST => "$LINK?dryRun=true&dryRun=false", 'dryRun' ],
+	[ POST => "$LINK?dryRun=true&x=1&x=2&dryRun=true&dryRun=true", 'x', 'dryRun' ],
+	[ POST => "$LINK?dryRun=1", 'dryRun' ],
+	[ POST => "$LINK?dryRun=TRUE", 'dryRun' ],
+	[ POST => "$LINK?dryRun=", 'dryRun' ],
+	[ POST => "$LINK?dryRun", 'dryRun' ],
+	[ POST => "$LINK?limit=1", 'limit' ],
+	[ POST => "$LINK/bulk?x", 'x' ],
+	[ GET => '/ticket/ctt?staus=Open', 'staus' ],
+	[ GET => '/ticket/ctt?limit=1&limit=1&dryRun=true', 'limit', 'dryRun' ],
+	[ GET => '/ticket/ctt?x=1&limit=0&linked=maybe', 'x', 'limit',
+		'linked' ],
+	[ GET => '/ticket/ctt?=1', '' ],
+	[ GET => '/ticket/ctt?%ff=1&' . 'x' x 70 . '&"', '%ff', 'x' x 64, '"' ],
+	[ GET => '/ticket/ctt/1?x', 'x' ], [ GET => '/ticket/ntt/1?q=x', 'q' ],
+	[ GET => '/ticket/ntt/1/ctts?status=Open', 'status' ],
+	[ GET => '/ticket/lov?limit=1', 'limit' ],
+	[ GET => '/ticket/operation?requestid=x', 'requestid', 'requestId' ],
+	[ GET => '/ticket/operation/x?limit=1', 'limit' ],
+	[ GET => '/openapi.json?x', 'x' ], [ GET => '/healthz?x', 'x' ],
+);
+
 sub refusals () {
 	for (@ORDER) {
 		my ($name, $method, $path, $body, $headers, @want) = @$_;
@@ -108,11 +138,36 @@ sub refusals () {
 		is $r->{headers}{'www-authenticate'},
 		    $r->{status} == 401 ? 'Bearer' : undef, 'WWW-Authenticate';
 	}
+	for (@QUERIES) {
+		my ($method, $path, @fields) = @$_;
+		my $r = $c->request($method, $path, $method eq 'GET' ? undef
+			: $path =~ /bulk/ ? { items => [ { cttId => 1,
+				nttId => 1 } ] } : { cttId => 1, nttId => 1 });
+
+		is_problem($r, 422, 'VALIDATION_FAILED', $path);
+		is_deeply [ sort map { $_->{field} } @{ $r->{json}{errors} } ],
+		    [ sort @fields ], "names @fields";
+	}
+	for my $body ({ cttId => 1, nttId => 1, dryRun => \1 }, { cttId => 1,
+		nttId => 1, dryRun => undef }) {
+		my $r = $c->post($LINK, $body);
+
+		is_problem($r, 422, 'VALIDATION_FAILED', 'dryRun in a body');
+		is $r->{json}{errors}[0]{field}, 'dryRun', 'is named';
+	}
+	for my $encoding (qw(gzip GZIP deflate x)) {
+		is_problem($c->post($LINK, '{}', 'Content-Encoding' =>
+			$encoding), 415, 'UNSUPPORTED_MEDIA_TYPE', $encoding);
+	}
+	is $c->post($LINK, '{}', 'Content-Encoding' => 'identity')->{status},
+	    422, 'as it is';
 	for (@METHODS) {
 		my ($method, $path, $allow) = @$_;
 		my $r = $c->request($method, $path);
 
-		is_problem($r, 405, 'METHOD_NOT_ALLOWED', "$method $path");
+		$method eq 'HEAD' ? is $r->{status}, 405, "HEAD $path"
+		    : is_problem($r, 405, 'METHOD_NOT_ALLOWED',
+			"$method $path");
 		is $r->{headers}{allow}, $allow, 'says what it takes';
 	}
 	for (@TYPES) {
@@ -129,11 +184,10 @@ sub refusals () {
 		is $c->post($LINK, $body)->{status}, 422,
 		    'JSON: ' . $body =~ s/[^ -~]/?/gr;
 	}
-	is_deeply [ map { $_->{field} } @{ $c->post("$LINK/bulk", { remark => 1,
-		items => [ {}, 1, { cttId => 1, nttId => 1, remark => [] } ] })
-		->{json}{errors} } ],
-	    [ 'remark', 'items[0].cttId', 'items[0].nttId', 'items[1]',
-		'items[2].remark' ], 'all wrong fields at once';
+	is_deeply [ map { $_->{field} } @{ $c->post("$LINK?x=1",
+		{ remark => 1, dryRun => 1 }, 'Idempotency-Key' => 'a b')
+		->{json}{errors} } ], [ 'x', 'dryRun', 'Idempotency-Key',
+		'cttId', 'nttId', 'remark' ], 'all that is wrong at once';
 }
 
 refusals();
@@ -150,6 +204,179 @@ ok $c->stack('start', 'db'), 'which comes back';
 	is_problem($r, 404, 'CTT_NOT_FOUND', 'of a repeated member the last');
 	$r = $c->post($LINK, '{"cttId":' . ' ' x ((1 << 20) - 20) . '0}');
 	is $r->{status}, 422, 'just under 1 MiB';
+}
+
+# ---- HEAD, and the status line ----
+
+{
+	my $token = 'Authorization: Bearer ' . $c->token . "\r\n";
+	my $ctt = $c->given(ctt => {});
+
+	for (
+		[ '/ticket/ctt', 200 ], [ "/ticket/ctt/$ctt", 200 ],
+		[ '/ticket/ntt', 200 ], [ '/ticket/lov', 200 ],
+		[ '/openapi.json', 200 ], [ '/healthz', 200 ],
+		[ '/readyz', 200 ], [ "/ticket/ctt/$NOBODY", 404 ],
+		[ '/nothing', 404 ], [ '/ticket/ctt?limit=0', 422 ],
+		[ $LINK, 405 ],
+	) {
+		my ($path, $status) = @$_;
+		my ($get, $head) = map { $c->raw("$_ $path HTTP/1.1\r\n"
+			. "Host: x\r\nConnection: close\r\n"
+			. "X-Request-Id: x\r\n$token\r\n") } qw(GET HEAD);
+		$get = $head if $status == 405;    # HEAD too, where GET is
+
+		is_deeply [ $head->{status}, $head->{raw},
+			@{ $head->{headers} }{qw(content-length content-type)} ],
+		    [ $status, '', @{ $get->{headers} }{qw(content-length
+			content-type)} ], "HEAD $path: as GET, without its body";
+		cmp_ok $head->{headers}{'content-length'}, '>', 0, 'of a length';
+	}
+	for (
+		[ 'GET /healthz', '', '200 OK' ],
+		[ 'GET /nothing', '', '404 Not Found' ],
+		[ 'GET /ticket/lov', '', '401 Unauthorized' ],
+		[ 'GET /ticket/ctt?x=1', $token, '422 Unprocessable Content' ],
+	) {
+		my ($line, $header, $want) = @$_;
+		my $socket = $c->raw_socket;
+
+		print $socket "$line HTTP/1.1\r\nHost: x\r\n"
+		    . "Connection: close\r\n$header\r\n";
+		is readline($socket), "HTTP/1.1 $want\r\n", "$line: $want";
+	}
+}
+
+# ---- who is not who they say ----
+
+for (
+	[ undef, qr/^Bearer$/ ],
+	[ 'Bearer x', qr/^Bearer error="invalid_token", error_description="[^"]+\."$/ ],
+	[ 'Basic x', qr/^Bearer$/ ],
+) {
+	my ($header, $want) = @$_;
+	like $c->get('/ticket/lov', Authorization => $header)
+	    ->{headers}{'www-authenticate'}, $want, $header // 'no token';
+}
+
+# ---- one of many with wrong fields fails alone ----
+
+sub outcomes ($r) {
+	return [ $r->{status}, map { $_->{error}
+		? [ $_->{error}{code}, map { $_->{field} }
+			@{ $_->{error}{errors} // [] } ] : $_->{outcome} }
+		@{ $r->{json}{results} } ];
+}
+
+{
+	my @ctts = $c->given((map { (ctt => {}) } 1 .. 3), ntt => {});
+	my $ntt = pop @ctts;
+	my @bad = ({}, 1, { cttId => '', nttId => $ntt, remark => [],
+		dryRun => \1 });
+	my @faults = ([ 'VALIDATION_FAILED', 'cttId', 'nttId' ],
+		[ 'VALIDATION_FAILED', '' ],
+		[ 'VALIDATION_FAILED', 'dryRun', 'cttId', 'remark' ]);
+
+	for (
+		[ [ @bad, { cttId => $ctts[0], nttId => $ntt } ],
+			[ 207, @faults, 'linked' ] ],
+		[ \@bad, [ 422, @faults ] ],
+	) {
+		my ($items, $want) = @$_;
+		my $r = $c->post("$LINK/bulk", { items => $items });
+
+		is_deeply outcomes($r), $want, 'each fails for itself';
+		is $r->{json}{failed}, 3, 'and is counted';
+		is $r->{json}{results}[0]{operationId}, undef, 'unbegun';
+	}
+	is_deeply outcomes($c->post("$LINK/bulk?dryRun=true", { items => [
+		$bad[0], { cttId => $ctts[1], nttId => $ntt } ] })),
+	    [ 200, $faults[0], 'linked' ], 'in a dry run too';
+	for my $items (undef, [], {}, [ (1) x 501 ]) {
+		is_problem($c->post("$LINK/bulk", { items => $items }), 422,
+		    'VALIDATION_FAILED', 'what is no list of 1 to 500');
+	}
+	my $r = $c->move_to($ntt, [ 0, $ctts[1], [], '  ' ]);
+	is_deeply outcomes($r), [ 207, [ 'VALIDATION_FAILED', 'cttIds[0]' ],
+		'linked', map { [ 'VALIDATION_FAILED', "cttIds[$_]" ] } 2, 3 ],
+	    'in a move';
+	is_deeply outcomes($c->move_to($ntt, [0])), [ 422,
+		[ 'VALIDATION_FAILED', 'cttIds[0]' ] ], 'that has no other';
+	is $c->move_to('N-none', [ 0, $ctts[1] ])->{json}{code},
+	    'NTT_NOT_FOUND', 'or no target';
+	$r = $c->unlink_from($ntt, [ 0, $ctts[1], {} ]);
+	is_problem($r, 422, 'VALIDATION_FAILED', 'an unlink is all or none');
+	is_deeply [ map { $_->{field} } @{ $r->{json}{errors} } ],
+	    [ 'cttIds[0]', 'cttIds[2]' ], 'it names each';
+	my $again = sub { $c->post("$LINK/bulk", { items => [ @bad,
+		{ cttId => $ctts[2], nttId => $ntt } ] },
+		'Idempotency-Key' => 'faulty') };
+	my @twice = map { $again->() } 1, 2;
+	is_deeply outcomes($twice[1]), [ 207, @faults, 'linked' ],
+	    'with a key, again';
+	is $twice[1]{raw}, $twice[0]{raw}, 'to the byte';
+}
+
+# ---- numbers that were pasted ----
+
+{
+	my ($ctt, $ntt) = $c->given(ctt => { ticket_no => 'C 1' }, ntt =>
+	    { ticket_no => 'N-1' });
+	my @blanks = (' ', "\t", "\r\n", map { chr } 0xa0, 0x1680, 0x2007,
+		0x202f, 0x3000, 0xfeff);
+
+	for my $blank (@blanks) {
+		my $r = $c->post("$LINK?dryRun=true", { cttId => $blank x 2
+			. "C 1$blank", nttId => "N-1$blank" });
+		is $r->{json}{ctt}{id}, $ctt, sprintf 'a number between U+%04X',
+		    ord $blank;
+	}
+	for my $no (' ', "\x{a0}" x 3, "C\t1", "C 1\0", "C 1\x{7f}", 'x' x 65) {
+		is $c->link($no, 'N-1')->{json}{errors}[0]{field} // 'cttId',
+		    'cttId', 'what is no number';
+	}
+	is $c->link(' ' x 90 . 'x' x 64, 'N-1')->{json}{code}, 'CTT_NOT_FOUND',
+	    'blanks are not counted';
+	is $c->link("C\x{a0}1", 'N-1')->{json}{code}, 'CTT_NOT_FOUND',
+	    'nor dropped inside';
+	is_deeply outcomes($c->unlink_from('N-1', [ $ctt, 'C 1 ' ])),
+	    [ 422, [ 'NOT_ATTEMPTED' ], [ 'VALIDATION_FAILED', 'cttIds[1]' ] ],
+	    'named twice, all the same';
+}
+
+# ---- remarks ----
+
+{
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+	my $remark = sub ($own, $common) {
+		my $r = $c->post("$LINK/bulk?dryRun=true", { items => [ {
+			cttId => $ctt, nttId => $ntt, defined $own
+			? (remark => $own) : () } ],
+			defined $common ? (remark => $common) : () });
+		return $r->{json}{results}[0]{error}
+		    ? $r->{json}{results}[0]{error}{errors}[0]{field}
+		    : $r->{json}{results}[0]{remark};
+	};
+
+	for (
+		[ 'mine', 'all', 'mine' ], [ undef, 'all', 'all' ],
+		[ '', 'all', 'all' ], [ " \n\t\x{a0}\x{3000}", 'all', 'all' ],
+		[ ' ', " \r\n", undef ], [ undef, undef, undef ],
+		[ " a\r\nb\rc\n ", undef, " a\nb\nc\n " ],
+		[ "\r\n" x 2000 . 'x', undef, 'remark' ],
+		[ "\r\n" x 1999 . 'x', undef, "\n" x 1999 . 'x' ],
+		[ "a\x0b", undef, 'remark' ], [ "\x{85}", undef, 'remark' ],
+	) {
+		my ($own, $common, $want) = @$_;
+		is $remark->($own, $common), $want, 'a remark: '
+		    . substr(($own // 'none') =~ s/[^ -~]/?/gr, 0, 9) . ', '
+		    . ($common // 'none') =~ s/[^ -~]/?/gr;
+	}
+	my $r = $c->link($ctt, $ntt, remark => "\x{a0}\n");
+	is $c->row(operation => $r->{json}{operationId})->{remark}, undef,
+	    'one of blanks is none';
+	is_deeply [ $c->heard('taas') ]->[-1]{body}{remark}, undef,
+	    'for the partner too';
 }
 
 # ---- the request's id ----

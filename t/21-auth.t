@@ -94,8 +94,10 @@ for (
 	my $r = $c->get('/ticket/lov', Authorization => $authorization);
 
 	is $r->{status}, $status, "token: $name: $status";
-	is $r->{headers}{'www-authenticate'},
-	    $status == 401 ? 'Bearer' : undef, 'WWW-Authenticate';
+	is $r->{headers}{'www-authenticate'}, $status != 401 ? undef :
+	    ($authorization // '') !~ /^Bearer +\S/i ? 'Bearer'
+	    : 'Bearer error="invalid_token", error_description="'
+	    . $r->{json}{detail} . '"', 'WWW-Authenticate says why';
 	is $r->{json}{code}, { 401 => 'UNAUTHENTICATED', 403 => 'FORBIDDEN' }
 	    ->{$status}, 'code';
 }

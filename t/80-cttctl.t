@@ -5,6 +5,8 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use Digest::SHA ();
+use IO::Socket::IP ();
 use MIME::Base64 qw(decode_base64url);
 use Test::More;
 
@@ -61,6 +63,16 @@ for (
 	[ CTT_SYNC_CONCURRENCY => '0' ], [ CTT_BULK_MAX_ITEMS => '0' ],
 	[ CTT_UNLINK_BLOCK_TTL => '99999999999999999999' ],
 	[ CTT_LOG_LEVEL => 'loud' ],
+	(map { [ CTT_RESOLUTION_REQUIRED => $_ ] } 'causecode', 'CAUSE_CODE',
+		'causeCode;disposition', 'causeCode,status', 'x' x 200),
+	(map { [ CTT_TAAS_URL => $_ ] } 'http://', 'https:///api', 'http://:80',
+		'http://x:', 'http://x:0', 'http://x:65536', 'http://x:99999',
+		'http://x:8o80', 'http://x:1:2', 'http://::1', 'http://[::1',
+		'http://[x]:80', 'http://[]', 'http://[::1]80', 'http://a:b@x',
+		'http://a_b?x', 'taas.example'),
+	(map { [ CTT_MEMCACHED => $_ ] } 'localhost', 'localhost:', ':11211',
+		'::1:11211', '[::1]', '[]:11211', '[::1]:0', 'x:65536',
+		'x:11211,', ',x:11211', 'x:1 y:1', 'x:1;y:1', '%', '/tmp/sock'),
 	[ CTT_JWT_ALG => 'none', 'ctt.fcgi' ],
 	[ CTT_JWT_ALG => 'HS512', 'ctt.fcgi' ],
 	[ CTT_JWT_KEY_FILE => '/nowhere', 'ctt.fcgi' ],
@@ -76,6 +88,60 @@ for (
 		    "$program: $name=" . ($value // 'nothing') . ' stops it';
 		like $r->{err}, qr/\b$name\b/, 'by a line that names it';
 	}
+}
+
+# What is right is taken.
+for (
+	(map { [ CTT_RESOLUTION_REQUIRED => $_ ] } '', 'causeCode',
+		' delayReason , causeCode '),
+	(map { [ CTT_TAAS_URL => $_ ] } 'http://x', 'https://x.example:443/a/b/',
+		'http://[::1]:80', 'http://[2001:db8::1]/x', 'http://10.0.0.1:1',
+		'http://a_b:65535'),
+	(map { [ CTT_MEMCACHED => $_ ] } '', 'localhost:11211', '[::1]:11211',
+		'10.0.0.1:1,[2001:db8::1]:2,cache-1.x_y:65535'),
+) {
+	my ($name, $value) = @$_;
+	my $r = $c->run('ctt.fcgi', { $name => $value }, '--check');
+
+	is_deeply [ @$r{qw(status err)} ], [ 0, '' ], "$name=$value is good";
+}
+
+# All that is wrong is named at once, also what another part finds.
+{
+	my $r = $c->run('ctt.fcgi', { CTT_DB_PORT => 'x', CTT_TMF_URL => undef,
+		CTT_MEMCACHED => 'x', CTT_JWT_ALG => 'none',
+		CTT_NIG_CA_FILE => $0, CTT_RESOLUTION_REQUIRED => 'x' },
+	    '--check');
+	is_deeply [ $r->{status}, sort $r->{err} =~ /^ctt\.fcgi: (CTT_\w+)/mg ],
+	    [ 1, qw(CTT_DB_PORT CTT_JWT_ALG CTT_MEMCACHED CTT_NIG_CA_FILE
+		CTT_RESOLUTION_REQUIRED CTT_TMF_URL) ], 'six lines for six';
+}
+
+# A name that nobody reads is told, without its value, and stops nothing.
+for my $name (qw(CTT_RESOLUTION_REQUIERD CTT_ CTT_DB_PORT_)) {
+	my $r = $c->run('ctt.fcgi', { $name => 'secret' }, '--check');
+
+	is $r->{status}, 0, "$name stops nothing";
+	like $r->{err}, qr/level=warn event=unknown_setting name=\Q$name\E$/m,
+	    'and is told';
+	unlike $r->{err}, qr/secret/, 'by its name alone';
+}
+
+# The end of a line is no part of a secret, be it LF or CR LF.
+for my $end ('', "\n", "\r\n") {
+	my ($key, $token) = map { $c->dir . "/tmp/$_" } qw(key token);
+
+	for ([ $key, 'k' x 32 ], [ $token, 't' ]) {
+		open my $fh, '>', $_->[0] or die "$_->[0]: $!\n";
+		print $fh $_->[1], $end;
+		close $fh or die;
+	}
+	my %set = (CTT_JWT_KEY_FILE => $key);
+	my $r = $c->run('cttctl', \%set, 'token', '--sub', 'x', '--roles', 'y');
+	my ($head, $body, $seal) = split /\./, $r->{out} =~ s/\n//r;
+
+	is $seal, Digest::SHA::hmac_sha256_base64("$head.$body", 'k' x 32)
+	    =~ tr{+/}{-_}r, 'the key signs without ' . unpack 'H*', $end;
 }
 
 for (
@@ -278,4 +344,23 @@ ok $c->stack('start', 'db'), 'it comes back';
 ok $c->wait_for(5, sub { $c->cttctl('check')->{status} == 0 }), 'and works';
 
 $c->stop;
+# ---- memcached is reached by an address of IPv6, too ----
+
+SKIP: {
+	my $probe = IO::Socket::IP->new(LocalHost => '::1', Listen => 1)
+	    or skip 'this host has no IPv6', 1;
+	my $port = $probe->sockport;
+	my $pid = fork // die "fork: $!\n";
+
+	close $probe;
+	exec qw(memcached -u nobody -l ::1 -p), $port if !$pid;
+	$c = Ctt->start(pool => 1, workers => 0,
+	    set => { CTT_MEMCACHED => "[::1]:$port" });
+	is $c->get('/readyz')->{status}, 200, 'a memcached at [::1]';
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	is $c->get('/readyz')->{json}{memcached}, 0, 'which it is that is asked';
+	$c->stop;
+}
+
 done_testing;

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "base/conf.h"
 
 #include <errno.h>
@@ -5,16 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 
 enum kind {
 	TEXT,   /* any text                                        */
+	WORD,   /* one of word_list[least]                         */
+	WORDS,  /* any of them, with commas between                */
+	HOSTS,  /* host:port, with commas between                  */
 	SECRET, /* the path of a file; the value is what it holds,
 		 * `least` bytes or more                           */
 	NUMBER, /* a whole number, least..most                     */
-	URL,    /* http:// or https://, and no password in it      */
+	URL,    /* http:// or https://, a host; and no password    */
 	LEVEL,  /* error, warn, info, debug                        */
 	SWITCH, /* on or off                                       */
 };
@@ -27,6 +33,13 @@ struct setting {
 	const char *value; /* by default */
 	int64_t least, most;
 	const char *text;
+};
+
+/* What the words of a WORD and of WORDS are: its `least`. */
+enum { ALL_CODES, WORD_LISTS };
+
+static const char *const word_list[WORD_LISTS] = {
+	[ALL_CODES] = "causeCode,disposition,resolutionCode,delayReason",
 };
 
 #define AT(member) offsetof(struct conf, member)
@@ -67,8 +80,8 @@ static const struct setting settings[] = {
  "the user as which cttctl migrate changes the schema, and gives CTT_DB_USER\n# what it needs; empty: CTT_DB_USER owns the schema"},
 {"CTT_DB_MIGRATE_PASSWORD_FILE", SECRET, CONF_OWNER, AT(migrate_password), "",
  0, 0, "a file that holds its password; no other program reads it"},
-{"CTT_MEMCACHED", TEXT, 0, AT(memcached), "127.0.0.1:11211", 0, 0,
- "memcached servers, host:port,..."},
+{"CTT_MEMCACHED", HOSTS, 0, AT(memcached), "127.0.0.1:11211", 0, 0,
+ "memcached servers, host:port,...; an IPv6 address stands in brackets"},
 {"CTT_TAAS_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TAAS]), "", 0, 0,
  "base URL of TaaS"},
 {"CTT_TMF_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TMF]), "", 0, 0,
@@ -114,8 +127,8 @@ READ_OF(NIG, "NIG"),
  "Content-Type of a PATCH, such as application/merge-patch+json"},
 {"CTT_UNLINK_BLOCK_TTL", NUMBER, 0, AT(unlink_block_ttl_s), "60", 0, 2592000,
  "seconds for which an unlinked pair stays blocked; 0 is off"},
-{"CTT_RESOLUTION_REQUIRED", TEXT, 0, AT(resolution_required),
- "causeCode,disposition,resolutionCode", 0, 0,
+{"CTT_RESOLUTION_REQUIRED", WORDS, 0, AT(resolution_required),
+ "causeCode,disposition,resolutionCode", ALL_CODES, 0,
  "codes without which nothing is resolved"},
 {"CTT_BULK_MAX_ITEMS", NUMBER, 0, AT(bulk_max_items), "500", 1, 5000,
  "items in one bulk request"},
@@ -188,9 +201,44 @@ static char *whole_file(const char *path, struct arena *mem)
 		errno = EFBIG;
 		return NULL;
 	}
-	if (text.len && text.s[text.len - 1] == '\n')
-		text.s[text.len - 1] = '\0'; /* not part of it: section 9 */
+	if (text.len && text.s[text.len - 1] == '\n') {
+		/* not part of it: section 9 */
+		text.s[--text.len] = '\0';
+		if (text.len && text.s[text.len - 1] == '\r')
+			text.s[--text.len] = '\0';
+	}
 	return bad ? NULL : text.s;
+}
+
+/* Are these n bytes a host and, behind a colon, a port? `port`: it has to be
+ * there. */
+static bool is_host(const char *s, size_t n, bool port)
+{
+	static const char name[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	const char *end = s + n;
+	size_t m;
+	char number[6] = "";
+
+	if (*s == '[') {
+		m = strspn(++s, "0123456789abcdefABCDEF:.");
+		if (s + m >= end || s[m] != ']' || !memchr(s, ':', m))
+			return false;
+		s += m + 1;
+	} else {
+		m = strspn(s, name);
+		if (!m)
+			return false;
+		s += m;
+	}
+	if (s >= end)
+		return s == end && !port;
+	n = (size_t)(end - ++s);
+	if (s[-1] != ':' || !n || n >= sizeof number ||
+	    strspn(s, "0123456789") < n)
+		return false;
+	memcpy(number, s, n);
+	return atoi(number) >= 1 && atoi(number) <= 65535;
 }
 
 /* The value without trailing slashes, or NULL if it is no URL. */
@@ -202,13 +250,54 @@ static char *url_of(const char *value, struct arena *mem)
 	if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8))
 		return NULL;
 	host = strchr(value, ':') + 3;
-	if (memchr(host, '@', strcspn(host, "/")))
-		return NULL; /* secrets come from files */
+	/* a user and a password are none: secrets come from files */
+	if (!is_host(host, strcspn(host, "/"), false))
+		return NULL;
 	if (value[strcspn(value, " \"'<>\\^`{|}?#\t\r\n")])
 		return NULL;
 	while (n && value[n - 1] == '/')
 		n--;
 	return arena_strndup(mem, value, n);
+}
+
+/* Are these hosts with their ports, with commas between; or none at all? */
+static bool are_hosts(const char *value)
+{
+	const char *at = value;
+
+	if (!*value)
+		return true;
+	for (;;) {
+		size_t n = strcspn(at, ",");
+
+		if (!is_host(at, n, true))
+			return false;
+		if (!at[n])
+			return true;
+		at += n + 1;
+	}
+}
+
+/* Is each of the words in the list one that is known? */
+static bool are_words(const char *list, const char *known)
+{
+	while (*list) {
+		char word[64] = "";
+		size_t n = strcspn(list, ",");
+
+		for (; n && *list == ' '; n--)
+			list++;
+		if (n >= sizeof word)
+			return false;
+		memcpy(word, list, n);
+		while (n && word[n - 1] == ' ')
+			word[--n] = '\0';
+		if (!conf_list_has(known, word))
+			return false;
+		list += strcspn(list, ",");
+		list += *list == ',';
+	}
+	return true;
 }
 
 static bool set_number(const struct setting *s, const char *value, void *to,
@@ -220,8 +309,8 @@ static bool set_number(const struct setting *s, const char *value, void *to,
 	errno = 0;
 	n = strtoll(value, &end, 10);
 	if (errno || end == value || *end || n < s->least || n > s->most) {
-		snprintf(err, errlen, "%s: \"%s\" is not a whole number from "
-			 "%lld to %lld", s->name, value, (long long)s->least,
+		snprintf(err, errlen, "\"%s\" is not a whole number from "
+			 "%lld to %lld", value, (long long)s->least,
 			 (long long)s->most);
 		return false;
 	}
@@ -229,81 +318,166 @@ static bool set_number(const struct setting *s, const char *value, void *to,
 	return true;
 }
 
+static bool set_secret(const struct setting *s, const char *value,
+		       const char **text, struct arena *mem, char *err,
+		       size_t errlen)
+{
+	const char *held = *value ? whole_file(value, mem) : "";
+
+	if (!held)
+		snprintf(err, errlen, "cannot read %s: %s", value,
+			 strerror(errno));
+	else if (*value && strlen(held) < (size_t)s->least)
+		snprintf(err, errlen, "%s holds %zu bytes, and has to hold "
+			 "%lld or more", value, strlen(held),
+			 (long long)s->least);
+	else
+		*text = held;
+	return *text == held;
+}
+
+/* Set it at `to`, which is what an empty text would make it; or say in err what
+ * is wrong. */
 static bool set(const struct setting *s, const char *value, void *to,
 		struct arena *mem, char *err, size_t errlen)
 {
-	const char **text = to;
-	int level;
+	const char **text = to, *url;
+	const char *words = word_list[s->kind == WORD || s->kind == WORDS ?
+				      s->least : 0];
+	bool good = true;
 
+	if (s->kind != NUMBER && s->kind != LEVEL)
+		*text = "";
 	switch (s->kind) {
 	case TEXT:
-		*text = arena_strdup(mem, value);
-		return true;
+		break;
+	case WORD:
+		good = !strchr(value, ',') && conf_list_has(words, value);
+		snprintf(err, errlen, "\"%s\" is none of %s", value, words);
+		break;
+	case WORDS:
+		good = are_words(value, words);
+		snprintf(err, errlen, "\"%s\" is no list of %s", value,
+			 words);
+		break;
+	case HOSTS:
+		good = are_hosts(value);
+		snprintf(err, errlen, "\"%s\" is no list of host:port (IPv6: "
+			 "[address]:port)", value);
+		break;
 	case NUMBER:
 		return set_number(s, value, to, err, errlen);
 	case SECRET:
-		*text = *value ? whole_file(value, mem) : "";
-		if (!*text)
-			snprintf(err, errlen, "%s: cannot read %s: %s",
-				 s->name, value, strerror(errno));
-		else if (*value && strlen(*text) < (size_t)s->least)
-			snprintf(err, errlen, "%s: %s holds %zu bytes, and has "
-				 "to hold %lld or more", s->name, value,
-				 strlen(*text), (long long)s->least);
-		else
-			return true;
-		return false;
+		return set_secret(s, value, text, mem, err, errlen);
 	case URL:
-		*text = *value ? url_of(value, mem) : "";
-		if (*text)
-			return true;
-		snprintf(err, errlen, "%s: is not an http:// or https:// URL "
-			 "without a user and a password", s->name);
-		return false;
+		url = *value ? url_of(value, mem) : "";
+		if (url)
+			*text = url;
+		else
+			snprintf(err, errlen, "is not an http:// or https:// "
+				 "URL with a host, a port that can be, and no "
+				 "user and password");
+		return url;
 	case LEVEL:
-		level = log_level_parse(value);
-		*(int64_t *)to = level;
-		if (level >= 0)
-			return true;
-		snprintf(err, errlen, "%s: \"%s\" is not error, warn, info or "
-			 "debug", s->name, value);
-		return false;
+		good = log_level_parse(value) >= 0;
+		*(int64_t *)to = log_level_parse(value);
+		if (!good)
+			snprintf(err, errlen, "\"%s\" is not error, warn, info "
+				 "or debug", value);
+		return good;
 	case SWITCH:
+		good = !strcmp(value, "on") || !strcmp(value, "off");
 		*(bool *)to = !strcmp(value, "on");
-		if (*(bool *)to || !strcmp(value, "off"))
-			return true;
-		snprintf(err, errlen, "%s: \"%s\" is not on or off", s->name,
-			 value);
-		return false;
+		if (!good)
+			snprintf(err, errlen, "\"%s\" is not on or off",
+				 value);
+		return good;
 	}
+	if (good)
+		*text = arena_strdup(mem, value);
+	return good;
+}
+
+void conf_add_fault(char *err, size_t errlen, const char *line)
+{
+	size_t n = strlen(err);
+
+	snprintf(err + n, errlen - n, "%s%s", n ? "\n" : "", line);
+}
+
+void conf_print_faults(const char *program, const char *err)
+{
+	while (*err) {
+		int n = (int)strcspn(err, "\n");
+
+		fprintf(stderr, "%s: %.*s\n", program, n, err);
+		err += n + (err[n] == '\n');
+	}
+}
+
+static bool is_known(const char *name, size_t n)
+{
+	/* what the programs are told besides, or the scripts tell one another */
+	static const char *const others[] = {
+		"CTT_FAULT_FILE", "CTT_HTTP_URL", "CTT_SIM_URL",
+	};
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (strlen(others[i]) == n && !strncmp(others[i], name, n))
+			return true;
+	for (int i = 0; i < SETTINGS; i++)
+		if (strlen(settings[i].name) == n &&
+		    !strncmp(settings[i].name, name, n))
+			return true;
 	return false;
+}
+
+/* A name that nobody reads is a slip, mostly: it is told. Of its value it is
+ * not known whether it is a secret. */
+static void tell_unknown(void)
+{
+	for (char **e = environ; *e; e++) {
+		size_t n = strcspn(*e, "=");
+
+		if (!strncmp(*e, "CTT_", 4) && !is_known(*e, n))
+			log_line(LOG_WARN, "unknown_setting", "name=%.*s",
+				 (int)n, *e);
+	}
 }
 
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 {
+	char why[512], line[640];
+
 	/* from here on there are secrets in memory: no core dump has them, and
 	 * of all users only root may look in */
 	prctl(PR_SET_DUMPABLE, 0L);
 	memset(cf_r, 0, sizeof *cf_r);
 	cf_r->mem = arena_open();
 	cf_r->reads[PARTNER_TMF] = true;
+	*err = '\0';
 	for (int i = 0; i < SETTINGS; i++) {
 		const struct setting *s = &settings[i];
 		const char *value = getenv(s->name);
+		bool good;
 
 		if (!value)
 			value = s->value;
 		if (s->need & CONF_OWNER && !(need & CONF_OWNER))
 			value = "";
+		good = set(s, value, (char *)cf_r + s->offset, cf_r->mem, why,
+			   sizeof why);
 		if (!*value && s->need & need & ~(unsigned)CONF_OWNER) {
-			snprintf(err, errlen, "%s: is not set", s->name);
-			return false;
+			snprintf(why, sizeof why, "is not set");
+			good = false;
 		}
-		if (!set(s, value, (char *)cf_r + s->offset, cf_r->mem, err,
-			 errlen))
-			return false;
+		if (good)
+			continue;
+		snprintf(line, sizeof line, "%s: %s", s->name, why);
+		conf_add_fault(err, errlen, line);
 	}
-	return true;
+	tell_unknown();
+	return !*err;
 }
 
 void conf_close(struct conf *cf)
@@ -322,6 +496,8 @@ void conf_print_sample(FILE *to)
 		if (s->kind == NUMBER)
 			fprintf(to, " (%lld to %lld)", (long long)s->least,
 				(long long)s->most);
+		if (s->kind == WORD || s->kind == WORDS)
+			fprintf(to, " (of %s)", word_list[s->least]);
 		fprintf(to, "\n#%s=%s\n", s->name, s->value);
 	}
 }

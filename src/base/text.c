@@ -2,7 +2,11 @@
 
 #include <json-c/json.h>
 #include <limits.h>
+#include <locale.h>
 #include <string.h>
+#include <wctype.h>
+
+#include "base/arena.h"
 
 #include "base/arena.h"
 
@@ -116,6 +120,54 @@ const char *text_trim(struct arena *mem, const char *s)
 		if (!(n = text_blank(at)))
 			end = at + 1;
 	return *end ? arena_strndup(mem, s, (size_t)(end - s)) : s;
+}
+
+const char *text_lines(struct arena *mem, const char *s)
+{
+	char *text, *to;
+
+	if (!strchr(s, '\r'))
+		return s;
+	text = to = arena_strdup(mem, s);
+	for (; *s; s++)
+		if (*s != '\r')
+			*to++ = *s;
+		else if (s[1] != '\n')
+			*to++ = '\n';
+	*to = '\0';
+	return text;
+}
+
+/* The code point that begins at *s in valid UTF-8; *s is moved behind it. */
+static wint_t next_char(const char **s)
+{
+	const unsigned char *at = (const unsigned char *)*s;
+	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+	wint_t c = len == 1 ? at[0] : at[0] & (0xffU >> (len + 1));
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | (at[i] & 0x3f);
+	*s += len;
+	return c;
+}
+
+bool text_same(const char *a, const char *b)
+{
+	static locale_t utf8;
+
+	/* The process has the locale C, which knows the case of ASCII alone.
+	 * This one is built into the C library: only memory can be missing. */
+	if (!utf8)
+		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (!utf8)
+		arena_exhausted();
+	while (*a && *b) {
+		wint_t x = next_char(&a), y = next_char(&b);
+
+		if (x != y && towlower_l(x, utf8) != towlower_l(y, utf8))
+			return false;
+	}
+	return !*a && !*b;
 }
 
 static int peek(const struct scan *c)

@@ -26,6 +26,12 @@ size_t text_blank(const char *s);
 /* The text without the blanks around it: itself where there are none. */
 const char *text_trim(struct arena *mem, const char *s);
 
+/* The text with CR LF and CR made LF: itself where there are none. */
+const char *text_lines(struct arena *mem, const char *s);
+
+/* Are two texts of valid UTF-8 the same but for the case of letters? */
+bool text_same(const char *a, const char *b);
+
 /*
  * What json-c must not be shown, for it would take it although RFC 8259 or
  * the contract forbids it. NULL if there is none (json-c finds the rest), else

@@ -17,10 +17,31 @@ struct cache {
 	int64_t away_until; /* clock_mono_ms; no call is made before */
 };
 
+/* host:port,... as conf.c has found it good. libmemcached has a reader of its
+ * own, which does not know that an IPv6 address has colons. */
+static memcached_return_t add_servers(memcached_st *mc, const char *list)
+{
+	memcached_return_t rc = MEMCACHED_SUCCESS;
+
+	while (*list && rc == MEMCACHED_SUCCESS) {
+		char host[256];
+		size_t n = strcspn(list, ","), len = n;
+		bool brackets = *list == '[';
+
+		while (list[len] != ':')
+			len--;
+		snprintf(host, sizeof host, "%.*s",
+			 (int)len - 2 * brackets, list + brackets);
+		rc = memcached_server_add(mc, host,
+			(in_port_t)strtoul(list + len + 1, NULL, 10));
+		list += n + (list[n] == ',');
+	}
+	return rc;
+}
+
 struct cache *cache_open(const struct conf *cf)
 {
 	struct cache *c = calloc(1, sizeof *c);
-	memcached_server_st *servers;
 	memcached_return_t rc;
 
 	if (!c)
@@ -29,11 +50,9 @@ struct cache *cache_open(const struct conf *cf)
 	if (!*cf->memcached)
 		return c;
 	c->mc = memcached_create(NULL);
-	servers = memcached_servers_parse(cf->memcached);
-	if (!c->mc || !servers)
+	if (!c->mc)
 		arena_exhausted();
-	rc = memcached_server_push(c->mc, servers);
-	memcached_server_list_free(servers);
+	rc = add_servers(c->mc, cf->memcached);
 	if (rc != MEMCACHED_SUCCESS)
 		log_line(LOG_ERROR, "memcached_setup", "error=\"%s\"",
 			 memcached_strerror(c->mc, rc));

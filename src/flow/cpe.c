@@ -11,9 +11,9 @@
 
 static void cpe_check(struct batch *b, struct item *it)
 {
-	(void)(check_ctt_found(b, it) && check_elements(b, it) &&
-	       check_eligible(b, it) && check_current(b, it) &&
-	       check_idle(b, it));
+	(void)(check_ctt_found(b, it) && check_facts(b, it) &&
+	       check_elements(b, it) && check_eligible(b, it) &&
+	       check_current(b, it) && check_idle(b, it));
 }
 
 static void cpe_intend(struct item *it, struct arena *mem)

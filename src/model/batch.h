@@ -80,7 +80,10 @@ struct resolve {
 /* What CPE_UPDATE is asked for: section 7. */
 struct cpe_update {
 	uint64_t element_id;    /* 0: the CTT's only FTTH element */
-	struct cpe wanted, current;
+	struct cpe asked;       /* what the caller named, ...     */
+	unsigned given;         /* and which of the facts: bits   */
+	struct cpe wanted;      /* and all that is to be stored   */
+	struct cpe current;
 	bool has_current;       /* the caller said what it saw    */
 	struct network_element *element;
 	uint64_t history_id;    /* of what was stored             */
@@ -131,6 +134,7 @@ struct item {
 	const char *detail;   /* of the code; a sentence for an operator   */
 	int retry_after_s;    /* 0: nothing to say                         */
 	const char *errors_field; /* of VALIDATION_FAILED: which field     */
+	const char *errors;   /* or, as JSON, all that are wrong           */
 	bool nothing_to_do;   /* it is as it is wanted already             */
 	const char *owner;    /* the connection by which it was begun, or
 			       * claimed                                   */

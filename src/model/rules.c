@@ -3,8 +3,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/text.h"
 
 static bool gate(struct item *it, enum step step, bool pass, enum code code,
 		 const char *detail)
@@ -128,30 +130,33 @@ bool check_not_terminal(struct batch *b, struct item *it)
 				 "updated.", it->ctt->ticket_no, status));
 }
 
+/* Found by its code; else by its code or its label in any case. */
 static const struct lov *lov_find(const struct batch *b, const char *type,
-				  const char *code)
+				  const char *name)
 {
-	for (size_t i = 0; i < b->nlov; i++)
-		if (!strcmp(b->lov[i].type, type) &&
-		    !strcmp(b->lov[i].code, code))
-			return &b->lov[i];
-	return NULL;
+	const struct lov *found = NULL;
+
+	for (size_t i = 0; i < b->nlov; i++) {
+		const struct lov *l = &b->lov[i];
+
+		if (strcmp(l->type, type))
+			continue;
+		if (!strcmp(l->code, name))
+			return l;
+		if (text_same(l->code, name) ||
+		    (!found && text_same(l->label, name)))
+			found = l;
+	}
+	return found;
 }
 
-/* A status is found by its code or its label, in any case. */
 bool check_status(struct batch *b, struct item *it)
 {
 	const char *status = it->resolve->status;
-	bool resolved = !status;
+	const struct lov *l = status ? lov_find(b, "CTT_STATUS", status) : NULL;
+	bool resolved = !status || (l && (text_same(l->code, "Resolved") ||
+					  text_same(l->label, "Resolved")));
 
-	for (size_t i = 0; !resolved && i < b->nlov; i++) {
-		const struct lov *l = &b->lov[i];
-
-		resolved = !strcmp(l->type, "CTT_STATUS") &&
-			   (!strcasecmp(l->code, status) ||
-			    !strcasecmp(l->label, status)) &&
-			   !strcasecmp(l->label, "Resolved");
-	}
 	return gate(it, STEP_check_status, resolved,
 		    CODE_ONLY_RESOLVED_ALLOWED, resolved ? NULL :
 		    arena_printf(b->mem, "The status \"%s\" cannot be set "
@@ -180,11 +185,14 @@ bool check_codes(struct batch *b, struct item *it)
 	put_open(&errors, NULL, '[');
 	for (int i = 0; i < CODES_MAX; i++) {
 		const char *code = it->resolve->code[i];
+		const struct lov *l = code ? lov_find(b, type[i], code) : NULL;
 
-		if (code && !lov_find(b, type[i], code))
+		if (l) /* the code is what is stored and sent */
+			it->resolve->code[i] = l->code;
+		else if (code)
 			code_wrong(&errors, i, arena_printf(b->mem, "%s is no "
 				   "active %s", code, type[i]));
-		else if (!code && conf_list_has(b->codes_required,
+		else if ( conf_list_has(b->codes_required,
 						resolve_code_name[i]))
 			code_wrong(&errors, i, "is required");
 	}
@@ -195,11 +203,11 @@ bool check_codes(struct batch *b, struct item *it)
 		    "are missing or not allowed; `errors` names each.");
 }
 
-/* The element that is meant: the one that is named, or the only FTTH one. */
-bool check_elements(struct batch *b, struct item *it)
+/* The element that is meant: the one that is named, or the only FTTH one; how
+ * many of these there are. */
+static int pick_element(struct item *it)
 {
 	struct cpe_update *u = it->cpe;
-	const char *no = it->ctt->ticket_no;
 	int ftth = 0;
 
 	u->element = NULL;
@@ -211,6 +219,98 @@ bool check_elements(struct batch *b, struct item *it)
 		    is_ftth || !u->element)
 			u->element = e;
 	}
+	return ftth;
+}
+
+static const char *text_or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+/* Are two texts of a CPE the same? NULL is empty, blanks around one do not
+ * count, and of an address its value does. */
+static bool same_text(struct arena *mem, int which, const char *x,
+		      const char *y)
+{
+	const char *a = text_trim(mem, text_or_empty(x));
+	const char *b = text_trim(mem, text_or_empty(y));
+
+	return !strcmp(a, b) || (which == CPE_ADDRESS && address_same(a, b));
+}
+
+/* What is wrong with a text that is to be set; NULL: nothing. */
+static const char *text_fault(struct arena *mem, int which, const char *s)
+{
+	if (which == CPE_ADDRESS)
+		return s && address_is_unicast(s) ? NULL : "must be an IPv4 "
+			"or IPv6 address of one host, not a loopback or "
+			"link-local one";
+	for (const char *at = text_or_empty(s); *at; at++)
+		if (text_is_control(at))
+			s = NULL;
+	return *text_or_empty(s) ? NULL : arena_printf(mem, "must be text of "
+		"1 to %zu printable characters", cpe_text[which].most);
+}
+
+static void fact_wrong(struct buf *errors, const char *name,
+		       const char *message)
+{
+	put_open(errors, NULL, '{');
+	put_str(errors, "field", arena_printf(errors->mem, "new.%s", name));
+	put_str(errors, "message", message);
+	put_close(errors, '}');
+}
+
+/* One text of what is to be stored: what is stored already always may be. */
+static void want_text(struct arena *mem, struct cpe_update *u, int which,
+		      struct buf *errors)
+{
+	const char **to = cpe_text_at(&u->wanted, which);
+	const char *asked = *cpe_text_at(&u->asked, which), *fault;
+
+	if (!(u->given & 1U << which) || same_text(mem, which, asked, *to))
+		return;
+	fault = text_fault(mem, which, asked);
+	if (fault)
+		fact_wrong(errors, cpe_text[which].name, fault);
+	else
+		*to = which == CPE_ADDRESS ? address_canonical(mem, asked) :
+					     asked;
+}
+
+bool check_facts(struct batch *b, struct item *it)
+{
+	struct cpe_update *u = it->cpe;
+	int64_t bandwidth = u->asked.bandwidth_mbps;
+	struct buf errors;
+
+	pick_element(it);
+	u->wanted = u->element ? u->element->cpe : (struct cpe){0};
+	buf_init(&errors, b->mem);
+	put_open(&errors, NULL, '[');
+	for (int i = 0; i < CPE_TEXTS; i++)
+		want_text(b->mem, u, i, &errors);
+	if (u->given & 1U << CPE_BANDWIDTH &&
+	    bandwidth != u->wanted.bandwidth_mbps) {
+		u->wanted.bandwidth_mbps = bandwidth;
+		if (bandwidth < 1 || bandwidth > BANDWIDTH_MAX)
+			fact_wrong(&errors, "bandwidthMbps", arena_printf(
+				b->mem, "must be a whole number from 1 to %d",
+				BANDWIDTH_MAX));
+	}
+	put_close(&errors, ']');
+	it->errors = errors.len > 2 ? errors.s : NULL;
+	return !it->errors || gate(it, STEP_load_network_elements, false,
+		CODE_VALIDATION_FAILED, "Some fields are missing or wrong; "
+		"`errors` names each.");
+}
+
+bool check_elements(struct batch *b, struct item *it)
+{
+	struct cpe_update *u = it->cpe;
+	const char *no = it->ctt->ticket_no;
+	int ftth = pick_element(it);
+
 	if (!u->element_id && ftth > 1) {
 		it->errors_field = "networkElementId";
 		return gate(it, STEP_load_network_elements, false,
@@ -240,10 +340,12 @@ bool check_eligible(struct batch *b, struct item *it)
 
 bool check_current(struct batch *b, struct item *it)
 {
-	const struct cpe *seen = &it->cpe->current;
-	const struct cpe *stored = &it->cpe->element->cpe;
-	bool equal = same_cpe(seen, stored);
+	struct cpe *seen = &it->cpe->current, *stored = &it->cpe->element->cpe;
+	bool equal = seen->bandwidth_mbps == stored->bandwidth_mbps;
 
+	for (int i = 0; i < CPE_TEXTS; i++)
+		equal = equal && same_text(b->mem, i, *cpe_text_at(seen, i),
+					   *cpe_text_at(stored, i));
 	return gate(it, STEP_check_current, !it->cpe->has_current || equal,
 		    CODE_CPE_STALE, arena_printf(b->mem, "The CPE data of CTT "
 		    "%s was changed since it was read; `stored` has it.",

@@ -18,6 +18,7 @@ bool check_activity(struct batch *b, struct item *it);
 bool check_not_terminal(struct batch *b, struct item *it);
 bool check_status(struct batch *b, struct item *it);
 bool check_codes(struct batch *b, struct item *it);
+bool check_facts(struct batch *b, struct item *it); /* of CPE; sets `wanted` */
 bool check_elements(struct batch *b, struct item *it);
 bool check_eligible(struct batch *b, struct item *it);
 bool check_current(struct batch *b, struct item *it);

@@ -10,7 +10,7 @@
 /* Tickets, and what hangs on them, as the database has them (contract section
  * 2). Ids are 0, and strings NULL, where the column is NULL. */
 
-enum { TICKET_NO_MAX = 64, REMARK_MAX = 2000, CODE_MAX = 64 };
+enum { TICKET_NO_MAX = 64, REMARK_MAX = 2000, CODE_MAX = 64, LABEL_MAX = 128 };
 #define TICKET_ID_MAX ((uint64_t)1 << 53) /* ids are below it */
 
 /* How somebody names a ticket: by its id, or by its number. */
@@ -40,6 +40,25 @@ struct cpe {
 	const char *manufacturer, *model, *ip_address, *port;
 	int64_t bandwidth_mbps;
 };
+
+/* The texts among them, and the number: bits of cpe_update's `given`. */
+enum { CPE_MANUFACTURER, CPE_MODEL, CPE_ADDRESS, CPE_PORT, CPE_TEXTS,
+       CPE_BANDWIDTH = CPE_TEXTS };
+enum { BANDWIDTH_MAX = 400000 };
+
+struct cpe_text {
+	const char *name; /* in the API */
+	size_t offset;    /* in struct cpe */
+	size_t most;      /* characters that can be stored */
+};
+
+extern const struct cpe_text cpe_text[CPE_TEXTS];
+
+/* The place of a text in the facts. */
+static inline const char **cpe_text_at(struct cpe *cpe, int which)
+{
+	return (const char **)((char *)cpe + cpe_text[which].offset);
+}
 
 struct network_element {
 	uint64_t id;

@@ -88,8 +88,11 @@ static const char *file_read(struct auth_keys *keys, const char *path)
 	else if (keys->len > KEY_MAX)
 		fault = "longer than 16 KiB";
 	fclose(f);
-	if (keys->len && keys->text[keys->len - 1] == '\n')
+	if (keys->len && keys->text[keys->len - 1] == '\n') {
 		keys->text[--keys->len] = '\0';
+		if (keys->len && keys->text[keys->len - 1] == '\r')
+			keys->text[--keys->len] = '\0';
+	}
 	if (!fault && !keys->len)
 		fault = "empty";
 	return fault;

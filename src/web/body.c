@@ -1,6 +1,5 @@
 #include "web/body.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,9 +25,16 @@ static void json_release(void *object)
 	json_object_put(object);
 }
 
+/* A body that is packed is none that we read. */
+static bool is_packed(const char *encoding)
+{
+	return encoding && strcasecmp(encoding, "identity");
+}
+
 /* The body as a JSON object, or NULL and a problem. */
 static struct json_object *body_read(struct request *rq)
 {
+	struct faults f = faults_none(rq->mem);
 	struct json_object *o;
 	const char *fault = NULL;
 
@@ -42,21 +48,23 @@ static struct json_object *body_read(struct request *rq)
 			      "with Content-Type: application/json.");
 		return NULL;
 	}
+	if (is_packed(rq->content_encoding)) {
+		reply_problem(rq, CODE_UNSUPPORTED_MEDIA_TYPE, "Send the body "
+			      "as it is, without Content-Encoding.");
+		return NULL;
+	}
 	o = json_read(rq->body, rq->body_len, &fault);
 	if (fault) {
 		reply_problem(rq, CODE_MALFORMED_JSON, fault);
 		return NULL;
 	}
 	arena_defer(rq->mem, json_release, o);
-	if (!json_object_is_type(o, json_type_object)) {
-		reply_problem_begin(rq, CODE_VALIDATION_FAILED, "The body must "
-				    "be a JSON object.");
-		put_raw(&rq->reply, "errors", "[{\"field\":\"\",\"message\":"
-			"\"must be an object\"}]");
-		reply_problem_end(rq);
-		return NULL;
-	}
-	return o;
+	rq->json = o;
+	if (json_object_is_type(o, json_type_object))
+		return o;
+	fault_add(&f, "", "", "must be an object");
+	faults_reply(rq, &f);
+	return NULL;
 }
 
 static bool has_control(const char *s, const char *allowed)
@@ -81,7 +89,7 @@ static void ticket_value(struct faults *f, const char *prefix,
 			fault_add(f, prefix, field,
 				  "must be between 1 and 9007199254740991");
 	} else if (json_object_is_type(v, json_type_string)) {
-		const char *no = json_object_get_string(v);
+		const char *no = text_trim(f->mem, json_object_get_string(v));
 		size_t n = text_chars(no, strlen(no));
 
 		if (n >= 1 && n <= TICKET_NO_MAX && !has_control(no, ""))
@@ -106,7 +114,8 @@ static void ticket(struct faults *f, const char *prefix, const char *field,
 		fault_add(f, prefix, field, "is required");
 }
 
-static void remark(struct faults *f, const char *prefix, struct json_object *o,
+/* A remark of blanks is none: *remark_r stays as it is. */
+static void remark(struct faults *f, struct json_object *o,
 		   const char **remark_r)
 {
 	struct json_object *v;
@@ -115,23 +124,31 @@ static void remark(struct faults *f, const char *prefix, struct json_object *o,
 	if (!json_object_object_get_ex(o, "remark", &v) || !v)
 		return;
 	if (!json_object_is_type(v, json_type_string)) {
-		fault_add(f, prefix, "remark", "must be a string");
+		fault_add(f, "", "remark", "must be a string");
 		return;
 	}
-	text = json_object_get_string(v);
+	text = text_lines(f->mem, json_object_get_string(v));
 	if (text_chars(text, strlen(text)) > REMARK_MAX)
-		fault_add(f, prefix, "remark",
-			  "must be at most 2000 characters");
+		fault_add(f, "", "remark", "must be at most 2000 characters");
 	else if (has_control(text, "\t\n"))
-		fault_add(f, prefix, "remark", "must have no control "
-			  "characters other than tab and newline");
-	else
+		fault_add(f, "", "remark", "must have no control characters "
+			  "other than tab and newline");
+	else if (*text_trim(f->mem, text))
 		*remark_r = text;
+}
+
+/* Whoever believes to try a change out must not make it. */
+static void no_dry_run(struct faults *f, struct json_object *o)
+{
+	if (json_object_object_get_ex(o, "dryRun", NULL))
+		fault_add(f, "", "dryRun", "is no member of a body; send it "
+			  "in the query, ?dryRun=true");
 }
 
 /* What every change may have beside its body: ?dryRun=true, and a key of 1
  * to 128 visible ASCII characters. */
-static void options(struct faults *f, struct request *rq)
+static void options(struct faults *f, struct request *rq,
+		    struct json_object *o)
 {
 	const char *key = rq->idempotency_key, *dry;
 	bool ok;
@@ -141,6 +158,7 @@ static void options(struct faults *f, struct request *rq)
 	rq->dry_run = dry && !strcmp(dry, "true");
 	if (!ok || (dry && !rq->dry_run && strcmp(dry, "false")))
 		fault_add(f, "", "dryRun", "must be true or false");
+	no_dry_run(f, o);
 	if (!key)
 		return;
 	for (; *key > 0x20 && *key < 0x7f; key++)
@@ -162,86 +180,94 @@ static void sign(struct request *rq, struct batch *b)
 }
 
 /* One kind of item: its fields, in an object of its own or among others. */
-typedef void item_fields(struct faults *f, const char *prefix,
-			 struct json_object *o, struct item *it);
+typedef void item_fields(struct faults *f, struct json_object *o,
+			 struct item *it);
 
-static void link_fields(struct faults *f, const char *prefix,
-			struct json_object *o, struct item *it)
+static void link_fields(struct faults *f, struct json_object *o,
+			struct item *it)
 {
-	ticket(f, prefix, "cttId", o, &it->ctt_ref);
-	ticket(f, prefix, "nttId", o, &it->ntt_ref);
-	remark(f, prefix, o, &it->remark);
+	ticket(f, "", "cttId", o, &it->ctt_ref);
+	ticket(f, "", "nttId", o, &it->ntt_ref);
+	remark(f, o, &it->remark);
 }
 
-/* A whole number under this name; 0 if it is absent and need not be there. */
-static uint64_t whole(struct faults *f, const char *prefix, const char *field,
+/* An empty text is a choice that was not made. */
+static bool is_empty(struct json_object *v)
+{
+	return !v || (json_object_is_type(v, json_type_string) &&
+		      !json_object_get_string_len(v));
+}
+
+/* A whole number under this name; 0 if it is not given and need not be. */
+static uint64_t whole(struct faults *f, const char *field,
 		      struct json_object *o, uint64_t most, bool required)
 {
 	struct json_object *v;
 	int64_t n = 0;
 
-	if (!json_object_object_get_ex(o, field, &v) || (!v && !required)) {
+	if (!json_object_object_get_ex(o, field, &v) ||
+	    (is_empty(v) && !required)) {
 		if (required)
-			fault_add(f, prefix, field, "is required");
+			fault_add(f, "", field, "is required");
 		return 0;
 	}
 	if (json_object_is_type(v, json_type_int))
 		n = json_object_get_int64(v);
 	if (n >= 1 && (uint64_t)n <= most)
 		return (uint64_t)n;
-	fault_add(f, prefix, field, arena_printf(f->mem, "must be a whole "
-		  "number from 1 to %llu", (unsigned long long)most));
+	fault_add(f, "", field, arena_printf(f->mem, "must be a whole number "
+		  "from 1 to %llu", (unsigned long long)most));
 	return 0;
 }
 
-/* Text of 1 to `most` printable characters under this name; or NULL. */
-static const char *text(struct faults *f, const char *prefix,
-			const char *field, struct json_object *o, size_t most,
-			bool required)
+/* A code or a label under this name; NULL if it is not given. */
+static const char *choice(struct faults *f, const char *field,
+			  struct json_object *o, bool required)
 {
 	struct json_object *v;
 	const char *s;
 	size_t n;
 
-	if (!json_object_object_get_ex(o, field, &v) || (!v && !required)) {
+	if (!json_object_object_get_ex(o, field, &v) ||
+	    (is_empty(v) && !required)) {
 		if (required)
-			fault_add(f, prefix, field, "is required");
+			fault_add(f, "", field, "is required");
 		return NULL;
 	}
 	if (json_object_is_type(v, json_type_string)) {
 		s = json_object_get_string(v);
 		n = text_chars(s, strlen(s));
-		if (n >= 1 && n <= most && !has_control(s, ""))
+		if (n >= 1 && n <= LABEL_MAX && !has_control(s, ""))
 			return s;
 	}
-	fault_add(f, prefix, field, arena_printf(f->mem, "must be text of 1 "
-		  "to %zu printable characters", most));
+	fault_add(f, "", field, arena_printf(f->mem, "must be text of 1 to %d "
+		  "printable characters", LABEL_MAX));
 	return NULL;
 }
 
-static void code_fields(struct faults *f, const char *prefix,
-			struct json_object *o, struct item *it)
+static void code_fields(struct faults *f, struct json_object *o,
+			struct item *it)
 {
 	it->resolve = arena_alloc(f->mem, sizeof *it->resolve);
 	for (int i = 0; i < CODES_MAX; i++)
-		it->resolve->code[i] = text(f, prefix, resolve_code_name[i],
-					    o, CODE_MAX, false);
-	remark(f, prefix, o, &it->remark);
+		it->resolve->code[i] = choice(f, resolve_code_name[i], o,
+					      false);
+	remark(f, o, &it->remark);
 }
 
-static void status_fields(struct faults *f, const char *prefix,
-			  struct json_object *o, struct item *it)
+static void status_fields(struct faults *f, struct json_object *o,
+			  struct item *it)
 {
-	ticket(f, prefix, "cttId", o, &it->ctt_ref);
-	code_fields(f, prefix, o, it);
-	it->resolve->status = text(f, prefix, "status", o, CODE_MAX, true);
+	ticket(f, "", "cttId", o, &it->ctt_ref);
+	code_fields(f, o, it);
+	it->resolve->status = choice(f, "status", o, true);
 }
 
-static void activity_fields(struct faults *f, const char *prefix,
-			    struct json_object *o, struct item *it)
+static void activity_fields(struct faults *f, struct json_object *o,
+			    struct item *it)
 {
-	status_fields(f, prefix, o, it);
-	it->resolve->activity_id = whole(f, prefix, "activityId", o,
+	status_fields(f, o, it);
+	it->resolve->activity_id = whole(f, "activityId", o,
 					 TICKET_ID_MAX - 1, true);
 }
 
@@ -253,10 +279,10 @@ static bool single(struct request *rq, struct batch *b_r, item_fields *fields)
 
 	if (!o)
 		return false;
-	options(&f, rq);
+	options(&f, rq, o);
 	*b_r = batch_new(rq->mem, 1);
 	sign(rq, b_r);
-	fields(&f, "", o, b_r->it[0]);
+	fields(&f, o, b_r->it[0]);
 	return faults_reply(rq, &f);
 }
 
@@ -290,6 +316,17 @@ static struct batch bulk_batch(struct request *rq, struct json_object *items)
 	return b;
 }
 
+/* One of many that has faults fails alone: it has no operation. */
+static void fail_faulty(struct item *it, const struct faults *f)
+{
+	if (!f->list.len)
+		return;
+	item_refuse(it, CODE_VALIDATION_FAILED, "Some fields of this item are "
+		    "missing or wrong; `errors` names each.");
+	it->errors = arena_printf(f->mem, "[%s]", f->list.s);
+	it->op_id = NULL;
+}
+
 /* A body with an array of such items, and a remark for those without. */
 static bool bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 {
@@ -299,22 +336,23 @@ static bool bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 
 	if (!o)
 		return false;
-	options(&f, rq);
-	remark(&f, "", o, &common);
+	options(&f, rq, o);
+	remark(&f, o, &common);
 	items = bulk_array(rq, &f, o, "items");
 	*b_r = bulk_batch(rq, items);
 	batch_each (b_r, it) {
-		const char *prefix = arena_printf(rq->mem, "items[%zu]",
-						  it->index);
+		struct faults own = faults_none(rq->mem);
 		struct json_object *v =
 			json_object_array_get_idx(items, it->index);
 
-		if (!json_object_is_type(v, json_type_object)) {
-			fault_add(&f, prefix, "", "must be an object");
-			continue;
-		}
 		it->remark = common;
-		fields(&f, arena_printf(rq->mem, "%s.", prefix), v, it);
+		if (json_object_is_type(v, json_type_object)) {
+			no_dry_run(&own, v);
+			fields(&own, v, it);
+		} else {
+			fault_add(&own, "", "", "must be an object");
+		}
+		fail_faulty(it, &own);
 	}
 	return faults_reply(rq, &f);
 }
@@ -334,27 +372,36 @@ static bool same_ref(const struct ref *a, const struct ref *b)
 	return a->no ? b->no && !strcmp(a->no, b->no) : a->id && a->id == b->id;
 }
 
-/* An array of CTTs, an item each; `distinct`: none may be named twice. */
+/* Is it named before, among the items of the batch? */
+static bool is_repeated(const struct batch *b, const struct item *it)
+{
+	for (size_t i = 0; i < it->index; i++)
+		if (same_ref(&b->it[i]->ctt_ref, &it->ctt_ref))
+			return true;
+	return false;
+}
+
+/* An array of CTTs, an item each. `together`: none may be named twice, and a
+ * fault of one is one of all. */
 static void ctt_array(struct request *rq, struct faults *f,
-		      struct json_object *o, const char *name, bool distinct,
+		      struct json_object *o, const char *name, bool together,
 		      struct batch *b_r)
 {
 	struct json_object *items = bulk_array(rq, f, o, name);
 
 	*b_r = bulk_batch(rq, items);
 	batch_each (b_r, it) {
+		struct faults own = faults_none(rq->mem);
+		struct faults *to = together ? f : &own;
 		const char *field = arena_printf(rq->mem, "%s[%zu]", name,
 						 it->index);
 
-		ticket_value(f, "", field,
+		ticket_value(to, "", field,
 			     json_object_array_get_idx(items, it->index),
 			     &it->ctt_ref);
-		for (size_t i = 0; distinct && i < it->index; i++) {
-			if (same_ref(&b_r->it[i]->ctt_ref, &it->ctt_ref)) {
-				fault_add(f, "", field, "is named twice");
-				break;
-			}
-		}
+		if (together && is_repeated(b_r, it))
+			fault_add(f, "", field, "is named twice");
+		fail_faulty(it, &own);
 	}
 }
 
@@ -370,7 +417,7 @@ static bool force(struct faults *f, struct json_object *o)
 }
 
 static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
-			const char *name, bool distinct, bool may_force)
+			const char *name, bool together, bool may_force)
 {
 	struct json_object *o = body_read(rq);
 	struct ref ntt = {0};
@@ -379,10 +426,10 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 
 	if (!o)
 		return false;
-	options(&f, rq);
+	options(&f, rq, o);
 	ticket(&f, "", name, o, &ntt);
-	ctt_array(rq, &f, o, "cttIds", distinct, b_r);
-	remark(&f, "", o, &common);
+	ctt_array(rq, &f, o, "cttIds", together, b_r);
+	remark(&f, o, &common);
 	b_r->force = may_force && force(&f, o);
 	batch_each (b_r, it) {
 		it->ntt_ref = ntt;
@@ -426,9 +473,9 @@ bool body_resolve_tickets(struct request *rq, struct batch *b_r)
 
 	if (!o)
 		return false;
-	options(&f, rq);
+	options(&f, rq, o);
 	ctt_array(rq, &f, o, "ticketIds", false, b_r);
-	code_fields(&f, "", o, &common);
+	code_fields(&f, o, &common);
 	batch_each (b_r, it) {
 		it->resolve = arena_alloc(rq->mem, sizeof *it->resolve);
 		*it->resolve = *common.resolve;
@@ -437,87 +484,88 @@ bool body_resolve_tickets(struct request *rq, struct batch *b_r)
 	return faults_reply(rq, &f);
 }
 
-static bool is_unicast_4(unsigned char first)
+/* A text that can be stored, without the blanks around it; NULL: none. Whether
+ * it is one that can be set is a gate's to say, which knows what is stored. */
+static const char *storable(struct faults *f, const char *prefix,
+			    const char *field, struct json_object *v,
+			    size_t most)
 {
-	return first > 0 && first < 224;
+	const char *s;
+
+	if (!v)
+		return NULL;
+	if (json_object_is_type(v, json_type_string)) {
+		s = text_trim(f->mem, json_object_get_string(v));
+		if (text_chars(s, strlen(s)) <= most)
+			return s;
+	}
+	fault_add(f, prefix, field, arena_printf(f->mem, "must be text of at "
+		  "most %zu characters", most));
+	return NULL;
 }
 
-/* An address that one customer's equipment can have. */
-static bool is_unicast(const char *address)
+static int64_t storable_number(struct faults *f, const char *prefix,
+			       const char *field, struct json_object *v)
 {
-	struct in6_addr six;
-	struct in_addr four;
+	int64_t n = -1;
 
-	if (inet_pton(AF_INET, address, &four) == 1)
-		return is_unicast_4(*(unsigned char *)&four);
-	if (inet_pton(AF_INET6, address, &six) != 1)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&six))
-		return is_unicast_4(six.s6_addr[12]);
-	return !IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_MULTICAST(&six);
+	if (!v)
+		return 0;
+	if (json_object_is_type(v, json_type_int))
+		n = json_object_get_int64(v);
+	if (n >= 0 && n <= UINT32_MAX)
+		return n;
+	fault_add(f, prefix, field, arena_printf(f->mem, "must be a whole "
+		  "number from 1 to %d", BANDWIDTH_MAX));
+	return 0;
 }
 
-enum { CPE_TEXT_MAX = 64, ADDRESS_MAX = 45, PORT_MAX = 32,
-       BANDWIDTH_MAX = 400000 };
-
-static void cpe_new(struct faults *f, struct json_object *o, struct cpe *cpe)
+/* The facts that are named; returns which. */
+static unsigned cpe_facts(struct faults *f, const char *prefix,
+			  struct json_object *o, struct cpe *cpe)
 {
-	static const char port_chars[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789/:._-";
+	struct json_object *v;
+	unsigned given = 0;
 
-	cpe->manufacturer = text(f, "new.", "manufacturer", o, CPE_TEXT_MAX,
-				 true);
-	cpe->model = text(f, "new.", "model", o, CPE_TEXT_MAX, true);
-	cpe->ip_address = text(f, "new.", "ipAddress", o, ADDRESS_MAX, true);
-	cpe->port = text(f, "new.", "port", o, PORT_MAX, true);
-	cpe->bandwidth_mbps = (int64_t)whole(f, "new.", "bandwidthMbps", o,
-					     BANDWIDTH_MAX, true);
-	if (cpe->ip_address && !is_unicast(cpe->ip_address))
-		fault_add(f, "new.", "ipAddress",
-			  "must be a unicast IPv4 or IPv6 address");
-	if (cpe->port && cpe->port[strspn(cpe->port, port_chars)])
-		fault_add(f, "new.", "port",
-			  "must be of letters, digits and / : . _ -");
+	for (int i = 0; i < CPE_TEXTS; i++) {
+		const struct cpe_text *t = &cpe_text[i];
+
+		if (!json_object_object_get_ex(o, t->name, &v))
+			continue;
+		*cpe_text_at(cpe, i) = storable(f, prefix, t->name, v, t->most);
+		given |= 1U << i;
+	}
+	if (json_object_object_get_ex(o, "bandwidthMbps", &v)) {
+		cpe->bandwidth_mbps = storable_number(f, prefix,
+						      "bandwidthMbps", v);
+		given |= 1U << CPE_BANDWIDTH;
+	}
+	return given;
 }
 
-/* What the caller saw: whatever is stored is right here, NULL included. */
-static void cpe_current(struct faults *f, struct json_object *o,
-			struct cpe *cpe)
-{
-	cpe->manufacturer = text(f, "current.", "manufacturer", o,
-				 CPE_TEXT_MAX, false);
-	cpe->model = text(f, "current.", "model", o, CPE_TEXT_MAX, false);
-	cpe->ip_address = text(f, "current.", "ipAddress", o, ADDRESS_MAX,
-			       false);
-	cpe->port = text(f, "current.", "port", o, PORT_MAX, false);
-	cpe->bandwidth_mbps = (int64_t)whole(f, "current.", "bandwidthMbps",
-					     o, UINT32_MAX, false);
-}
-
-static void cpe_fields(struct faults *f, const char *prefix,
-		       struct json_object *o, struct item *it)
+static void cpe_fields(struct faults *f, struct json_object *o,
+		       struct item *it)
 {
 	struct cpe_update *u = arena_alloc(f->mem, sizeof *u);
 	struct json_object *v;
 
 	it->cpe = u;
 	if (!json_object_object_get_ex(o, "new", &v))
-		fault_add(f, prefix, "new", "is required");
-	else if (json_object_is_type(v, json_type_object))
-		cpe_new(f, v, &u->wanted);
-	else
-		fault_add(f, prefix, "new", "must be an object");
+		fault_add(f, "", "new", "is required");
+	else if (!json_object_is_type(v, json_type_object))
+		fault_add(f, "", "new", "must be an object");
+	else if (!(u->given = cpe_facts(f, "new.", v, &u->asked)))
+		fault_add(f, "", "new", "must name what is to be changed");
 	if (json_object_object_get_ex(o, "current", &v) && v) {
 		u->has_current = true;
 		if (json_object_is_type(v, json_type_object))
-			cpe_current(f, v, &u->current);
+			cpe_facts(f, "current.", v, &u->current);
 		else
-			fault_add(f, prefix, "current", "must be an object");
+			fault_add(f, "", "current", "must be an object");
 	}
-	u->element_id = whole(f, prefix, "networkElementId", o,
-			      TICKET_ID_MAX - 1, false);
-	remark(f, prefix, o, &it->remark);
+	u->element_id = whole(f, "networkElementId", o, TICKET_ID_MAX - 1,
+			      false);
+	remark(f, o, &it->remark);
 }
 
 bool body_cpe(struct request *rq, struct batch *b_r)

@@ -75,6 +75,7 @@ static void read_request(struct request *rq, FCGX_Request *fr)
 	rq->path = arena_strndup(rq->mem, uri, n);
 	rq->query = uri[n] ? uri + n + 1 : "";
 	rq->content_type = param_or_null(fr, "CONTENT_TYPE");
+	rq->content_encoding = param_or_null(fr, "HTTP_CONTENT_ENCODING");
 	rq->authorization = param_or_null(fr, "HTTP_AUTHORIZATION");
 	rq->idempotency_key = FCGX_GetParam("HTTP_IDEMPOTENCY_KEY", fr->envp);
 	rq->id = param(fr, "CTT_REQUEST_ID");
@@ -82,24 +83,50 @@ static void read_request(struct request *rq, FCGX_Request *fr)
 	read_body(rq, fr->in);
 }
 
+/* nginx makes no phrase for a status: without one its line ends in a blank
+ * that is missing, which some clients do not take. */
+static const char *reason(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} known[] = {
+		{200, "OK"}, {202, "Accepted"}, {207, "Multi-Status"},
+		{400, "Bad Request"}, {401, "Unauthorized"},
+		{403, "Forbidden"}, {404, "Not Found"},
+		{405, "Method Not Allowed"}, {409, "Conflict"},
+		{413, "Content Too Large"}, {415, "Unsupported Media Type"},
+		{422, "Unprocessable Content"}, {429, "Too Many Requests"},
+		{500, "Internal Server Error"}, {502, "Bad Gateway"},
+		{503, "Service Unavailable"}, {504, "Gateway Timeout"},
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i].status == status)
+			return known[i].phrase;
+	return "Other";
+}
+
 static void write_reply(const struct request *rq, FCGX_Request *fr)
 {
-	FCGX_FPrintF(fr->out, "Status: %d\r\nContent-Type: %s\r\n"
-		     "Content-Length: %d\r\n", rq->status, rq->reply_type,
-		     (int)rq->reply.len);
+	FCGX_FPrintF(fr->out, "Status: %d %s\r\nContent-Type: %s\r\n"
+		     "Content-Length: %d\r\n", rq->status,
+		     reason(rq->status), rq->reply_type, (int)rq->reply.len);
 	if (rq->allow)
 		FCGX_FPrintF(fr->out, "Allow: %s\r\n", rq->allow);
 	if (rq->location)
 		FCGX_FPrintF(fr->out, "Location: %s\r\n", rq->location);
 	if (rq->replayed)
 		FCGX_PutS("Idempotency-Replayed: true\r\n", fr->out);
-	if (rq->status == 401)
-		FCGX_PutS("WWW-Authenticate: Bearer\r\n", fr->out);
+	if (rq->challenge)
+		FCGX_FPrintF(fr->out, "WWW-Authenticate: %s\r\n",
+			     rq->challenge);
 	if (rq->retry_after_s)
 		FCGX_FPrintF(fr->out, "Retry-After: %d\r\n",
 			     rq->retry_after_s);
 	FCGX_PutS("\r\n", fr->out);
-	FCGX_PutStr(rq->reply.s, (int)rq->reply.len, fr->out);
+	if (strcmp(rq->method, "HEAD"))
+		FCGX_PutStr(rq->reply.s, (int)rq->reply.len, fr->out);
 }
 
 static void serve(struct request *rq, FCGX_Request *fr)

@@ -37,49 +37,6 @@ static void wrong(struct asked *a, const char *name, const char *message)
 	fault_add(&a->faults, "", name, message);
 }
 
-static unsigned times_given(const char *query, const char *name, size_t len)
-{
-	const char *given;
-	unsigned n = 0;
-	size_t l;
-
-	while ((given = query_name(&query, &l)))
-		n += l == len && !memcmp(given, name, len);
-	return n;
-}
-
-/* Is it one of the names that a route knows, with blanks between? */
-static bool is_known(const char *known, const char *name, size_t len)
-{
-	size_t n;
-
-	for (; *known; known += n + (known[n] == ' ')) {
-		n = strcspn(known, " ");
-		if (n == len && !memcmp(known, name, n))
-			return true;
-	}
-	return false;
-}
-
-/* A filter that is misspelt must not be taken for none. */
-static void check_names(struct asked *a)
-{
-	const char *known = a->rq->parameters, *rest = a->rq->query, *name;
-	size_t n;
-
-	while ((name = query_name(&rest, &n)))
-		if (!is_known(known, name, n))
-			wrong(a, text_utf8(name, n) ?
-				 arena_strndup(a->rq->mem, name, n) : "",
-			      "is no parameter of this path");
-	for (; *known; known += n + (known[n] == ' ')) {
-		n = strcspn(known, " ");
-		if (times_given(a->rq->query, known, n) > 1)
-			wrong(a, arena_strndup(a->rq->mem, known, n),
-			      "is given more than once");
-	}
-}
-
 /* The value of a parameter, of so many characters, or NULL: it is not given, or
  * is wrong. */
 static const char *asked_value(struct asked *a, const char *name, size_t least,
@@ -129,7 +86,6 @@ static struct asked asked_begin(struct request *rq)
 
 	buf_init(&a.doc, rq->mem);
 	put_open(&a.doc, NULL, '{');
-	check_names(&a);
 	a.limit = asked_number(&a, "limit", 1, PAGE_MAX, PAGE);
 	put_id(&a.doc, "id", rq->path_id);
 	put_int(&a.doc, "limit", (int64_t)a.limit);

@@ -186,7 +186,9 @@ static void restore_error(struct batch *b, struct item *it)
 	case CODE_UNLINK_BLOCKED:
 		it->retry_after_s = 1;
 		break;
-	case CODE_VALIDATION_FAILED: /* the only one that a gate finds */
+	case CODE_VALIDATION_FAILED: /* of CPE, which a gate finds */
+		if (it->cpe && !check_facts(b, it))
+			break;
 		it->errors_field = "networkElementId";
 		it->detail = "The CTT had several FTTH network elements; name "
 			     "one in networkElementId.";
@@ -253,7 +255,7 @@ static void restore(struct batch *b, const struct rows *r, size_t i)
 static void missing(struct batch *b)
 {
 	batch_each (b, it) {
-		if (it->state != OP_NONE)
+		if (it->state != OP_NONE || it->code)
 			continue;
 		it->op_id = NULL;
 		item_refuse(it, CODE_NOT_ATTEMPTED, "The process died before "

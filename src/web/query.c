@@ -57,11 +57,62 @@ const char *query_get(const char *query, const char *name, struct arena *mem,
 	return value;
 }
 
-const char *query_name(const char **rest_r, size_t *len_r)
+/* The length of the name of the pair that begins here. */
+static size_t name_len(const char *pair)
 {
-	const char *name = *rest_r + strspn(*rest_r, "&");
+	return strcspn(pair, "=&");
+}
 
-	*len_r = strcspn(name, "=&");
-	*rest_r = name + strcspn(name, "&");
-	return *name ? name : NULL;
+static bool is_known(const char *name, size_t n, const char *known)
+{
+	while (*known) {
+		size_t m = strcspn(known, " ");
+
+		if (m == n && !strncmp(known, name, n))
+			return true;
+		known += m + (known[m] == ' ');
+	}
+	return false;
+}
+
+/* How often a parameter of this name stands before it in the query. */
+static int count_before(const char *query, const char *name, size_t n)
+{
+	int count = 0;
+
+	while (query < name) {
+		count += name_len(query) == n && !strncmp(query, name, n);
+		query += strcspn(query, "&") + 1;
+	}
+	return count;
+}
+
+/* A name as it can be shown: it may be any bytes, and of any length. */
+static const char *shown(const char *name, size_t n, struct arena *mem)
+{
+	enum { MOST = 64 };
+	char *text = arena_strndup(mem, name, n < MOST ? n : MOST);
+
+	for (char *at = text; *at; at++)
+		if (*at < 0x21 || *at > 0x7e)
+			*at = '?';
+	return text;
+}
+
+void query_check(const char *query, const char *known, struct faults *f)
+{
+	const char *at = query;
+
+	while (*at) {
+		size_t n = name_len(at), pair = strcspn(at, "&");
+
+		if (pair && !is_known(at, n, known)) {
+			if (!count_before(query, at, n))
+				fault_add(f, "", shown(at, n, f->mem),
+					  "is no parameter of this path");
+		} else if (pair && count_before(query, at, n) == 1) {
+			fault_add(f, "", shown(at, n, f->mem), "comes twice");
+		}
+		at += pair + (at[pair] == '&');
+	}
 }

@@ -5,6 +5,15 @@
 
 #include "base/arena.h"
 
+#include "web/reply.h"
+
+/*
+ * Tell of each parameter that is none of `known` (words with a blank between),
+ * and of each that comes twice. Names count as they are written: one that is
+ * percent-encoded would be read by nobody.
+ */
+void query_check(const char *query, const char *known, struct faults *f);
+
 /*
  * The value of a parameter in a query string, decoded (%XX, and + for a
  * space), or NULL if it is not there. *ok_r is false if it is there but is no
@@ -12,11 +21,5 @@
  */
 const char *query_get(const char *query, const char *name, struct arena *mem,
 		      bool *ok_r);
-
-/*
- * The name of the next parameter, *len_r bytes as they were sent, and *rest_r
- * behind it; NULL at the end of the query.
- */
-const char *query_name(const char **rest_r, size_t *len_r);
 
 #endif

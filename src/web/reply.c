@@ -67,12 +67,16 @@ void fault_add(struct faults *f, const char *prefix, const char *field,
 
 bool faults_reply(struct request *rq, const struct faults *f)
 {
-	if (!f->list.len)
+	const char *query = rq->query_faults ? rq->query_faults : "";
+
+	if (!f->list.len && !*query)
 		return true;
 	reply_problem_begin(rq, CODE_VALIDATION_FAILED, "Some fields are "
 			    "missing or wrong; `errors` names each.");
 	put_raw(&rq->reply, "errors",
-		arena_printf(rq->mem, "[%s]", f->list.s));
+		arena_printf(rq->mem, "[%s%s%s]", query,
+			     *query && f->list.len ? "," : "",
+			     f->list.len ? f->list.s : ""));
 	reply_problem_end(rq);
 	return false;
 }
@@ -158,6 +162,8 @@ static void error_members(struct buf *b, const struct item *it,
 		put_raw(b, "errors", it->resolve->errors);
 	if (it->code == CODE_CPE_STALE && it->cpe->element)
 		put_cpe(b, "stored", &it->cpe->element->cpe);
+	if (it->code == CODE_VALIDATION_FAILED && it->errors)
+		put_raw(b, "errors", it->errors);
 	if (it->errors_field) {
 		put_open(b, "errors", '[');
 		put_open(b, NULL, '{');
@@ -501,7 +507,8 @@ static void move_error(struct buf *b, const struct item *it)
 	put_str(b, "detail", link ? arena_printf(b->mem, "%s%s%s.",
 		bad->detail, left, it->ntt->ticket_no) : bad->detail);
 	error_members(b, bad, back && op_is_open(back->state));
-	if (bad->state != OP_REFUSED) /* by a gate: nothing had been done */
+	/* by a check: nothing had been done */
+	if (bad->state != OP_REFUSED && bad->code != CODE_VALIDATION_FAILED)
 		put_bool(b, "restored", link && !back ? false : restored);
 	put_close(b, '}');
 }
@@ -525,10 +532,10 @@ void reply_move(struct request *rq, const struct batch *b)
 	static const struct shape shape = {move_outcome, move_members,
 					   counters};
 	const struct ntt *target = NULL;
-	const struct item *bad = worst(b);
-
-	if (bad && bad->code == CODE_NTT_NOT_FOUND) {
-		reply_item_problem(rq, bad);
+	batch_each (b, it) {
+		if (it->code != CODE_NTT_NOT_FOUND)
+			continue;
+		reply_item_problem(rq, it);
 		return;
 	}
 	batch_each (b, it) {
@@ -601,8 +608,11 @@ void reply_status(struct request *rq, const struct batch *b)
 
 static void status_members(struct buf *b, const struct item *it)
 {
-	const struct resolve *r = it->resolve;
+	/* an item that is no object has none */
+	const struct resolve *r = it->resolve, none = {0};
 
+	if (!r)
+		r = &none;
 	ctt_names(b, it, "ticketNo");
 	put_id(b, "activityId", r->stored.id ? r->stored.id : r->activity_id);
 	put_str(b, "route", it->ctt && !it->partner ? "LOCAL" : it->partner);

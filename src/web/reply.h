@@ -16,8 +16,9 @@ void reply_problem_end(struct request *rq);
 void reply_problem(struct request *rq, enum code code, const char *detail);
 
 /* What is wrong with a request's fields or parameters: all of it is told at
- * once. faults_reply is true if nothing is; else the reply is a problem. The
- * field's name is put together of `prefix` and `field`. */
+ * once, and what route.c found wrong with the query. faults_reply is true if
+ * nothing is; else the reply is a problem. The field's name is put together of
+ * `prefix` and `field`. */
 struct faults {
 	struct arena *mem;
 	struct buf list; /* elements of `errors` */

@@ -19,6 +19,7 @@ struct request {
 	const char *path;  /* as it came, without the query   */
 	const char *query; /* after the '?'; may be empty     */
 	const char *content_type, *authorization; /* or NULL  */
+	const char *content_encoding;             /* or NULL  */
 	const char *id;      /* X-Request-Id                    */
 	int64_t received_ms; /* by nginx, since 1970; 0: unknown */
 	const char *body;
@@ -32,13 +33,15 @@ struct request {
 	struct claims claims;
 	uint64_t path_id;     /* the `:id` of the path, or 0     */
 	const char *path_text; /* its `:operation`, or NULL      */
-	const char *parameters; /* that the query of a list may have */
 	int64_t deadline;     /* clock_mono_ms; see struct batch */
+	const char *query_faults; /* elements of `errors`, or NULL */
+	struct json_object *json; /* the body, once it was read  */
 
 	/* the reply */
 	int status;
 	const char *reply_type;
 	const char *allow, *location; /* NULL: no such header */
+	const char *challenge; /* WWW-Authenticate, of a 401  */
 	const struct ntt *reply_ntt; /* the NTT of an aggregated answer */
 	int retry_after_s;       /* 0: no such header    */
 	bool replayed; /* the first answer to this key, given again */

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #include "saga/saga.h"
 #include "web/body.h"
 #include "web/once.h"
+#include "web/query.h"
 #include "web/read.h"
 #include "web/reply.h"
 
@@ -140,16 +142,18 @@ static bool path_matches(struct request *rq, const char *want)
 /* The route, or NULL and a problem: no such path, or not that method. */
 static const struct route *route_find(struct request *rq)
 {
+	/* whatever is read answers HEAD too; fcgi.c leaves the body out */
+	const char *method = strcmp(rq->method, "HEAD") ? rq->method : "GET";
 	const char *allow = NULL;
 
 	for (int i = 0; i < ROUTES; i++) {
 		if (!path_matches(rq, routes[i].path))
 			continue;
-		if (!strcmp(routes[i].method, rq->method))
+		if (!strcmp(routes[i].method, method))
 			return &routes[i];
-		allow = allow ? arena_printf(rq->mem, "%s, %s", allow,
-					     routes[i].method) :
-				routes[i].method;
+		allow = arena_printf(rq->mem, "%s%s%s%s", allow ? allow : "",
+				     allow ? ", " : "", routes[i].method,
+				     routes[i].read ? ", HEAD" : "");
 	}
 	if (!allow) {
 		reply_problem(rq, CODE_NOT_FOUND,
@@ -183,6 +187,11 @@ static bool may(struct request *rq, const struct route *route)
 	if (!auth_check(rq->keys, rq->authorization, time(NULL), &rq->claims,
 			&why)) {
 		log_line(LOG_INFO, "unauthenticated", "why=\"%s\"", why);
+		/* RFC 6750, 3.1: who sent no token is told no error */
+		rq->challenge = !rq->authorization ||
+			strncasecmp(rq->authorization, "Bearer ", 7) ?
+			"Bearer" : arena_printf(rq->mem, "Bearer error=\"invalid_token\", "
+				     "error_description=\"%s\"", why);
 		reply_problem(rq, CODE_UNAUTHENTICATED, why);
 		return false;
 	}
@@ -206,24 +215,61 @@ static bool in_time(struct request *rq)
 	return false;
 }
 
-void request_serve(struct request *rq)
+/* The parameters that a path takes. */
+static const char *parameters_of(const struct route *route)
 {
-	const struct route *route = route_find(rq);
-	struct batch b;
+	return !route->read ? "dryRun" :
+	       route->parameters ? route->parameters : "";
+}
 
-	if (!route || !may(rq, route) || !in_time(rq))
-		return;
-	if (route->read) {
-		rq->parameters = route->parameters;
-		route->read(rq);
-		return;
-	}
+/* What is wrong with the query as a whole; it is told with all else that is
+ * wrong. False: that is told, for this route looks at nothing else. */
+static bool check_query(struct request *rq, const struct route *route)
+{
+	const char *names = parameters_of(route);
+	struct faults f = faults_none(rq->mem), none = faults_none(rq->mem);
+
+	query_check(rq->query, names, &f);
+	rq->query_faults = f.list.s;
+	return *names || faults_reply(rq, &none);
+}
+
+/* The items without a fault: those with one have failed already. */
+static struct batch good_items(const struct batch *b)
+{
+	struct batch good = batch_part(b);
+
+	batch_each (b, it)
+		if (!it->code)
+			batch_add(&good, it);
+	return good;
+}
+
+static void change(struct request *rq, const struct route *route)
+{
+	struct batch b, good;
+
 	if (!route->body(rq, &b))
 		return;
 	b.deadline = rq->deadline;
 	if (!once_begin(rq, route->flow, route->reply, &b))
 		return;
-	saga_run(rq->app, route->flow, &b);
+	good = good_items(&b);
+	if (good.n)
+		saga_run(rq->app, route->flow, &good);
 	route->reply(rq, &b);
 	once_end(rq, &b);
+}
+
+void request_serve(struct request *rq)
+{
+	const struct route *route = route_find(rq);
+
+	if (!route || !may(rq, route) || !in_time(rq) ||
+	    !check_query(rq, route))
+		return;
+	if (route->read)
+		route->read(rq);
+	else
+		change(rq, route);
 }

@@ -65,6 +65,32 @@ sub body_faults ($data, $schema) {
 	    validator()->validate($data, deref($schema));
 }
 
+# An array of which an item with a fault fails alone: its name, or undef.
+sub each_of ($schema) {
+	my $s = deref($schema);
+
+	for my $part ($s, map { deref($_) } @{ $s->{allOf} // [] }) {
+		my $p = $part->{properties} // {};
+		my $name = first { deref($p->{$_})->{'x-each'} } sort keys %$p;
+		return $name if $name;
+	}
+	return undef;
+}
+
+# The same, less those of items that fail alone; and the indices of these.
+sub whole_faults ($data, $schema) {
+	my $name = each_of($schema);
+
+	return grep { !defined $name || !m{^/$name/\d} }
+	    body_faults($data, $schema);
+}
+
+sub faulty_items ($data, $schema) {
+	my $name = each_of($schema) // return;
+
+	return uniq map { m{^/$name/(\d+)} } body_faults($data, $schema);
+}
+
 # Text from a path, a query or a header, which may stand for something else.
 sub text_faults ($text, $schema) {
 	my $any = deref($schema)->{anyOf};
@@ -107,9 +133,14 @@ sub item_at ($path) {
 	return undef;
 }
 
+# HEAD is answered as GET is.
+sub operation ($item, $method) {
+	return $item->{ $method eq 'HEAD' ? 'get' : lc $method };
+}
+
 # The response that the document has for this answer, or undef.
 sub response ($item, $method, $status) {
-	my $operation = $item && $item->{ lc $method };
+	my $operation = $item && operation($item, $method);
 	my %listed = $operation ? %{ $operation->{responses} }
 	    : map { $_ => component(responses => $ELSEWHERE{$_}) }
 	    grep { $_ ne ($item ? 404 : 405) } keys %ELSEWHERE;
@@ -163,17 +194,14 @@ sub problem_faults ($answer) {
 # What is wrong with a query, and with a body, as the document has it. Where it
 # has parameters for a GET it has all there are, and each comes once.
 sub query_faults ($query, $operation) {
-	my (%value, %no_text, %times, @faults);
+	my (%value, %no_text, %seen, @faults);
 	my @known = map { deref($_) } @{ $operation->{parameters} };
 	my %known = map { $_->{name} => 1 } grep { $_->{in} eq 'query' } @known;
-	my $is_list = %known && !keys %{ $operation->{requestBody} // {} };
 
 	for my $pair (grep { length } split /&/, $query // '') {
 		my ($name, $value) = split /=/, $pair, 2;
-
-		push @faults, ($name =~ /^[ -~]*\z/ ? $name : '')
-		    . ': is not known' if $is_list && !$known{$name};
-		push @faults, "$name: comes twice" if $is_list && $times{$name}++;
+		push @faults, $known{ $name //= '' } ? () : "$name: unknown",
+		    $known{$name} && $seen{$name}++ == 1 ? "$name: twice" : ();
 		$value = ($value // '') =~ tr/+/ /r
 		    =~ s/%([0-9a-f]{2})/chr hex $1/gier;
 		$no_text{$name} = !utf8::decode($value)
@@ -204,23 +232,39 @@ sub value ($text) {
 
 # What no schema can say of a request.
 my $BEYOND = qr/named\ twice | or\ one\ of | neither\ code\ nor |
-    of\ one\ of\ them | next`\ of\ the\ page | unicast | name\ one\ in | visible\ ASCII
+    of\ one\ of\ them | next`\ of\ the\ page | unicast | name\ one\ in | name\ what | visible\ ASCII
     | hold\ 1\ to\ (?!500\b)/x;
+
+# Of many, those fail for their fields that the document says, and no others.
+sub item_faults ($data, $schema, $results) {
+	my %failed = map { ($_->{index} => 1) }
+	    grep { (($_->{error} // {})->{code} // '') eq 'VALIDATION_FAILED' }
+	    @{ $results // [] };
+	my %faulty = map { ($_ => 1) } faulty_items($data, $schema);
+
+	return (map { "item $_ was taken" } grep { !$failed{$_} } keys %faulty),
+	    defined each_of($schema) ? map { "item $_ was refused" }
+	    grep { !$faulty{$_} } keys %failed : ();
+}
 
 sub request_faults ($request, $operation, $answer) {
 	my ($json, $content) = ($answer->{json},
 		$operation->{requestBody}{content});
-	my $errors = ($json->{code} // '') eq 'VALIDATION_FAILED'
+	my $taken = $answer->{status} < 300
+	    || grep { exists $json->{$_} } qw(operationId results);
+	my $errors = !$taken && ($json->{code} // '') eq 'VALIDATION_FAILED'
 	    && $json->{errors};
-	my $taken = !$errors && ($answer->{status} < 300
-		|| grep { exists $json->{$_} } qw(operationId results));
 	return if !$errors && !$taken;
 
 	my @faults = query_faults($request->{path} =~ s/^[^?]*\??//sr,
 		$operation);
-	push @faults, body_faults(value($request->{body}),
-		$content->{'application/json'}{schema})
-	    if $content && defined $request->{body};
+	if ($content && defined $request->{body}) {
+		my ($data, $schema) = (value($request->{body}),
+			$content->{'application/json'}{schema});
+		push @faults, whole_faults($data, $schema);
+		push @faults, item_faults($data, $schema, $json->{results})
+		    if $json->{results};
+	}
 	return map { "the request was taken: $_" } @faults if $taken;
 	return map { "the request was refused: $_->{field} $_->{message}" }
 	    grep { !@faults && $_->{message} !~ $BEYOND } @$errors;
@@ -242,7 +286,8 @@ sub faults ($request, $answer) {
 	# TRACE and CONNECT are nginx's to refuse, which has one Allow for all.
 	if (my $allow = $status == 405 && $method !~ /^(TRACE|CONNECT)$/
 	    && $answer->{headers}{allow}) {
-		my $methods = join ', ', map { uc } sort keys %$item;
+		my $methods = join ', ', sort map { uc } keys %$item,
+		    $item->{get} ? 'head' : ();
 		push @faults, "Allow: is not $methods" if $allow ne $methods;
 	}
 	if ($method eq 'HEAD') {

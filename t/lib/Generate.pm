@@ -435,7 +435,7 @@ sub of_request ($o) {
 	my @entries = (
 		of_part($o, 'method', map { [ $_, [ 400, 405 ],
 			method => $_ ] }
-		    grep { !$item->{ lc $_ } || !/^[A-Z]+$/ } @METHODS),
+		    grep { !Api::operation($item, $_) || !/^[A-Z]+$/ } @METHODS),
 		of_part($o, 'path', map { my $detour = $_;
 			[ shown($detour->($o->{path})), [ 400, 404 ],
 				sub ($base) { (path => $detour->($base->{path})) }
@@ -600,7 +600,7 @@ sub faults_in ($o, $r, $data) {
 		    $key && $name eq $key->{name} ? map { "$name$_" }
 			Api::text_faults($value =~ s/^ +| +$//gr,
 			    $key->{schema}) : () } @{ $r->{headers} }),
-	    $data ? Api::body_faults($data->[0], $o->{schema}) : ();
+	    $data ? Api::whole_faults($data->[0], $o->{schema}) : ();
 }
 
 sub request ($recipe, $base) {

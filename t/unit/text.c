@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
+#include "base/arena.h"
 #include "base/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -340,6 +341,78 @@ static void big(void **state)
 	json_object_put(value);
 }
 
+struct change_case {
+	const char *from, *to;
+};
+
+static const struct change_case trims[] = {
+	{"", ""},
+	{" ", ""},
+	{"C-1", "C-1"},
+	{" \t\r\n\v\fC-1\f\v\n\r\t ", "C-1"},
+	{"\u00a0\u1680\u2007C 1\u202f\u3000\ufeff", "C 1"},
+	{"\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a", ""},
+	{"\u2028\u2029\u205f\xc2\x85", ""},
+	{"gr\u00fc\u00df ", "gr\u00fc\u00df"},
+	{"\u200bx\u2060", "\u200bx\u2060"}, /* invisible, and no blanks */
+	{"\u00a1 \u2026", "\u00a1 \u2026"}, /* they begin like blanks   */
+};
+
+static void trim(void **state)
+{
+	struct arena *mem = arena_open();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(trims); i++)
+		assert_string_equal(text_trim(mem, trims[i].from),
+				    trims[i].to);
+	arena_close(mem);
+}
+
+static const struct change_case line_ends[] = {
+	{"", ""},
+	{"a\nb", "a\nb"},
+	{"a\r\nb\r\n", "a\nb\n"},
+	{"a\rb\r", "a\nb\n"},
+	{"\r\r\n\n\r", "\n\n\n\n"},
+};
+
+static void lines(void **state)
+{
+	struct arena *mem = arena_open();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(line_ends); i++)
+		assert_string_equal(text_lines(mem, line_ends[i].from),
+				    line_ends[i].to);
+	arena_close(mem);
+}
+
+static const struct {
+	const char *a, *b;
+	bool same;
+} cases_of_letters[] = {
+	{"", "", true},
+	{"Fiber cut", "fIBER CUT", true},
+	{"\u00dcBER\u03a3\u0416", "\u00fcber\u03c3\u0436", true},
+	{"\U00010400", "\U00010428", true},
+	{"\u0e01\u0e31", "\u0e01\u0e31", true},
+	{"a", "ab", false},
+	{"ab", "a", false},
+	{"a", "b", false},
+	{"\u00fc", "u", false},
+	{"@", "`", false}, /* apart by the bit that ASCII has for case */
+};
+
+static void same(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases_of_letters); i++)
+		assert_int_equal(text_same(cases_of_letters[i].a,
+					   cases_of_letters[i].b),
+				 cases_of_letters[i].same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +422,9 @@ int main(void)
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(depth),
 		cmocka_unit_test(big),
+		cmocka_unit_test(trim),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(same),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
