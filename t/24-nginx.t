@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
 use IO::Select;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Tls;
@@ -45,8 +46,9 @@ has_headers(get_raw('GET /ticket/lov', whose($c->token)), 200, 'with a token');
 has_headers(get_raw('GET /ticket/lov'), 401, 'without');
 has_headers(get_raw('GET /nothing'), 404, 'nothing');
 has_headers(get_raw("GET $LINK"), 405, 'a method', allow => 'POST');
+has_headers(get_raw('HEAD /ticket/lov', whose($c->token)), 200, 'HEAD');
 has_headers(get_raw('TRACE /ticket/lov'), 405, 'nginx: a method',
-    allow => 'GET, POST, PUT');
+    allow => 'GET, HEAD, POST, PUT');
 has_headers(get_raw("POST $LINK", "Content-Length: 3000000\r\n"), 413,
     'nginx: a body');
 has_headers(get_raw('GET /' . 'x' x 40_000), 414, 'nginx: a path');
@@ -239,6 +241,120 @@ $tls->cert('site', ca => 'ours', name => 'localhost');
 	is get_raw('GET /healthz', '', to => $to)->{json}{code}, 'BAD_REQUEST',
 	    'no HTTP without TLS';
 }
+
+# ---- its own answers are problems over HTTP/1.1 and HTTP/2 ----
+
+# The answer, as JSON if it is a problem, with its version of HTTP.
+sub curled ($version, $path, @options) {
+	my $url = "https://localhost:" . $to =~ s/.*://r . $path;
+	my $out = $tls->file('answer');
+	my $head = `curl -s -S -D - -o $out --$version --cacert @{[
+		$tls->file('ours.crt')]} @options $url 2>&1`;
+	my ($got, $status) = $head =~ m{.*^HTTP/(\S+) (\d+)}ms;    # the last
+	my %headers = map { /^([\w-]+): (.*?)\r?$/ ? (lc $1, $2) : () }
+	    split /\n/, $head;
+	open my $fh, '<', $out or return { status => "curl: $head" };
+	my $text = do { local $/; readline($fh) // '' };
+
+	unlink $out;
+	return { version => $got, status => $status, headers => \%headers,
+		json => scalar eval { $c->json($text) } };
+}
+
+sub is_own ($r, $version, $status, $code) {
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is_deeply [ @$r{qw(version status)}, $r->{headers}{'content-type'},
+		@{ $r->{json} // {} }{qw(status code requestId)} ],
+	    [ $version, $status, 'application/problem+json', $status, $code,
+		$r->{headers}{'x-request-id'} ],
+	    "HTTP/$version: $status $code";
+}
+
+my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+my $post = "-H 'Authorization: Bearer " . $c->token . "'"
+    . " -H 'Content-Type: application/json'";
+my $body = $tls->file('post.json');
+
+sub write_body ($text) {
+	open my $fh, '>', $body or die "$body: $!\n";
+	print $fh $text;
+	close $fh or die;
+}
+
+for ([ 'http1.1', '1.1' ], [ 'http2', 2 ]) {
+	my ($option, $version) = @$_;
+
+	serve(\&with_tls);
+	write_body('x' x 3_000_000);
+	is_own(curled($option, $LINK, $post, "--data-binary \@$body"),
+	    $version, 413, 'PAYLOAD_TOO_LARGE');
+	is_own(curled($option, $LINK, $post, '-H "Transfer-Encoding: chunked"',
+		"--data-binary \@$body"), $version, 413, 'PAYLOAD_TOO_LARGE')
+	    if $version == 1.1;
+	$c->stack('stop', 'pool');
+	is_own(curled($option, '/ticket/lov'), $version, 502, 'NO_ANSWER');
+	$c->stack('start', 'pool');
+
+	serve(\&with_tls, RATE => 1);
+	my $r;
+	$c->wait_for(20, sub {
+		($r = curled($option, '/ticket/lov'))->{status} == 429 });
+	is_own($r, $version, 429, 'RATE_LIMITED');
+	is $r->{headers}{'retry-after'}, 1, 'for a second';
+
+	serve(sub ($site) { with_tls($site) =~ s/read_timeout 60s/read_timeout 1s/r },
+	    CLIENT => 1);
+	$c->rule(do => 'delay', ms => 3000);
+	write_body(qq({"cttId":$ctt,"nttId":$ntt}));
+	my $pid = fork // die "fork: $!\n";
+	if (!$pid) {
+		sleep 0.4;
+		POSIX::_exit(curled($option, '/ticket/lov')->{status} != 503);
+	}
+	is_own(curled($option, $LINK, $post, "--data-binary \@$body"),
+	    $version, 504, 'NO_ANSWER');
+	waitpid $pid, 0;
+	is $?, 0, 'and 503 meanwhile for one too many';
+	$c->no_rules;
+	ok $c->wait_for(20, sub { $c->row(ctt => $ctt)->{ntt_id} }), 'it is done';
+	is $c->post('/ticket/ctt/unlink/bulk', { items => [ { cttId => $ctt,
+		nttId => $ntt } ] })->{status}, 200, 'and undone';
+	$c->do('UPDATE operation SET updated_at = updated_at - INTERVAL 1 DAY');
+	$c->stack('restart', 'memcached');
+}
+
+# ---- browsers, from an origin that is written down and from others ----
+
+serve(sub ($site) { $site =~
+	s{^\t#("https://portal\.example")}{\t$1}mr });
+for (
+	[ 'https://portal.example', 'https://portal.example' ],
+	[ 'https://portal.example.evil', undef ], [ 'null', undef ],
+) {
+	my ($origin, $allowed) = @$_;
+	my $from = "Origin: $origin\r\n";
+	my @names = qw(access-control-allow-origin vary);
+	my @want = ($allowed, $allowed && 'Origin');
+	my $r = get_raw('OPTIONS ' . $LINK, $from
+	    . "Access-Control-Request-Method: POST\r\n", to => $to, odd => 1);
+
+	is_deeply [ $r->{status}, @{ $r->{headers} }{@names,
+		'access-control-allow-methods', 'access-control-allow-headers' } ],
+	    [ $allowed ? 204 : 405, @want, $allowed && 'GET, HEAD, POST, PUT',
+		$allowed && 'Authorization, Content-Type, Idempotency-Key,'
+		. ' X-Request-Id' ], "$origin: its preflight";
+	for ([ 'GET /ticket/lov', 401 ], [ "OPTIONS $LINK", 405 ]) {
+		my ($line, $status) = @$_;
+		$r = get_raw($line, $from, to => $to);
+		is_deeply [ $r->{status}, @{ $r->{headers} }{@names} ],
+		    [ $status, @want ], "$line";
+	}
+}
+serve(sub ($site) { $site });
+is get_raw("OPTIONS $LINK", "Origin: https://portal.example\r\n"
+    . "Access-Control-Request-Method: POST\r\n", to => $to)->{status}, 405,
+    'as it ships, there is no such origin';
 $tls->stop;
 
 $c->stop;

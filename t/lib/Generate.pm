@@ -581,7 +581,7 @@ sub recipes ($seed, $n) {
 # wrong itself is not looked at.
 sub names_in (@faults) {
 	my %names = map { m{^/([^:]*):} ? (name_of(split m{/}, $1) => 1)
-		: /^([\w-]+)/ ? ($1 => 1) : () } @faults;
+		: /^([\w-]+)/a ? ($1 => 1) : () } @faults;
 
 	return [] if !%names;
 	return [''] if $names{''};
