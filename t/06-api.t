@@ -406,9 +406,6 @@ for (
 			code => 'VALIDATION_FAILED', detail => 'd',
 			errors => [ { field => 'f', message => 'm' } ] } }),
 		undef ],
-	[ 'one without its parameter', [ GET => '/ticket/operation?&' ],
-		good(GET => '/ticket/operation', 200),
-		qr{^the request was taken: requestId: missing} ],
 	[ 'a day that there is not', [ GET =>
 		'/ticket/ntt?updatedSince=2026-02-30T00:00:00Z' ],
 		good(GET => '/ticket/ntt', 200),

@@ -456,14 +456,16 @@ my %MAKE = (
 	taas    => [ sub { given_ctt('TAAS') }, 'resolved TAAS' ],
 	tmf     => [ sub { given_ctt('TMF') }, 'resolved TMF' ],
 	local   => [ sub { given_ctt('LOCAL') }, 'resolved LOCAL' ],
-	closed  => [ sub { given_ctt('TMF', status => 'Closed') }, 'skipped' ],
-	cancel  => [ sub { given_ctt('TAAS', status => 'Cancel') }, 'skipped' ],
+	closed  => [ sub { given_ctt('TMF', status => 'Closed') },
+		'skipped TMF' ],
+	cancel  => [ sub { given_ctt('TAAS', status => 'Cancel') },
+		'skipped TAAS' ],
 	none    => [ sub { ($NOBODY, 1, 'none') }, 'CTT_ACTIVITY_NOT_FOUND',
 		'CTT_NOT_FOUND' ],
 	idle    => [ sub { (scalar $c->given(ctt => {}), 1) },
-		'CTT_ACTIVITY_NOT_FOUND' ],
+		'CTT_ACTIVITY_NOT_FOUND TMF' ],
 	busy    => [ sub { my @it = given_ctt('TMF'); $c->plant_busy($it[0]);
-		@it }, 'OPERATION_IN_PROGRESS' ],
+		@it }, 'OPERATION_IN_PROGRESS TMF' ],
 	refused => [ sub { my @it = given_ctt('TAAS'); $c->rule(do => 'status',
 		ticket => $it[2], status => 400); @it },
 		'EXTERNAL_SYNC_FAILED TAAS' ],
@@ -522,9 +524,10 @@ for (
 	    [ $ctt, $activity, causeCode => 'x' ], [ $ctt, $activity,
 		remark => 'mine' ], [ $ctt, $activity ]);
 
-	is_deeply outcomes($r), [ 'ONLY_RESOLVED_ALLOWED',
-		'RESOLUTION_CODE_INVALID', 'resolved LOCAL',
-		'CTT_ACTIVITY_NOT_FOUND' ], 'items of one CTT in their order';
+	is_deeply outcomes($r), [ 'ONLY_RESOLVED_ALLOWED LOCAL',
+		'RESOLUTION_CODE_INVALID LOCAL', 'resolved LOCAL',
+		'CTT_ACTIVITY_NOT_FOUND LOCAL' ],
+	    'items of one CTT in their order';
 	is_deeply [ map { $_->{field} } @{ $r->{json}{results}[1]{error}
 		{errors} } ], ['causeCode'], 'an item says what is wrong';
 	is_deeply [ map { $_->{text} } activities($ctt) ], ['mine'],
