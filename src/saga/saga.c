@@ -26,6 +26,7 @@ enum {
 	TX_CAP_MS = 200,
 	CLOSE_PATIENCE_MS = 5000, /* for a database that went away        */
 	LOCKED_MS = 1000,     /* what took longer waited for a lock       */
+	TAKEN_MS = 2000,      /* for who has taken an operation over      */
 	PROBED_MS = 2000,     /* until a partner that is only probed may be
 			       * asked again */
 };
@@ -682,9 +683,12 @@ static void adopt(struct item *it, bool in_hand)
 {
 	bool stored = it->then_id || it->resolve || it->cpe;
 
-	if ((it->state == OP_SUCCEEDED && stored) ||
-	    (op_is_open(it->state) && !step_goes_on(it) &&
-	     (in_hand || !it->code)))
+	if (in_hand)
+		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
+			"database was lost on the way, and the operation is in "
+			"the hands of the recovery: look it up.");
+	else if ((it->state == OP_SUCCEEDED && stored) ||
+		 (op_is_open(it->state) && !step_goes_on(it) && !it->code))
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
 			"database was lost on the way, and the operation was "
 			"finished by the recovery: look it up.");
@@ -694,10 +698,27 @@ static void adopt(struct item *it, bool in_hand)
 		it->detail = "It was settled by the recovery.";
 }
 
+/* Who took some of them over has them closed in a moment, mostly: then the
+ * caller can be told how. */
+static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
+{
+	int64_t until = clock_mono_ms() + TAKEN_MS;
+
+	for (unsigned tries = 0;; pause_before(tries++)) {
+		enum rc rc = store_peek(app->db, b);
+		bool wait = false;
+
+		batch_each (b, it)
+			wait = wait || (it->is_taken && it->was == OP_RUNNING);
+		if (rc != RC_OK || recovered || !wait || clock_mono_ms() > until)
+			return rc;
+	}
+}
+
 /* Some operation was closed by somebody else, or taken over while our session
  * was lost, or closed by our own COMMIT whose answer was lost: what the journal
  * says now holds. */
-static enum rc adopt_closed(struct app *app, struct batch *b)
+static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
 {
 	struct batch left = batch_part(b);
 	enum op_state *was = arena_array(b->mem, b->n, sizeof *was);
@@ -706,7 +727,7 @@ static enum rc adopt_closed(struct app *app, struct batch *b)
 
 	batch_each (b, it)
 		was[i++] = it->was;
-	rc = store_peek(app->db, b);
+	rc = peek_settled(app, b, recovered);
 	i = 0;
 	batch_each (b, it) {
 		bool same = it->was == was[i];
@@ -828,7 +849,7 @@ static void saga_close(struct app *app, struct batch *b, bool recovered)
 		if (rc == RC_OK) {
 			size_t n = open.n;
 
-			rc = adopt_closed(app, &open);
+			rc = adopt_closed(app, &open, recovered);
 			if (rc == RC_OK && open.n < n)
 				continue;
 		}
