@@ -266,7 +266,8 @@ refused("operation?$_->[0]", $_->[1]) for (
 	[ 'cttId=x', 'cttId' ], [ 'cttId=0', 'cttId' ], [ 'nttId=', 'nttId' ],
 	[ 'nttId=9007199254740992', 'nttId' ], [ 'state=', 'state' ],
 	[ 'state=running', 'state' ], [ 'state=RUNNING,SETTLING', 'state' ],
-	[ 'requestId=x&limit=0', 'limit' ], [ 'requestid=x', 'requestid' ],
+	[ 'requestId=x&limit=0', 'limit' ], [ 'requestid=x', 'requestId',
+		'requestid' ],
 	[ 'requestId=x&cttId=1&cttId=1', 'cttId' ]);
 
 # ---- the audit trail ----
