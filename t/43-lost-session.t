@@ -148,7 +148,7 @@ for (
 	[ 'a link that is refused', 'link', { do => 'status', status => 409 },
 		q{BEFORE UPDATE ON operation FOR EACH ROW
 			IF NEW.state = 'ROLLED_BACK'}, 1,
-		sub ($, $to) { "LINK $to COMPENSATED" } ],
+		sub ($, $to) { "LINK $to ROLLED_BACK" } ],
 ) {
 	my ($name, $what, $rule, $when, $once, $end) = @$_;
 	my ($from, $to) = $c->given(ntt => {}, ntt => {});

@@ -14,6 +14,7 @@ package Sweep;
 use v5.36;
 
 use Changes ();
+use Fcntl qw(LOCK_EX);
 use Test::More;
 
 use constant FULL => ($ENV{CTT_SWEEP} // '') eq 'full';
@@ -95,13 +96,24 @@ sub some ($few, @points) {
 	return map { $points[ ($_ + $begin) * $step ] } 0 .. $few - 1;
 }
 
-# A change; what was there before is gone, so that a look at all is quick.
-sub given ($c, $route, $n) {
-	$c->sim(POST => '/reset');
+# All rows, and with them the file that tells which there were: the worker does
+# not write it meanwhile.
+sub forget ($c) {
+	my $file = $c->env('CTT_AUDIT_HEADS_FILE');
+
+	open my $heads, '>>', $file or die "$file: $!\n";
+	flock $heads, LOCK_EX or die "$file: $!\n";
 	$c->dbh->begin_work;
 	$c->do("DELETE FROM $_") for grep { !/^(lov|schema_version)$/ }
 	    $c->column('SHOW TABLES');
 	$c->dbh->commit;
+	truncate $heads, 0 or die "$file: $!\n";
+}
+
+# A change; what was there before is gone, so that a look at all is quick.
+sub given ($c, $route, $n) {
+	$c->sim(POST => '/reset');
+	forget($c);
 	my $ch = Changes::given($c, $route, $n);
 	# a resolve goes by the number of a ticket, not by its source
 	$c->do("UPDATE ctt SET ticket_no = CONCAT('TaaS-', id)"
