@@ -261,7 +261,7 @@ refused("ntt/$n/ctts?q=L", 'q');
 	$c->unplant;
 }
 
-refused("operation?$_->[0]", $_->[1]) for (
+refused("operation?$_->[0]", @$_[ 1 .. $#$_ ]) for (
 	[ '', 'requestId' ], [ 'limit=5', 'requestId' ],
 	[ 'cttId=x', 'cttId' ], [ 'cttId=0', 'cttId' ], [ 'nttId=', 'nttId' ],
 	[ 'nttId=9007199254740992', 'nttId' ], [ 'state=', 'state' ],

@@ -195,7 +195,7 @@ static bool may(struct request *rq, const struct route *route)
 		reply_problem(rq, CODE_UNAUTHENTICATED, why);
 		return false;
 	}
-	return request_may(rq, route->may);
+	return request_may(rq, (enum permission)route->may);
 }
 
 /* What the caller has given up on is never started. */
