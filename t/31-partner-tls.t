@@ -113,12 +113,12 @@ serve();
 	$c->rule(ticket => "C-$ctt", do => 'redirect');
 	my $r = $c->link($ctt, $ntt);
 	is_deeply [ $r->{status}, @{ $r->{json} }{qw(partnerOutcome
-		partnerStatus)} ], [ 502, 'unknown', 302 ],
+		partnerStatus)} ], [ 502, 'refused', 302 ],
 	    'a redirect is not followed';
 	$c->no_rules;
 	ok $c->settle, 'and it is settled';
-	is scalar $c->heard('taas', ticket => "C-$ctt", applied => 1), 2,
-	    'link and unlink, at TaaS itself';
+	is scalar $c->heard('taas', ticket => "C-$ctt"), 1,
+	    'TaaS itself was asked once';
 }
 ok $c->quiet, 'all jobs are delivered';
 is $trap->accept, undef, 'no proxy of the environment was asked';
