@@ -177,8 +177,8 @@ static void add_work_order(struct work_order **at, struct work_order *w)
 	*at = w;
 }
 
-/* id, ticket_no, count; id, order_no, status of a work order or none: rows of
- * one NTT become one */
+/* id, ticket_no, count; id, order_no, status of a work order or none; nothing,
+ * the NTT's status: rows of one NTT become one */
 static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 			     size_t *n_r)
 {
@@ -190,6 +190,7 @@ static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 		t[i].id = rows_id(r, i, 0);
 		t[i].ticket_no = rows_text(r, i, 1);
 		t[i].ctt_count = rows_int(r, i, 2);
+		t[i].status = rows_text(r, i, 7);
 		if (!rows_text(r, i, 3))
 			continue;
 		w = t[i].work_orders = arena_alloc(mem, sizeof *w);
