@@ -349,4 +349,55 @@ is $c->one('SELECT COUNT(*) FROM operation'), $operations,
 
 $c->agree;
 $c->stop;
+# ---- tickets that are closed: CTT_LINK_CLOSED ----
+
+for my $set (undef, 'allow', 'refuse') {
+	$c = Ctt->start(pool => 1, workers => 0,
+	    set => { defined $set ? (CTT_LINK_CLOSED => $set) : () });
+	my $elsewhere = $c->given(ntt => {});
+
+	for (
+		[ 'Open', 'Open' ], [ 'Resolved', 'Pending' ],
+		[ 'Closed', 'Open', 'CTT_STATUS_TERMINAL' ],
+		[ 'cancel', 'Closed', 'CTT_STATUS_TERMINAL' ],
+		[ 'Open', 'Closed', 'NTT_STATUS_TERMINAL' ],
+		[ 'Open', 'CANCEL', 'NTT_STATUS_TERMINAL' ],
+	) {
+		my ($of_ctt, $of_ntt, $code) = @$_;
+		my ($one, $many, $linked, $ntt) = $c->given(
+			(map { (ctt => { status => $of_ctt }) } 1, 2),
+			ctt => { status => $of_ctt, linked => $elsewhere },
+			ntt => { status => $of_ntt });
+		my @r = ($c->link($one, $ntt),
+			map { $_->{json}{results}[0] }
+			$c->bulk([ $many, $ntt ]), $c->move_to($ntt, [$linked]));
+		my @got = ($r[0]{json}{code}, map { ($_->{error} // {})->{code} }
+			@r[ 1, 2 ]);
+		my $want = ($set // '') eq 'refuse' ? $code : undef;
+
+		is_deeply \@got, [ ($want) x 3 ], ($set // 'by default')
+		    . ": a CTT that is $of_ctt, an NTT that is $of_ntt";
+		next if !$want;
+		$c->is_problem($r[0], 409, $want, 'refused');
+		is $c->trace($r[0]{json}{operationId}), 'load_ctt:ok load_ntt:ok'
+		    . ' check_idle:ok check_not_linked:ok check_unlink_block:ok'
+		    . ' save_local:failed', 'at the last gate';
+		is $c->trace($r[2]{operationId}) =~ s/.* //r,
+		    'clear_local:failed', 'of a move too';
+		is_deeply [ map { $c->row(ctt => $_)->{ntt_id} } $one, $many,
+			$linked ], [ undef, undef, $elsewhere ], 'nothing moved';
+	}
+	# the gates before it come first
+	my ($ctt, $ntt) = $c->given(ctt => { status => 'Closed' }, ntt => {});
+	$c->plant_unlinked($ctt, $ntt);
+	is $c->link($ctt, $ntt)->{json}{code}, 'UNLINK_BLOCKED',
+	    'a block is told first';
+	$c->unplant;
+	# a way out is always open
+	my $closed = $c->given(ctt => { status => 'Closed', linked => $ntt });
+	is $c->unlink_from($ntt, [$closed])->{status}, 200, 'to unlink is free';
+	$c->agree;
+	$c->stop;
+}
+
 done_testing;

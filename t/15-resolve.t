@@ -521,17 +521,45 @@ for (
 {
 	my ($ctt, $activity) = given_ctt('LOCAL');
 	my $r = bulk_items([ $ctt, $activity, status => 'Open' ],
-	    [ $ctt, $activity, causeCode => 'x' ], [ $ctt, $activity,
-		remark => 'mine' ], [ $ctt, $activity ]);
+	    ([ $ctt, $activity ]) x 3);
 
 	is_deeply outcomes($r), [ 'ONLY_RESOLVED_ALLOWED LOCAL',
-		'RESOLUTION_CODE_INVALID LOCAL', 'resolved LOCAL',
-		'CTT_ACTIVITY_NOT_FOUND LOCAL' ],
-	    'items of one CTT in their order';
-	is_deeply [ map { $_->{field} } @{ $r->{json}{results}[1]{error}
+		('skipped LOCAL') x 3 ], 'a CTT has one turn';
+	is scalar activities($ctt), 0, 'whatever became of that';
+	$r = bulk_items([ $ctt, $activity, causeCode => 'x' ]);
+	is_deeply [ map { $_->{field} } @{ $r->{json}{results}[0]{error}
 		{errors} } ], ['causeCode'], 'an item says what is wrong';
+	$r = bulk_items([ $ctt, $activity, remark => 'mine' ]);
 	is_deeply [ map { $_->{text} } activities($ctt) ], ['mine'],
 	    'an item\'s remark wins';
+}
+
+# Nobody is told twice: of a CTT that is named twice, or resolved already.
+{
+	my ($ctt, $activity, $no) = given_ctt('TAAS');
+	my ($other) = given_ctt('TMF');
+	my $results = sub ($r) {
+		return [ map { $_->{error} ? "$_->{outcome} $_->{error}{code}"
+			: $_->{outcome} } @{ $r->{json}{results} } ];
+	};
+	my $jobs = sub { $c->one('SELECT COUNT(*) FROM job WHERE payload LIKE'
+		. " CONCAT('%\"cttId\":', ?, ',%')", $ctt) };
+	my $r = bulk_tickets($ctt, $no, $other, " $no\x{a0}", $ctt);
+
+	is_deeply counters($r), [ 207, 5, 2, 0, 3 ], 'three times too often';
+	is_deeply $results->($r), [ 'resolved', 'skipped DUPLICATE_ITEM',
+		'resolved', ('skipped DUPLICATE_ITEM') x 2 ], 'by any name';
+	is scalar activities($ctt), 1, 'one activity and note';
+	is $jobs->(), 2, 'one set of jobs';
+	$r = bulk_tickets($no, $other);
+	is_deeply [ $r->{status}, @{ $results->($r) } ], [ 200,
+		('skipped CTT_ALREADY_RESOLVED') x 2 ], 'the list sent again';
+	is $jobs->(), 2, 'tells nobody';
+	is $c->trace($r->{json}{results}[0]{operationId}),
+	    'load_activity:ok check_not_terminal:failed', 'the trace';
+	my ($made) = activities($ctt);
+	is_deeply outcomes(bulk_items([ $ctt, $made->{id} ])),
+	    ['resolved TAAS'], 'who names the activity corrects its codes';
 }
 
 for (

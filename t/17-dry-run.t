@@ -197,11 +197,11 @@ for my $route (@ROUTES) {
 			qw(unlinked CTT_NOT_LINKED_TO_NTT) ],
 		[ '/bulk-resolve-by-ticket-id', { %codes,
 			ticketIds => [ ($t->{id}) x 2 ] },
-			qw(resolved CTT_ACTIVITY_NOT_FOUND) ],
+			qw(resolved DUPLICATE_ITEM) ],
 		[ '/bulk-update-ctt-activity-status', { items => [ map { {
 			%codes, cttId => $t->{id}, status => 'Resolved',
 			activityId => 1 } } 1, 2 ] },
-			qw(resolved CTT_ACTIVITY_NOT_FOUND) ],
+			qw(resolved DUPLICATE_ITEM) ],
 	) {
 		my ($path, $body, @outcomes) = @$_;
 		# The latest activity, once those before are done.

@@ -50,6 +50,9 @@ for my $route (@ROUTES) {
 	is_deeply problem(Changes::ask($c, Changes::other($ch), '', @key)),
 	    [ 422, 'IDEMPOTENCY_KEY_REUSED' ], 'another body: refused';
 	is_replay(Changes::ask($c, $ch, '', @key), $first, 'after that');
+	# the same value, written in another way, is the same body
+	is_replay(Changes::ask($c, Changes::rewritten($ch), '', @key), $first,
+	    'written in another way');
 	is_deeply Changes::world($c), $before, 'and nothing was done';
 	is Changes::done($c, $ch), Changes::once($ch), 'it was done once';
 

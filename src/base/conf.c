@@ -36,10 +36,11 @@ struct setting {
 };
 
 /* What the words of a WORD and of WORDS are: its `least`. */
-enum { ALL_CODES, WORD_LISTS };
+enum { ALL_CODES, ALLOW_REFUSE, WORD_LISTS };
 
 static const char *const word_list[WORD_LISTS] = {
 	[ALL_CODES] = "causeCode,disposition,resolutionCode,delayReason",
+	[ALLOW_REFUSE] = "allow,refuse",
 };
 
 #define AT(member) offsetof(struct conf, member)
@@ -130,6 +131,8 @@ READ_OF(NIG, "NIG"),
 {"CTT_RESOLUTION_REQUIRED", WORDS, 0, AT(resolution_required),
  "causeCode,disposition,resolutionCode", ALL_CODES, 0,
  "codes without which nothing is resolved"},
+{"CTT_LINK_CLOSED", WORD, 0, AT(link_closed), "allow", ALLOW_REFUSE, 0,
+ "what becomes of a link of a CTT, or to an NTT, that is Closed or Cancel"},
 {"CTT_BULK_MAX_ITEMS", NUMBER, 0, AT(bulk_max_items), "500", 1, 5000,
  "items in one bulk request"},
 {"CTT_JWT_ALG", TEXT, CONF_NEED_JWT, AT(jwt_alg), "HS256", 0, 0,

@@ -48,6 +48,7 @@ struct conf {
 	int64_t tmf_version;
 	int64_t unlink_block_ttl_s;
 	const char *resolution_required;
+	const char *link_closed; /* "allow" or "refuse" */
 	int64_t bulk_max_items;
 	const char *jwt_alg, *jwt_key_file, *jwt_issuer, *jwt_audience;
 	const char *roles[MAY__MAX];

@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wctype.h>
 
@@ -367,4 +368,59 @@ struct json_object *json_read(const char *s, size_t n, const char **fault_r)
 	*fault_r = grammar_fault(json_tokener_get_error(tok));
 	json_tokener_free(tok);
 	return value;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void canonical_object(struct json_object *o, struct buf *to)
+{
+	size_t n = 0, count = (size_t)json_object_object_length(o);
+	const char **names = arena_array(to->mem, count, sizeof *names);
+
+	json_object_object_foreach(o, name, ignored) {
+		(void)ignored;
+		names[n++] = name;
+	}
+	qsort(names, n, sizeof *names, by_name);
+	buf_str(to, "{");
+	for (size_t i = 0; i < n; i++) {
+		struct buf quoted;
+
+		buf_init(&quoted, to->mem);
+		put_str(&quoted, NULL, names[i]);
+		buf_printf(to, "%s%s:", i ? "," : "", quoted.s);
+		json_canonical(json_object_object_get(o, names[i]), to);
+	}
+	buf_str(to, "}");
+}
+
+static void canonical_array(struct json_object *o, struct buf *to)
+{
+	size_t n = json_object_array_length(o);
+
+	buf_str(to, "[");
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_str(to, ",");
+		json_canonical(json_object_array_get_idx(o, i), to);
+	}
+	buf_str(to, "]");
+}
+
+void json_canonical(struct json_object *value, struct buf *to)
+{
+	switch (json_object_get_type(value)) {
+	case json_type_object:
+		canonical_object(value, to);
+		break;
+	case json_type_array:
+		canonical_array(value, to);
+		break;
+	default:
+		buf_str(to, json_object_to_json_string_ext(
+				    value, JSON_C_TO_STRING_PLAIN));
+	}
 }

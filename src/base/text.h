@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct arena;
+#include "base/buf.h"
+
 struct json_object;
 
 /* The outermost value counts as 1, and a scalar inside counts as well. */
@@ -46,5 +47,12 @@ const char *json_text_fault(const char *s, size_t n);
  * constant sentence as above. The caller puts the value.
  */
 struct json_object *json_read(const char *s, size_t n, const char **fault_r);
+
+/*
+ * The one text of a value: its members by name, nothing between. Of two texts
+ * this is the same where their values are; numbers are the same where they are
+ * written alike (1 is not 1.0).
+ */
+void json_canonical(struct json_object *value, struct buf *to);
 
 #endif

@@ -18,7 +18,7 @@ static void link_check(struct batch *b, struct item *it)
 {
 	(void)(check_ctt_found(b, it) && check_ntt_found(b, it) &&
 	       check_idle(b, it) && check_not_linked(b, it) &&
-	       check_not_blocked(b, it));
+	       check_not_blocked(b, it) && check_open(b, it));
 }
 
 static void unlink_check(struct batch *b, struct item *it)
@@ -57,7 +57,7 @@ static void move_check(struct batch *b, struct item *it)
 	if (check_ctt_found(b, it) && check_linked(b, it) &&
 	    check_idle(b, it)) {
 		it->ntt = target; /* it is the new pair that may be blocked */
-		check_not_blocked(b, it);
+		(void)(check_not_blocked(b, it) && check_open(b, it));
 	}
 	it->ntt = it->ctt->ntt;
 	it->then_ntt = target;

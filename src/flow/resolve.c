@@ -25,7 +25,8 @@ static void resolve_check(struct batch *b, struct item *it)
 	/* the route is told of what a gate refuses, too */
 	if (it->ctt && it->ctt->external_sync)
 		it->partner = partners[partner_to_tell(it)]->code;
-	(void)(check_activity(b, it) && check_not_terminal(b, it) &&
+	(void)(check_first(b, it) && check_activity(b, it) &&
+	       check_not_terminal(b, it) && check_not_resolved(b, it) &&
 	       check_idle(b, it) && check_status(b, it) &&
 	       check_codes(b, it));
 }

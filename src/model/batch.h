@@ -177,6 +177,7 @@ struct batch {
 	uint64_t idempotency_id; /* its key's row, or 0; the connection    */
 	const char *owner;       /* that claimed it, and must save its work */
 	const char *codes_required; /* CTT_RESOLUTION_REQUIRED             */
+	bool refuse_closed;         /* CTT_LINK_CLOSED is refuse           */
 	int64_t block_ttl_s;        /* CTT_UNLINK_BLOCK_TTL                */
 	const struct lov *lov;      /* where it was loaded                 */
 	size_t nlov;

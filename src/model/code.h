@@ -28,6 +28,9 @@
 	C(CTT_NOT_LINKED_TO_NTT, 409, "CTT is not linked to this NTT")        \
 	C(CTT_ACTIVITY_NOT_FOUND, 404, "Not the latest activity of the CTT")  \
 	C(CTT_STATUS_TERMINAL, 409, "CTT is closed or cancelled")             \
+	C(NTT_STATUS_TERMINAL, 409, "NTT is closed or cancelled")             \
+	C(CTT_ALREADY_RESOLVED, 409, "CTT is resolved already")               \
+	C(DUPLICATE_ITEM, 409, "CTT comes twice in the request")              \
 	C(ONLY_RESOLVED_ALLOWED, 422, "Only Resolved can be set")             \
 	C(RESOLUTION_CODE_INVALID, 422, "Codes are missing or not allowed")   \
 	C(NETWORK_ELEMENT_NOT_FOUND, 404, "Network element not found")        \

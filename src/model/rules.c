@@ -105,11 +105,6 @@ bool check_activity(struct batch *b, struct item *it)
 	if (!wanted && !it->ctt)
 		return gate(it, STEP_load_activity, false, CODE_CTT_NOT_FOUND,
 			    arena_printf(b->mem, "There is no CTT %s.", no));
-	if (!wanted && it->after && it->after->state == OP_SUCCEEDED)
-		return gate(it, STEP_load_activity, false,
-			    CODE_CTT_ACTIVITY_NOT_FOUND, arena_printf(b->mem,
-			    "CTT %s comes twice in this request; it was "
-			    "resolved by item %zu.", no, it->after->index));
 	if (!wanted)
 		return gate(it, STEP_load_activity, a,
 			    CODE_CTT_ACTIVITY_NOT_FOUND, arena_printf(b->mem,
@@ -120,6 +115,16 @@ bool check_activity(struct batch *b, struct item *it)
 		    "reload the ticket.", (unsigned long long)wanted, no));
 }
 
+/* A CTT that came earlier in the same request, whatever became of it then. */
+bool check_first(struct batch *b, struct item *it)
+{
+	return gate(it, STEP_load_activity, !it->after, CODE_DUPLICATE_ITEM,
+		    it->after ? arena_printf(b->mem, "CTT %s comes twice in "
+				"this request; see item %zu.",
+				ref_text(&it->ctt_ref, b->mem),
+				it->after->index) : NULL);
+}
+
 bool check_not_terminal(struct batch *b, struct item *it)
 {
 	const char *status = it->ctt->status;
@@ -128,6 +133,38 @@ bool check_not_terminal(struct batch *b, struct item *it)
 		    CODE_CTT_STATUS_TERMINAL,
 		    arena_printf(b->mem, "CTT %s is %s; its status cannot be "
 				 "updated.", it->ctt->ticket_no, status));
+}
+
+/* Who names an activity corrects its codes; who names a ticket has it resolved,
+ * and nobody is told that twice. */
+bool check_not_resolved(struct batch *b, struct item *it)
+{
+	return gate(it, STEP_check_not_terminal, it->resolve->activity_id ||
+		    strcasecmp(it->ctt->status, "Resolved"),
+		    CODE_CTT_ALREADY_RESOLVED,
+		    arena_printf(b->mem, "CTT %s is resolved already.",
+				 it->ctt->ticket_no));
+}
+
+/* It has no step of its own: what it refuses was not saved. */
+bool check_open(struct batch *b, struct item *it)
+{
+	const struct ntt *to = it->ntt;
+	enum step step = it->kind == OP_UNLINK ? STEP_clear_local :
+						 STEP_save_local;
+	bool ctt = status_is_terminal(it->ctt->status);
+	bool ntt = to->status && status_is_terminal(to->status);
+
+	if (!b->refuse_closed || (!ctt && !ntt))
+		return true;
+	return ctt ? gate(it, step, false, CODE_CTT_STATUS_TERMINAL,
+			  arena_printf(b->mem, "CTT %s is %s; it cannot be "
+				       "linked.", it->ctt->ticket_no,
+				       it->ctt->status)) :
+		     gate(it, step, false, CODE_NTT_STATUS_TERMINAL,
+			  arena_printf(b->mem, "NTT %s is %s; nothing can be "
+				       "linked to it.", to->ticket_no,
+				       to->status));
 }
 
 /* Found by its code; else by its code or its label in any case. */

@@ -14,8 +14,11 @@ bool check_idle(struct batch *b, struct item *it);
 bool check_not_linked(struct batch *b, struct item *it);
 bool check_linked(struct batch *b, struct item *it);
 bool check_not_blocked(struct batch *b, struct item *it);
+bool check_open(struct batch *b, struct item *it); /* by CTT_LINK_CLOSED */
 bool check_activity(struct batch *b, struct item *it);
+bool check_first(struct batch *b, struct item *it); /* of its CTT in a bulk */
 bool check_not_terminal(struct batch *b, struct item *it);
+bool check_not_resolved(struct batch *b, struct item *it); /* by ticket */
 bool check_status(struct batch *b, struct item *it);
 bool check_codes(struct batch *b, struct item *it);
 bool check_facts(struct batch *b, struct item *it); /* of CPE; sets `wanted` */

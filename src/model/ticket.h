@@ -91,6 +91,7 @@ struct work_order {
 struct ntt {
 	uint64_t id;
 	const char *ticket_no;
+	const char *status; /* where it was loaded */
 	int64_t ctt_count;
 	const char *partner_ref;
 	struct work_order *work_orders;

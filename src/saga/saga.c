@@ -961,6 +961,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	enum rc rc;
 
 	b->codes_required = app->conf->resolution_required;
+	b->refuse_closed = !strcmp(app->conf->link_closed, "refuse");
 	b->block_ttl_s = app->conf->unlink_block_ttl_s;
 	batch_each (b, it)
 		if (!it->mends)

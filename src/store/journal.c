@@ -180,7 +180,7 @@ static void add_work_order(struct work_order **at, struct work_order *w)
 }
 
 /* id, ticket_no, count; id, order_no, status of a work order or none;
- * partner_ref: rows of one NTT become one */
+ * partner_ref, status: rows of one NTT become one */
 static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 			     size_t *n_r)
 {
@@ -193,6 +193,7 @@ static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 		t[i].ticket_no = rows_text(r, i, 1);
 		t[i].ctt_count = rows_int(r, i, 2);
 		t[i].partner_ref = rows_text(r, i, 6);
+		t[i].status = rows_text(r, i, 7);
 		if (!rows_text(r, i, 3))
 			continue;
 		w = t[i].work_orders = arena_alloc(mem, sizeof *w);

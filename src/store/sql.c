@@ -370,7 +370,7 @@
 
 #define AND_NTTS(ntts, where)                                                \
 	" UNION ALL SELECT 'ntt'," NTT_COLUMNS ",w.id,w.order_no,w.status,"  \
-	"n.partner_ref,NULL,NULL,NULL FROM"                                           \
+	"n.partner_ref,n.status,NULL,NULL FROM"                              \
 	ntts " LEFT JOIN work_order w ON w.ntt_id=n.id" where
 
 /* what a pair went through of late */

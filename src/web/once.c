@@ -7,15 +7,26 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "model/rules.h"
 #include "partner/partner.h"
 #include "saga/saga.h"
 #include "web/reply.h"
 
+/* Of the value that the body is: how it was written does not count. */
+static const char *body_hash(struct request *rq)
+{
+	struct buf text;
+
+	buf_init(&text, rq->mem);
+	json_canonical(rq->json, &text);
+	return hash_sha256(rq->mem, text.s, text.len);
+}
+
 static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 {
 	enum rc rc = RC_DOUBT;
-	const char *hash = hash_sha256(rq->mem, rq->body, rq->body_len);
+	const char *hash = body_hash(rq);
 
 	/* a connection that had gone is made again, under another name */
 	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++) {

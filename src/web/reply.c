@@ -554,7 +554,9 @@ void reply_move(struct request *rq, const struct batch *b)
 
 static const char *status_outcome(const struct item *it)
 {
-	if (it->code == CODE_CTT_STATUS_TERMINAL)
+	if (it->code == CODE_CTT_STATUS_TERMINAL ||
+	    it->code == CODE_CTT_ALREADY_RESOLVED ||
+	    it->code == CODE_DUPLICATE_ITEM)
 		return skipped;
 	return succeeded(it) ? "resolved" : is_pending(it) ? pending :
 	       failed_or_unknown(it);

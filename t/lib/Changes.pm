@@ -105,6 +105,23 @@ sub other ($change) {
 	return { %$change, body => { %{ $change->{body} }, remark => 'other' } };
 }
 
+# The same value, written in another way.
+sub rewritten ($change) {
+	my $json = Cpanel::JSON::XS->new->utf8->allow_nonref;
+	my $write;
+
+	$write = sub ($v) {
+		return ref $v eq 'HASH' ? '{ ' . join(' , ', map { my $name = $_
+			=~ s/^(.)/sprintf '\\u%04x', ord $1/er;
+			qq("$name" : ) . $write->($v->{$_}) }
+			reverse sort keys %$v) . "}\n"
+		    : ref $v eq 'ARRAY' ? '[ ' . join(",\t", map { $write->($_) }
+			@$v) . ' ]' : $json->encode($v);
+	};
+	return { %$change, body => $write->($json->decode(
+		$json->encode($change->{body}))) };
+}
+
 # How often each kind of operation was begun on its CTTs, and not refused:
 # "1 UNLINK 1 LINK", once for all CTTs if it is the same for all.
 sub done ($c, $change) {

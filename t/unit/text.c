@@ -413,6 +413,53 @@ static void same(void **state)
 				 cases_of_letters[i].same);
 }
 
+/* Pairs: texts of one value, and of two. */
+static const struct {
+	const char *a, *b;
+	bool same;
+} values[] = {
+	{"{}", " { } ", true},
+	{"{\"a\":1,\"b\":[true,null]}", "{ \"b\" :[ true,null ],\"a\":1}", true},
+	{"{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"y\":2,\"x\":1}}", true},
+	{"{\"a\":0,\"a\":1}", "{\"a\":1}", true}, /* the last wins */
+	{"\"\\u0041\\/\"", "\"A/\"", true},
+	{"{\"\\u0041\":1}", "{\"A\":1}", true},
+	{"1.50", "1.50", true},
+	{"[1,2]", "[2,1]", false},
+	{"1", "\"1\"", false},
+	{"1", "1.0", false},
+	{"{\"a\":1}", "{\"a\":1,\"b\":null}", false},
+	{"{\"a\":\"b\"}", "{\"b\":\"a\"}", false},
+	{"[[1],2]", "[[1,2]]", false},
+	{"{\"a\\\":1,\\\"b\":1}", "{\"a\":1,\"b\":1}", false},
+	{"null", "{}", false},
+};
+
+static const char *canonical(const char *s, struct arena *mem)
+{
+	const char *fault;
+	struct json_object *o = json_read(s, strlen(s), &fault);
+	struct buf text;
+
+	assert_null(fault);
+	buf_init(&text, mem);
+	json_canonical(o, &text);
+	json_object_put(o);
+	return text.s;
+}
+
+static void value_of(void **state)
+{
+	struct arena *mem = arena_open();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(values); i++)
+		if (!strcmp(canonical(values[i].a, mem),
+			    canonical(values[i].b, mem)) != values[i].same)
+			fail_msg("%s %s", values[i].a, values[i].b);
+	arena_close(mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +472,7 @@ int main(void)
 		cmocka_unit_test(trim),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(same),
+		cmocka_unit_test(value_of),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
