@@ -129,11 +129,10 @@ $c = Ctt->start(workers => 1, queue_url => 'http://127.0.0.1:1',
 	$c->do("INSERT INTO job (type, payload, dedupe_key) SELECT"
 	    . " 'update-tmf-list', '{}', CONCAT('heap:', seq)"
 	    . ' FROM seq_1_to_' . HEAP);
-	ok $c->wait_for(20, sub { !$c->one('SELECT COUNT(*) FROM job'
-		. ' WHERE attempts < 4') }), 'a heap of jobs, and no queue';
-	cmp_ok $c->one('SELECT MIN(TIMESTAMPDIFF(MICROSECOND, updated_at,'
-		. " run_at)) FROM job WHERE state = 'READY' AND attempts > 3"),
-	    '>=', 500_000 << 2, 'those that were kept back wait longer, too';
+	# (a round in which the queue was not asked counts no attempt)
+	ok $c->wait_for(40, sub { !$c->one('SELECT COUNT(*) FROM job WHERE'
+		. ' TIMESTAMPDIFF(MICROSECOND, updated_at, run_at) < 2000000') }),
+	    'a heap of jobs, and no queue: they wait longer and longer';
 	$c->sim(DELETE => '/calls');
 	my %used = map { ($_ => -used($_)) } qw(time cpu attempts statements);
 	sleep 4;

@@ -150,6 +150,21 @@ static bool is_dead(const struct conf *cf, const struct job *job)
 	return job->age_s >= cf->job_patience_s;
 }
 
+/* How long it waits. One whose receiver was not asked, because it keeps failing,
+ * counts no attempt: it waits for half as long as it has waited. */
+static int64_t next_try_ms(const struct conf *cf, const struct job *job)
+{
+	int64_t half = job->age_s * 1000 / 2;
+
+	if (job->call.attempts)
+		return clock_backoff_ms((unsigned)job->attempts,
+					cf->retry_base_ms, cf->retry_cap_ms);
+	if (half < cf->retry_base_ms)
+		half = cf->retry_base_ms;
+	return clock_backoff_ms(0, half < cf->retry_cap_ms ? half :
+				cf->retry_cap_ms, cf->retry_cap_ms);
+}
+
 static void put_result(const struct conf *cf, struct buf *doc,
 		       const struct job *job)
 {
@@ -161,9 +176,7 @@ static void put_result(const struct conf *cf, struct buf *doc,
 	else if (job->call.attempts && is_dead(cf, job))
 		state = "DEAD";
 	else
-		next_ms = clock_backoff_ms((unsigned)job->attempts,
-					   cf->retry_base_ms,
-					   cf->retry_cap_ms);
+		next_ms = next_try_ms(cf, job);
 	if (*state == 'D' && job->call.verdict != RC_OK)
 		log_line(LOG_WARN, "job_dead", "job=%s type=%s key=%s "
 			 "attempts=%lld why=\"%s\"", job->id, job->type,
