@@ -12,7 +12,9 @@ use Ctt;
 use Test::More;
 use Time::HiRes qw(time);
 
-use constant { POOL => 32, TIMEOUT_MS => 2500, CAP_MS => 200 };
+# A round of the workers lasts as long as the slowest of hundreds of calls.
+use constant { POOL => 32, TIMEOUT_MS => 2500, CAP_MS => 200,
+	PATIENCE_S => 120 };
 
 my $c = Ctt->start(pool => POOL, workers => 3, set => {
 	CTT_PARTNER_TIMEOUT_MS => TIMEOUT_MS, CTT_RETRY_CAP_MS => CAP_MS,
@@ -287,13 +289,13 @@ sub states () {
 }
 
 # (a job waits for the earlier ones of its CTT)
-ok $c->wait_for(60, sub { !$c->one("SELECT (SELECT COUNT(*) FROM operation"
+ok $c->wait_for(PATIENCE_S, sub { !$c->one("SELECT (SELECT COUNT(*) FROM operation"
 	. " WHERE state = 'SETTLING' AND tries < 2) + (SELECT COUNT(*) FROM"
 	. " (SELECT MIN(id) id FROM job WHERE state IN ('READY', 'RUNNING')"
 	. " AND type <> 'look-again' GROUP BY ctt_id) f JOIN job USING (id)"
 	. " WHERE attempts < 3)") }),
     'whatever is open is tried again';
-ok $c->wait_for(20, sub {
+ok $c->wait_for(PATIENCE_S, sub {
 	my $states = states();
 	return !grep { !(is_open($_) // 1)
 		&& $states->{ $_->{op} } =~ /SETTLING/ } @cases;

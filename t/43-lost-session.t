@@ -213,7 +213,8 @@ $c->agree('after that, both sides');
 	    'one that was refused as busy is killed';
 	$c->unplant;
 	is_deeply problem($ask->()), [ 409, 'OPERATION_IN_PROGRESS' ],
-	    'it is told so still when that is over' for 1, 2;
+	    'it is told so from the journal when that is over';
+	is $ask->()->{status}, 200, 'which is not remembered: then it is done';
 }
 
 {
