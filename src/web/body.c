@@ -405,9 +405,9 @@ static void ctt_array(struct request *rq, struct faults *f,
 	}
 }
 
-/* One NTT under `name`, and CTTs: each an item. */
+/* One NTT under `name`, or else `other`, and CTTs: each an item. */
 static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
-			const char *name, bool together)
+			const char *name, const char *other, bool together)
 {
 	struct json_object *o = body_read(rq);
 	struct ref ntt = {0};
@@ -417,7 +417,14 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 	if (!o)
 		return false;
 	options(&f, rq, o);
-	ticket(&f, "", name, o, &ntt);
+	if (other && json_object_object_get_ex(o, other, NULL)) {
+		ticket(&f, "", other, o, &ntt);
+		if (json_object_object_get_ex(o, name, NULL))
+			fault_add(&f, "", other, "says the same as another "
+				  "field; send one of them");
+	} else {
+		ticket(&f, "", name, o, &ntt);
+	}
 	ctt_array(rq, &f, o, "cttIds", together, b_r);
 	remark(&f, o, &common);
 	batch_each (b_r, it) {
@@ -429,7 +436,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 
 bool body_unlink(struct request *rq, struct batch *b_r)
 {
-	bool good = ctts_of_ntt(rq, b_r, "nttId", true);
+	bool good = ctts_of_ntt(rq, b_r, "nttId", NULL, true);
 
 	b_r->all_or_none = true;
 	return good;
@@ -437,7 +444,7 @@ bool body_unlink(struct request *rq, struct batch *b_r)
 
 bool body_move(struct request *rq, struct batch *b_r)
 {
-	return ctts_of_ntt(rq, b_r, "ticketNo", false);
+	return ctts_of_ntt(rq, b_r, "ticketNo", "nttId", false);
 }
 
 bool body_status(struct request *rq, struct batch *b_r)

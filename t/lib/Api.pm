@@ -227,7 +227,7 @@ sub value ($text) {
 }
 
 # What no schema can say of a request.
-my $BEYOND = qr/named\ twice | name\ what | visible\ ASCII
+my $BEYOND = qr/named\ twice | send\ one | name\ what | visible\ ASCII
     | hold\ 1\ to\ (?!500\b)/x;
 
 # Of many, those fail for their fields that the document says, and no others.
