@@ -180,8 +180,17 @@ for (
 	is_deeply $c->tables, $before, 'nothing was changed';
 }
 
+# The target by the name that it has elsewhere.
+for my $name (qw(ticketNo nttId)) {
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+	is $c->post('/ticket/ctt/unlink-then-link', { $name => "N-$ntt ",
+		cttIds => [$ctt] })->{json}{results}[0]{outcome}, 'linked', $name;
+}
+
 for (
 	[ 'nothing', {}, 'ticketNo', 'cttIds' ],
+	[ 'two targets', { ticketNo => 1, nttId => 1, cttIds => [1] }, 'nttId' ],
+	[ 'none by that name', { nttId => 0, cttIds => [1] }, 'nttId' ],
 	[ 'all wrong', { ticketNo => [], cttIds => [ 0, 1 ], remark => 1 },
 		'ticketNo', 'remark' ],
 ) {

@@ -405,7 +405,6 @@ static void ctt_array(struct request *rq, struct faults *f,
 	}
 }
 
-/* One NTT under `name`, and CTTs: each an item. */
 /* `force`: true or false; absent and null are false. */
 static bool force(struct faults *f, struct json_object *o)
 {
@@ -416,8 +415,10 @@ static bool force(struct faults *f, struct json_object *o)
 	return json_object_get_boolean(v);
 }
 
+/* One NTT under `name`, or else `other`, and CTTs: each an item. Only all
+ * together can be forced. */
 static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
-			const char *name, bool together, bool may_force)
+			const char *name, const char *other, bool together)
 {
 	struct json_object *o = body_read(rq);
 	struct ref ntt = {0};
@@ -427,10 +428,17 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 	if (!o)
 		return false;
 	options(&f, rq, o);
-	ticket(&f, "", name, o, &ntt);
+	if (other && json_object_object_get_ex(o, other, NULL)) {
+		ticket(&f, "", other, o, &ntt);
+		if (json_object_object_get_ex(o, name, NULL))
+			fault_add(&f, "", other, "says the same as another "
+				  "field; send one of them");
+	} else {
+		ticket(&f, "", name, o, &ntt);
+	}
 	ctt_array(rq, &f, o, "cttIds", together, b_r);
 	remark(&f, o, &common);
-	b_r->force = may_force && force(&f, o);
+	b_r->force = together && force(&f, o);
 	batch_each (b_r, it) {
 		it->ntt_ref = ntt;
 		it->remark = common;
@@ -441,7 +449,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 
 bool body_unlink(struct request *rq, struct batch *b_r)
 {
-	bool good = ctts_of_ntt(rq, b_r, "nttId", true, true);
+	bool good = ctts_of_ntt(rq, b_r, "nttId", NULL, true);
 
 	b_r->all_or_none = true;
 	return good && (!b_r->force || request_may(rq, MAY_ADMIN));
@@ -449,7 +457,7 @@ bool body_unlink(struct request *rq, struct batch *b_r)
 
 bool body_move(struct request *rq, struct batch *b_r)
 {
-	return ctts_of_ntt(rq, b_r, "ticketNo", false, false);
+	return ctts_of_ntt(rq, b_r, "ticketNo", "nttId", false);
 }
 
 bool body_status(struct request *rq, struct batch *b_r)

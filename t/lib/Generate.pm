@@ -581,7 +581,8 @@ sub recipes ($seed, $n) {
 # wrong itself is not looked at.
 sub names_in (@faults) {
 	my %names = map { m{^/([^:]*):} ? (name_of(split m{/}, $1) => 1)
-		: /^([\w-]+)/a ? ($1 => 1) : () } @faults;
+		: /^([\w-]+)/a ? ($1 => 1) : () }
+	    grep { !m{: /anyOf/[1-9]} } @faults;    # the first will do
 
 	return [] if !%names;
 	return [''] if $names{''};
