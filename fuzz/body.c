@@ -171,7 +171,6 @@ static void put_body(struct buf *b, const struct batch *batch)
 		common = common && is_same_text(it->remark, first->remark);
 	put_open(b, NULL, '{');
 	put_item(b, first);
-	put_ref(b, "ticketNo", &first->ntt_ref);
 	if (common)
 		put_some(b, "remark", first->remark);
 	put_refs(b, "cttIds", batch);

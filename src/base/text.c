@@ -101,6 +101,9 @@ size_t text_blank(const char *s)
 		"\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff",
 	};
 
+	/* most of a text is this, and is looked at for each of its letters */
+	if ((unsigned char)*s > ' ' && (unsigned char)*s < 0x80)
+		return 0;
 	for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
 		size_t n = strlen(blanks[i]);
 
