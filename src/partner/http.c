@@ -386,10 +386,13 @@ static void transfer_start(struct slot *s)
 		arena_exhausted();
 }
 
-static bool is_answered(const struct call *c)
+static bool is_answered(const struct slot *s)
 {
+	const struct call *c = s->call;
+	long status = s->stage == STAGE_LOOK ? s->status : c->status;
+
 	return c->verdict == RC_OK || c->verdict == RC_NO ||
-	       (c->status && c->status < 500);
+	       (status && status < 500);
 }
 
 static void log_call(const struct call *c)
@@ -422,7 +425,7 @@ static void call_end(struct slot *s, enum said said, const char *why)
 
 	conclude(c, said, why);
 	c->ms = clock_wall_ms() - c->began;
-	health_report(s->http->health, c->partner, is_answered(c), c->ms);
+	health_report(s->http->health, c->partner, is_answered(s), c->ms);
 	log_call(c);
 	curl_slist_free_all(s->headers);
 	s->headers = NULL;
