@@ -55,12 +55,19 @@ static void put_others(const struct call *c, struct slice array,
 				arena_strndup(body->mem, at.s, at.n));
 }
 
-static void put_link(const struct conf *cf, const struct call *c,
-		     struct buf *body)
+/* An object of the standard: version 5 wants its type. */
+static void open_typed(const struct conf *cf, struct buf *body,
+		       const char *type)
 {
 	put_open(body, NULL, '{');
 	if (is_v5(cf))
-		put_str(body, "@type", "TroubleTicketRelationship");
+		put_str(body, "@type", type);
+}
+
+static void put_link(const struct conf *cf, const struct call *c,
+		     struct buf *body)
+{
+	open_typed(cf, body, "TroubleTicketRelationship");
 	put_str(body, "id", c->ntt);
 	put_str(body, "relationshipType", c->relationship);
 	put_close(body, '}');
@@ -69,9 +76,7 @@ static void put_link(const struct conf *cf, const struct call *c,
 static void put_note(const struct conf *cf, const struct call *c,
 		     struct buf *body)
 {
-	put_open(body, NULL, '{');
-	if (is_v5(cf))
-		put_str(body, "@type", "Note");
+	open_typed(cf, body, "Note");
 	put_str(body, "id", c->key);
 	put_str(body, "author", c->actor);
 	put_str(body, "date", c->resolve->at);
@@ -110,9 +115,7 @@ static void tmf_write(const struct conf *cf, const struct call *c,
 
 	x->method = "PATCH";
 	path_of(cf, c, x);
-	put_open(body, NULL, '{');
-	if (is_v5(cf))
-		put_str(body, "@type", "TroubleTicket");
+	open_typed(cf, body, "TroubleTicket");
 	if (c->verb == VERB_RESOLVE)
 		put_resolution(c, body);
 	if (tmf_reads_first(c)) {

@@ -305,6 +305,26 @@ static void list_tickets(struct asked *a, enum sql sql, unsigned cursor,
 	list_reply(a, &r, cursor, show);
 }
 
+/* What belongs to the ticket of the path: it is there, or `missing` says so. */
+static void list_of_ticket(struct request *rq, enum sql sql,
+			   void (*missing)(struct request *),
+			   void (*show)(struct buf *, const struct rows *,
+					size_t))
+{
+	struct asked a = asked_begin(rq);
+	struct rows r[2];
+
+	asked_after(&a);
+	if (!asked_end(&a) || !rows_read(rq, sql, &a.doc, r, 2))
+		return;
+	if (!r[0].n) {
+		missing(rq);
+		return;
+	}
+	reply_begin(rq);
+	list_reply(&a, &r[1], 0, show);
+}
+
 void list_ctts(struct request *rq)
 {
 	struct asked a = asked_tickets(rq);
@@ -322,19 +342,7 @@ void list_ntts(struct request *rq)
 
 void list_ntt_ctts(struct request *rq)
 {
-	struct asked a = asked_begin(rq);
-	struct rows r[2];
-
-	asked_after(&a);
-	if (!asked_end(&a) ||
-	    !rows_read(rq, SQL_READ_NTT_CTTS, &a.doc, r, 2))
-		return;
-	if (!r[0].n) {
-		ntt_missing(rq);
-		return;
-	}
-	reply_begin(rq);
-	list_reply(&a, &r[1], 0, show_ctt);
+	list_of_ticket(rq, SQL_READ_NTT_CTTS, ntt_missing, show_ctt);
 }
 
 /* ---- operations ---- */
@@ -431,17 +439,5 @@ static void show_history(struct buf *b, const struct rows *r, size_t row)
 
 void list_cpe_history(struct request *rq)
 {
-	struct asked a = asked_begin(rq);
-	struct rows r[2];
-
-	asked_after(&a);
-	if (!asked_end(&a) ||
-	    !rows_read(rq, SQL_READ_CPE_HISTORY, &a.doc, r, 2))
-		return;
-	if (!r[0].n) {
-		ctt_missing(rq);
-		return;
-	}
-	reply_begin(rq);
-	list_reply(&a, &r[1], 0, show_history);
+	list_of_ticket(rq, SQL_READ_CPE_HISTORY, ctt_missing, show_history);
 }
