@@ -860,13 +860,19 @@ SQL_TEXT(READ_OPERATION,
 	BEGIN_WITH_J
 	"DECLARE i VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
 	" DEFAULT JSON_VALUE(j,'$.id');"
+	SNAPSHOT
 	"SELECT o.id,o.kind,o.state,o.ctt_id,c.ticket_no,o.ntt_id,n.ticket_no,"
 	"o.partner,o.actor,o.request_id,o.steps,o.error_code,o.last_error,"
 	UTC("o.created_at") "," UTC("o.updated_at") ","
 	"IF(o.open_ctt_id IS NULL,NULL," UTC("o.next_try_at") ") "
 	"FROM operation o LEFT JOIN ctt c ON c.id=o.ctt_id"
 	" LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=i;"
-	"END"),
+	"SELECT b.id,b.type,b.state,b.attempts,b.last_error,"
+	UTC("b.created_at") "," UTC("b.updated_at") ","
+	"IF(b.state='READY'," UTC("b.run_at") ",NULL) FROM job b"
+	" WHERE b.dedupe_key>CONCAT(i,':') AND b.dedupe_key<CONCAT(i,';')"
+	" ORDER BY b.id;"
+	"COMMIT; END"),
 
 /*
  * {"requestId","cttId","nttId","state","after":seq,"limit"} -> how many of the

@@ -15,8 +15,12 @@ void read_operation(struct request *rq)
 		"errorCode", "lastError", "createdAt", "updatedAt",
 		"nextTryAt", NULL,
 	};
+	static const char *const job[] = {
+		"#id", "type", "state", "#attempts", "lastError", "createdAt",
+		"updatedAt", "nextTryAt", NULL,
+	};
 	struct trace trace = {0};
-	struct rows r;
+	struct rows r[2];
 	struct buf doc;
 	enum kind kind;
 
@@ -24,21 +28,22 @@ void read_operation(struct request *rq)
 	put_open(&doc, NULL, '{');
 	put_str(&doc, "id", rq->path_text);
 	put_close(&doc, '}');
-	if (!rows_read(rq, SQL_READ_OPERATION, &doc, &r, 1))
+	if (!rows_read(rq, SQL_READ_OPERATION, &doc, r, 2))
 		return;
-	if (!r.n) {
+	if (!r[0].n) {
 		reply_problem(rq, CODE_OPERATION_NOT_FOUND, arena_printf(
 			rq->mem, "There is no operation %s.", rq->path_text));
 		return;
 	}
 	reply_begin(rq);
-	put_operation_row(&rq->reply, &r, 0);
-	put_row(&rq->reply, &r, 0, 7, before);
-	kind = kind_of(rows_text(&r, 0, 1));
-	trace_read(&trace, rows_text(&r, 0, 10), rq->mem);
+	put_operation_row(&rq->reply, &r[0], 0);
+	put_row(&rq->reply, &r[0], 0, 7, before);
+	kind = kind_of(rows_text(&r[0], 0, 1));
+	trace_read(&trace, rows_text(&r[0], 0, 10), rq->mem);
 	if (kind != KIND__MAX)
 		trace_show(&trace, kind_steps[kind], &rq->reply, "steps");
-	put_row(&rq->reply, &r, 0, 11, behind);
+	put_row(&rq->reply, &r[0], 0, 11, behind);
+	put_rows(&rq->reply, "jobs", &r[1], job);
 	reply_end(rq);
 }
 
