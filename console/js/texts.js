@@ -202,9 +202,233 @@ const mass = {
 	title: 'Many tickets',
 };
 
+// What the page of an operation says, by kind, state, step and answer.
+
+const TITLES = {
+	LINK: (ctt, ntt) => `Link CTT ${ctt} to NTT ${ntt}`,
+	UNLINK: (ctt, ntt) => `Unlink CTT ${ctt} from NTT ${ntt}`,
+	RESOLVE: (ctt) => `Resolve CTT ${ctt}`,
+	CPE_UPDATE: (ctt) => `Update the equipment of CTT ${ctt}`,
+};
+const NOUNS = { LINK: 'link', UNLINK: 'unlink', RESOLVE: 'resolution',
+	CPE_UPDATE: 'equipment update' };
+const DONE = {
+	LINK: (ctt, ntt) => `CTT ${ctt} is linked to NTT ${ntt}`,
+	UNLINK: (ctt, ntt) => `CTT ${ctt} is unlinked from NTT ${ntt}`,
+	RESOLVE: (ctt) => `CTT ${ctt} is resolved`,
+	CPE_UPDATE: (ctt) => `The equipment of CTT ${ctt} is updated`,
+};
+
+// What became of an operation, in a sentence or two.
+const VERDICTS = {
+	SUCCEEDED: ({ kind, ctt, ntt, partner, local, decided }) => {
+		const done = DONE[kind](ctt, ntt);
+
+		if (decided === 'forced') {
+			return `${done} here, by force. ${partner} refused it as something`
+				+ ' that it does not have.';
+		}
+		if (decided === 'byHand') {
+			return `${done}. An operator decided so; ${partner} did not say it.`;
+		}
+		return local ? `${done} here. No partner was to be told.`
+			: `${done}, here and at ${partner}.`;
+	},
+	REFUSED: ({ why }) => (/nothing was changed/i.test(why ?? '') ? why
+		: `${why ?? 'There was nothing to do.'} Nothing was changed, and no`
+			+ ' partner was asked.'),
+	ROLLED_BACK: ({ kind, partner, back, decided, refused }) => {
+		const here = back ? `The ${NOUNS[kind]} was taken back here.`
+			: 'Nothing was changed here.';
+
+		if (decided === 'assumed') {
+			return `${partner} did not say whether it had the ${NOUNS[kind]}. It`
+				+ ` is assumed that it has not. ${here}`;
+		}
+		if (decided === 'byHand') {
+			return `An operator decided that ${partner} does not have the`
+				+ ` ${NOUNS[kind]}. ${here}`;
+		}
+		return refused ? `${partner} refused the ${NOUNS[kind]}. ${here}`
+			: `${partner} does not have the ${NOUNS[kind]}. ${here}`;
+	},
+	COMPENSATED: ({ kind, partner, back, decided }) => {
+		const here = back ? `The ${NOUNS[kind]} was taken back here`
+			: 'Nothing was changed here';
+
+		if (decided === 'assumed') {
+			return `It was not known whether ${partner} took the ${NOUNS[kind]}.`
+				+ ` ${here}. It is assumed that ${partner} has nothing of it.`;
+		}
+		if (decided === 'byHand') {
+			return `It was not known whether ${partner} took the ${NOUNS[kind]}.`
+				+ ` ${here}. An operator decided that ${partner} has nothing of`
+				+ ' it.';
+		}
+		return `It was not known whether ${partner} took the ${NOUNS[kind]}.`
+			+ ` ${here}, and it was undone at ${partner}.`;
+	},
+	RUNNING: ({ partner }) => 'It is under way, or its process died on the'
+		+ ` way. Then it ends as ${partner || 'the partner'} says.`,
+	SETTLING: ({ kind, partner, back }) => (back
+		? `It is not known whether ${partner} took the ${NOUNS[kind]}. The`
+			+ ' caller was told that it failed, and it was taken back here.'
+			+ ` ${partner} is asked until that is known; a yes is undone there.`
+		: `It is not known whether ${partner} took the ${NOUNS[kind]}.`
+			+ ` ${partner} is asked until it says yes or no.`),
+};
+
+// The questions of support's checklist, and what each answers.
+const QUESTIONS = {
+	load_ctt: 'Did the target CTT exist?',
+	load_ntt: 'Did the target NTT exist?',
+	load_activity: 'Was the latest activity found?',
+	load_network_elements: 'Had the CTT the network element?',
+	check_idle: 'Was the CTT free of other operations?',
+	check_not_linked: 'Was the CTT without a link?',
+	check_linked: 'Was the pair linked?',
+	check_unlink_block: 'Was the pair free of an unlink block?',
+	check_not_terminal: 'Was the CTT open to updates?',
+	check_status: 'Was the requested status Resolved?',
+	check_codes: 'Were the codes given and allowed?',
+	check_eligible: 'Was it Managed Services on FTTH?',
+	check_current: 'Were the data those that were seen?',
+	save_local: 'Did the DB write succeed?',
+	clear_local: 'Did the DB write succeed?',
+	sync_partner: (partner) => `Did the sync with ${partner || 'the partner'} succeed?`,
+	rollback: 'Was rollback triggered?',
+	save_activity: 'Was the resolved activity saved?',
+	set_unlink_block: 'Was the pair blocked for a while?',
+	follow_up: 'Was a follow-up activity written?',
+	update_ctt_count: 'Was the NTT\'s cttCount updated?',
+	enqueue_jobs: 'Were follow-up jobs written?',
+	add_note: 'Was a note created?',
+	write_history: 'Was the CPE history written?',
+	write_audit: 'Were audit logs written?',
+};
+const SHORT = {
+	load_ctt: 'CTT', load_ntt: 'NTT', load_activity: 'Activity',
+	load_network_elements: 'Element', check_idle: 'Free',
+	check_not_linked: 'No link', check_linked: 'Linked',
+	check_unlink_block: 'No block', check_not_terminal: 'Open',
+	check_status: 'Status', check_codes: 'Codes',
+	check_eligible: 'Eligible', check_current: 'Current',
+	save_local: 'Saved', clear_local: 'Cleared',
+	sync_partner: (partner) => partner || 'Partner', rollback: 'Rollback',
+	save_activity: 'Saved', set_unlink_block: 'Block',
+	follow_up: 'Follow-up', update_ctt_count: 'Count',
+	enqueue_jobs: 'Jobs', add_note: 'Note', write_history: 'History',
+	write_audit: 'Audit',
+};
+const ANSWERS = { ok: 'yes', failed: 'no', skipped: 'skipped',
+	unknown: 'unknown', unknownAtFirst: 'unknown at first',
+	assumed: 'assumed', byHand: 'by hand', forced: 'no, forced',
+	unneeded: 'no need', unreached: 'not reached', waiting: 'to come' };
+const ANSWERS_OF = {
+	rollback: { ok: 'yes', undone: 'yes', unneeded: 'no need',
+		unreached: 'no' },
+	load_ctt: { failed: 'no' },
+};
+const GROUPS = { checks: 'Before anything was done', here: 'Here, in cttd',
+	partner: (partner) => `At ${partner || 'the partner'}`, after: 'What followed' };
+const ROLES = {
+	UNLINK: (ntt) => `Unlink from ${ntt}`,
+	LINK: (ntt) => `Link to ${ntt}`,
+	back: (ntt) => `Back to ${ntt}`,
+	RESOLVE: () => 'Resolve',
+	CPE_UPDATE: () => 'Equipment update',
+};
+
+function worded(text, ...values) {
+	return typeof text === 'function' ? text(...values) : text;
+}
+
 const operation = {
 	title: 'Operation',
 	requestTitle: 'Request',
+	heading: (kind, ctt, ntt) => TITLES[kind]?.(ctt ?? '?', ntt ?? '?') ?? kind,
+	verdict: (it) => VERDICTS[it.state]?.(it) ?? it.state,
+	question: (step, partner) => worded(QUESTIONS[step] ?? step, partner),
+	short: (step, partner) => worded(SHORT[step] ?? step, partner),
+	answer: (step, answer) => ANSWERS_OF[step]?.[answer] ?? ANSWERS[answer]
+		?? answer,
+	group: (group, partner) => worded(GROUPS[group] ?? group, partner),
+	// the trace
+	checklist: 'Checklist',
+	picture: 'The steps, in their order',
+	legend: 'What the shapes mean',
+	scale: 'Time since the beginning',
+	scaleLog: 'Time since the beginning, on a logarithmic scale',
+	askedAgain: 'Asked again: ',
+	askedAgainLabel: 'Asked again',
+	theirWords: (partner) => `${partner}’s words`,
+	after: (text) => `after ${text}`,
+	tookMs: (text) => `took ${text}`,
+	lastError: 'What it waits for',
+	lastErrorWords: 'The last answer',
+	nextTry: (text) => `It is tried again ${text}.`,
+	refreshed: 'This page follows it by itself.',
+	stale: (text) => `It could not be read again. What is shown is of ${text}.`,
+	again: 'Read again',
+	// facts
+	fact_operation: 'Operation', fact_request: 'Request', fact_actor: 'Asked by',
+	fact_partner: 'Partner', fact_began: 'Began', fact_ended: 'Ended',
+	fact_lastChange: 'Last change', fact_nextTry: 'Next try',
+	fact_error: 'Error', fact_page: 'Page', fact_took: 'Took',
+	fact_ctt: 'CTT', fact_ntt: 'NTT',
+	noPartner: 'none',
+	// what belongs together
+	sameRequest: 'Operations of this request on this ticket',
+	role: (role, ntt) => ROLES[role]?.(ntt ?? '?') ?? role,
+	thisOne: 'this one',
+	moveTitle: 'The move',
+	moved: ({ ctt, from, to }) => `CTT ${ctt} was moved from NTT ${from} to NTT ${to}.`,
+	movedBack: ({ ctt, from, to }) => `CTT ${ctt} was to move from NTT ${from} to NTT ${to}. The link failed, and it was put back.`,
+	moveLost: ({ ctt, from, to }) => `CTT ${ctt} was to move from NTT ${from} to NTT ${to}. It was unlinked; the link failed, and so did the way back. It is linked to neither.`,
+	moveOpen: ({ ctt, from, to }) => `CTT ${ctt} is moving from NTT ${from} to NTT ${to}.`,
+	// jobs
+	jobs: 'Jobs',
+	jobsWhy: 'What other systems are told afterwards. A worker delivers it.',
+	noJobs: 'No jobs',
+	noJobsOpen: 'Jobs are written when the operation has succeeded.',
+	noJobsFailed: 'Only an operation that succeeded leaves jobs.',
+	noJobsGone: 'It wrote jobs. They were delivered, and their records have been removed since.',
+	noJobsKind: 'An operation of this kind leaves no jobs.',
+	job_READY: 'waiting', job_RUNNING: 'being delivered', job_DONE: 'delivered',
+	job_DEAD: 'given up',
+	attempts: (n) => (n === 1 ? '1 attempt' : `${n} attempts`),
+	jobDead: 'An administrator can have it tried again: cttctl jobs retry.',
+	colJob: 'Job', colState: 'State', colAttempts: 'Attempts',
+	colWhen: 'When', colLast: 'Last answer',
+	// audit
+	audit: 'Audit',
+	noAudit: 'No audit rows',
+	noAuditOpen: 'They are written when the operation ends.',
+	noAuditRefused: 'A refusal by a check leaves none: nothing was changed.',
+	noAuditFound: 'None was found among the latest of this ticket.',
+	colTicket: 'Ticket', colOutcome: 'Outcome', colRow: 'Row', colDetail: 'Detail',
+	// the mail
+	mail: 'Copy as text for a mail',
+	mailShow: 'Show the text',
+	mailCopied: 'Copied. Paste it into the mail.',
+	mailFailed: 'The browser did not let it be copied. Select the text below.',
+	// a request
+	requestLead: (n) => (n === 1 ? '1 operation' : `${n} operations`),
+	requestOf: 'Operations of one request',
+	noRequest: 'No operation has this request id',
+	noRequestWhy: 'The request was refused before anything was begun, or the id is another one. A dry run begins nothing.',
+	requestCounts: 'Operations by state',
+	all: 'All',
+	colOperation: 'Operation', colCtt: 'CTT', colNtt: 'NTT', colKind: 'What',
+	colPartner: 'Partner', colEnded: 'Last change',
+	showMore: (n) => `Read the next ${n}`,
+	readSoFar: (n, all) => `${n} of ${all} are read.`,
+	groupCount: (n) => (n === 1 ? '1 operation' : `${n} operations`),
+	requestMoves: (n) => (n === 1 ? '1 ticket has several operations: a move, or an item that came again.'
+		: `${n} tickets have several operations each: moves, or items that came again.`),
+	requestOpen: 'It is under way. This page follows it by itself.',
+	onlyState: (state) => `Only ${state}`,
+	groupOf: (state, code) => (code ? `${state}: ${code}` : state),
 };
 
 const health = {
