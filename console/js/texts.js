@@ -1,0 +1,237 @@
+// All texts that a person reads, a section for each page. Another language is
+// another file like this one. What takes values is a function.
+
+const frame = {
+	title: 'cttd console',
+	brand: 'cttd',
+	skip: 'Skip to the page',
+	navigation: 'Pages',
+	home: 'Tickets',
+	health: 'Health',
+	signedInAs: 'Signed in as',
+	signOut: 'Sign out',
+	go: 'Go',
+	searchLabel: 'Ticket number, id, request id or operation id',
+	searchHint: 'Ticket number or any id',
+	loading: 'Loading',
+	noPage: 'There is no such page',
+	noPageWhy: (path) => `The console has nothing at ${path}.`,
+	toSearch: 'To the lists of tickets',
+	faultTitle: 'The page has a fault',
+	again: 'Try again',
+};
+
+const signin = {
+	title: 'Sign in',
+	lead: 'The console shows customer and network trouble tickets, and what was done to them.',
+	with: (host) => `Sign in with ${host}`,
+	paste: 'Paste a token',
+	pasteLabel: 'Token',
+	pasteHint: 'The administrator lets tokens be pasted here. It stays in this page’s memory, and is gone when the page is closed.',
+	pasteGo: 'Use this token',
+	noWay: 'There is no way to sign in',
+	noWayDo: 'The administrator names an issuer, or allows pasted tokens, in console.json.',
+	noConfig: 'The console’s settings cannot be read',
+	noConfigDo: (path, why) => `${path}: ${why} The administrator writes this file.`,
+	configStatus: (status) => `the server answered ${status}.`,
+	configAway: 'the server gave no answer.',
+	configBad: 'it is not JSON.',
+	endedTitle: 'Your sign-in has ended',
+	ended: 'Nothing that you typed is lost. Sign in again, and what you began goes on.',
+	endedWhy: (why) => `The server says: ${why}`,
+	later: 'Not now',
+	discovery: 'its settings',
+	tokens: 'the tokens',
+	frame: 'Sign-in is renewed',
+	nameless: 'somebody',
+	noAnswer: (what, host) => `${host} gave no answer when it was asked for ${what}. Check the network, and that nginx lets the console connect to ${host}.`,
+	badAnswer: (host, status, why) => `${host} answered ${status}${why ? `: ${why}` : ''}.`,
+	otherIssuer: (issuer) => `The provider calls itself ${issuer}, which is not the issuer in console.json.`,
+	otherState: 'The answer of the provider does not belong to this sign-in. Sign in again.',
+	otherNonce: 'The token of the provider does not belong to this sign-in. Sign in again.',
+	notAsked: 'This sign-in was not begun in this window. Sign in again.',
+	noToken: 'The provider gave no access token.',
+	refused: (error, why) => `The provider refused: ${why || error} (${error}).`,
+	silentTimeout: 'The provider did not answer in time.',
+	blocked: 'The browser blocked the window of the provider. Allow it, and try again.',
+	closed: 'The window of the provider was closed before you were signed in.',
+};
+
+const ui = {
+	copy: (what) => `Copy ${what}`,
+	copied: 'Copied',
+	notCopied: 'The browser did not let it be copied',
+	close: 'Close',
+	cancel: 'Cancel',
+	more: 'Show more',
+	none: 'none',
+	requestId: 'request id',
+	code: 'code',
+	trace: 'Show what the operation did',
+	lookUp: 'Look up what became of it',
+	retryAfter: (s) => `Try again in ${s} s.`,
+	tryAgain: 'Try again',
+	what: 'What to do',
+	rows: (n) => `${n} rows`,
+	utc: (text) => text,
+};
+
+// A state: [word, shape]. Shapes: good, bad, open, none, warn, info.
+const state = {
+	RUNNING: ['Running', 'open'],
+	SETTLING: ['Settling', 'open'],
+	SUCCEEDED: ['Succeeded', 'good'],
+	REFUSED: ['Refused', 'bad'],
+	ROLLED_BACK: ['Rolled back', 'bad'],
+	COMPENSATED: ['Undone', 'warn'],
+	SUCCESS: ['Success', 'good'],
+	READY: ['Ready', 'open'],
+	DONE: ['Done', 'good'],
+	DEAD: ['Dead', 'bad'],
+	ok: ['ok', 'good'],
+	failed: ['failed', 'bad'],
+	skipped: ['skipped', 'none'],
+	unknown: ['unknown', 'warn'],
+	assumed: ['assumed', 'warn'],
+	linked: ['linked', 'good'],
+	unlinked: ['unlinked', 'good'],
+	moved: ['moved', 'good'],
+	resolved: ['resolved', 'good'],
+	pending: ['under way', 'open'],
+	none: ['not linked', 'none'],
+	'already-on-target': ['there already', 'none'],
+	Open: ['Open', 'info'],
+	'In Progress': ['In Progress', 'open'],
+	Pending: ['Pending', 'open'],
+	Resolved: ['Resolved', 'good'],
+	Closed: ['Closed', 'none'],
+	Cancel: ['Cancel', 'none'],
+};
+
+const partner = { TAAS: 'TaaS', TMF: 'TMF', NIG: 'NIG', QUEUE: 'the job queue' };
+
+const kind = {
+	LINK: 'Link', UNLINK: 'Unlink', RESOLVE: 'Resolve', CPE_UPDATE: 'Equipment',
+};
+
+const problem = {
+	unreachable: 'No answer',
+	unreachableRead: 'The server gave no answer. The network may be away, or the server.',
+	unreachableChange: 'The server gave no answer. Whether the change was done is not known.',
+	notJson: 'Not an answer of cttd',
+	notJsonDetail: (status) => `Something between the browser and cttd answered ${status}.`,
+	signedOut: 'Not signed in',
+	signedOutDetail: 'The sign-in has ended, and nothing was sent.',
+	fault: 'A fault of the console',
+};
+
+// What to do about a problem, by its code.
+const remedy = {
+	NOT_FOUND: 'Check the address or the id.',
+	METHOD_NOT_ALLOWED: 'The console and the server are of different versions. Reload the page.',
+	UNAUTHENTICATED: 'Sign in again.',
+	FORBIDDEN: 'Ask the administrator for the role that is named.',
+	PAYLOAD_TOO_LARGE: 'Send fewer tickets at once.',
+	UNSUPPORTED_MEDIA_TYPE: 'The console and the server are of different versions. Reload the page.',
+	MALFORMED_JSON: 'The console and the server are of different versions. Reload the page.',
+	VALIDATION_FAILED: 'Correct the fields that are named.',
+	IDEMPOTENCY_KEY_REUSED: 'Close the dialog and begin anew.',
+	IDEMPOTENCY_IN_PROGRESS: 'The first request is still under way. Wait, then try again: nothing is done twice.',
+	DEADLINE_PASSED: 'Nothing was begun. Try again; if it lasts, tell the administrator that the pool is too small or a partner is slow.',
+	CTT_NOT_FOUND: 'Check the number of the customer ticket.',
+	NTT_NOT_FOUND: 'Check the number of the network ticket.',
+	OPERATION_NOT_FOUND: 'Check the operation id. An operation that was refused while the database was away has no record.',
+	OPERATION_IN_PROGRESS: 'Another operation of this ticket is not settled. Wait, then try again.',
+	CTT_ALREADY_LINKED: 'Move it to the other network ticket, or unlink it first.',
+	UNLINK_BLOCKED: 'The two were unlinked a moment ago. Wait until the block has ended, then try again.',
+	PARTNER_BUSY: 'The partner is slow, and nothing was begun. Try again.',
+	NOT_ATTEMPTED: 'Nothing is wrong with this ticket. Take out those that were refused, and try again.',
+	CTT_NOT_LINKED_TO_NTT: 'Somebody has changed the link meanwhile. Reload the ticket.',
+	CTT_ACTIVITY_NOT_FOUND: 'Somebody was faster. Reload the ticket.',
+	CTT_STATUS_TERMINAL: 'The customer ticket is closed or cancelled; nothing can be done here.',
+	NTT_STATUS_TERMINAL: 'The network ticket is closed or cancelled. Choose another one.',
+	CTT_ALREADY_RESOLVED: 'It is resolved. To correct its codes, open the ticket and resolve it again.',
+	DUPLICATE_ITEM: 'The ticket stands twice in the list. Nothing has to be done.',
+	ONLY_RESOLVED_ALLOWED: 'Only Resolved can be set here.',
+	RESOLUTION_CODE_INVALID: 'Choose the codes that are named.',
+	NETWORK_ELEMENT_NOT_FOUND: 'Reload the ticket: it has no such equipment.',
+	CPE_NOT_ELIGIBLE: 'Only FTTH equipment of Managed Services can be changed here.',
+	CPE_STALE: 'Look at both values, and choose which to keep.',
+	EXTERNAL_UNLINK_FAILED: 'If the partner refused, ask it why. If its answer was lost, wait until the operation is settled.',
+	EXTERNAL_SYNC_FAILED: 'If the partner refused, ask it why. If its answer was lost, wait until the operation is settled.',
+	BULK_ALL_FAILED: 'Look at the reason of each ticket.',
+	DB_SAVE_FAILED: 'Tell the administrator, with the request id: the log says why the database refused.',
+	DB_UNAVAILABLE: 'Nothing was changed. Try again in a moment.',
+	NO_ANSWER: 'Look up what became of it, by the request id, before you try again.',
+	NOT_READY: 'The server is starting, or a part of it is away. Try again in a moment.',
+	INTERNAL_ERROR: 'Tell the administrator, with the request id: the log says more.',
+	BAD_REQUEST: 'Reload the page.',
+	LENGTH_REQUIRED: 'Something between the browser and the server changed the request. Tell the administrator.',
+	URI_TOO_LONG: 'Use fewer filters.',
+	RATE_LIMITED: 'Too many requests came from this address. Wait a moment, then try again.',
+	HEADER_TOO_LARGE: 'The token is too long. Sign in again; if it lasts, tell the administrator.',
+	NOT_IMPLEMENTED: 'Something between the browser and the server changed the request. Tell the administrator.',
+	OVERLOADED: 'Nothing was begun. Try again in a moment.',
+	HTTP_VERSION_NOT_SUPPORTED: 'Something between the browser and the server changed the request. Tell the administrator.',
+	// The console's own.
+	UNREACHABLE: 'Try again. What you typed is still here.',
+	UNREACHABLE_CHANGE: 'Try again: what was done already is not done twice. Or look up what became of it.',
+	NOT_JSON: 'Try again. If it lasts, tell the administrator of the network, with the request id.',
+	SIGNED_OUT: 'Try again, and sign in when you are asked.',
+	CONSOLE_FAULT: 'Reload the page. If it comes again, report it with this text.',
+	OTHER: 'Tell the administrator, with the code and the request id.',
+};
+
+const search = {
+	title: 'Tickets',
+};
+
+const ctt = {
+	title: 'Customer ticket',
+};
+
+const cpe = {
+	title: 'Change equipment',
+};
+
+const ntt = {
+	title: 'Network ticket',
+};
+
+const mass = {
+	title: 'Many tickets',
+};
+
+const operation = {
+	title: 'Operation',
+	requestTitle: 'Request',
+};
+
+const health = {
+	title: 'Health',
+};
+
+const texts = { frame, signin, ui, state, partner, kind, problem, remedy,
+	search, ctt, cpe, ntt, mass, operation, health };
+
+// t('ui.copy', 'the id'): a text, with the values that go into it.
+export function t(key, ...values) {
+	const [section, name] = key.split('.');
+	const text = texts[section]?.[name];
+
+	if (text === undefined) throw new Error(`no text ${key}`);
+	return typeof text === 'function' ? text(...values) : text;
+}
+
+// As t, for words that come from outside: unknown ones stand as they are.
+export function word(section, name) {
+	return Object.hasOwn(texts[section], name) ? texts[section][name] : name;
+}
+
+export function remedyOf(problem) {
+	if (problem.code === 'UNREACHABLE' && problem.changing) {
+		return remedy.UNREACHABLE_CHANGE;
+	}
+	return Object.hasOwn(remedy, problem.code)
+		? remedy[problem.code] : remedy.OTHER;
+}
