@@ -278,6 +278,20 @@ const VERDICTS = {
 			+ ` ${partner} is asked until it says yes or no.`),
 };
 
+// What to do about it; empty: nothing.
+const ADVICE = {
+	SUCCEEDED: () => '',
+	REFUSED: () => '',
+	ROLLED_BACK: ({ ctt, partner, decided }) => (decided === 'assumed'
+		? `An administrator can see whether both sides agree: cttctl reconcile --ticket ${ctt}`
+		: `Ask ${partner} why. Its words are in the checklist. Then it can be tried again.`),
+	COMPENSATED: ({ ctt, decided }) => (decided === 'assumed'
+		? `An administrator can see whether both sides agree: cttctl reconcile --ticket ${ctt}`
+		: 'Both sides are as they were. It can be tried again.'),
+	RUNNING: () => 'Nothing. It settles by itself, and so this page shows it.',
+	SETTLING: () => 'Nothing. It settles by itself. An administrator can have it tried at once, or decide by hand: cttctl operations.',
+};
+
 // The questions of support's checklist, and what each answers.
 const QUESTIONS = {
 	load_ctt: 'Did the target CTT exist?',
@@ -348,6 +362,7 @@ const operation = {
 	requestTitle: 'Request',
 	heading: (kind, ctt, ntt) => TITLES[kind]?.(ctt ?? '?', ntt ?? '?') ?? kind,
 	verdict: (it) => VERDICTS[it.state]?.(it) ?? it.state,
+	advice: (it) => ADVICE[it.state]?.(it) ?? '',
 	question: (step, partner) => worded(QUESTIONS[step] ?? step, partner),
 	short: (step, partner) => worded(SHORT[step] ?? step, partner),
 	answer: (step, answer) => ANSWERS_OF[step]?.[answer] ?? ANSWERS[answer]
@@ -357,6 +372,10 @@ const operation = {
 	checklist: 'Checklist',
 	picture: 'The steps, in their order',
 	legend: 'What the shapes mean',
+	mark_ok: 'yes', mark_failed: 'no', mark_skipped: 'skipped',
+	mark_unknown: 'unknown', mark_assumed: 'assumed, or decided by hand',
+	mark_undone: 'taken back', mark_unneeded: 'not needed',
+	mark_unreached: 'not reached', mark_waiting: 'to come',
 	scale: 'Time since the beginning',
 	scaleLog: 'Time since the beginning, on a logarithmic scale',
 	askedAgain: 'Asked again: ',

@@ -2,7 +2,7 @@
 // and the text for a mail. No DOM in here.
 
 import { formatDuration, formatUtc } from './format.js';
-import { t, word } from './texts.js';
+import { remedyOf, t, word } from './texts.js';
 
 // The steps in their order, by what they are about.
 export const CHECKLIST = {
@@ -86,12 +86,12 @@ function markOf(name, step) {
 }
 
 // A step that is not in the trace: it is still to come, was not needed, or was
-// never reached.
+// never reached. What was taken back here has only its audit still to come.
 function absent(name, op) {
-	if (name === 'rollback') {
-		return isOpen(op.state) ? 'waiting' : 'unneeded';
-	}
-	return isOpen(op.state) ? 'waiting' : 'unreached';
+	const back = op.steps.some((step) => step.step === 'rollback');
+
+	if (isOpen(op.state) && (!back || name === 'write_audit')) return 'waiting';
+	return name === 'rollback' ? 'unneeded' : 'unreached';
 }
 
 // ---- the partner's words ----
@@ -234,6 +234,7 @@ function whyRefused(op) {
 		?? null;
 }
 
+// What became of it, and what one can do about it.
 function verdictOf(op, steps) {
 	const names = { kind: op.kind, ctt: ticketName(op.ctt),
 		ntt: ticketName(op.ntt), partner: partnerName(op.partner) };
@@ -242,9 +243,13 @@ function verdictOf(op, steps) {
 		&& step.from !== null);
 	const sync = steps.find((step) => step.name === 'sync_partner')?.mark;
 
-	return t('operation.verdict', { ...names, state: op.state, decided, back,
+	const facts = { ...names, state: op.state, decided, back,
 		local: !op.partner || sync === 'skipped', refused: sync === 'failed',
-		why: whyRefused(op) });
+		why: whyRefused(op) };
+
+	return { verdict: t('operation.verdict', facts),
+		advice: op.state === 'REFUSED' && op.errorCode
+			? remedyOf({ code: op.errorCode }) : t('operation.advice', facts) };
 }
 
 export function ticketName(ticket) {
@@ -267,7 +272,7 @@ export function picture(op) {
 		scale: scaleOf(span.to - span.from, call?.ms ?? 0),
 		title: t('operation.heading', op.kind, ticketName(op.ctt),
 			ticketName(op.ntt)),
-		verdict: verdictOf(op, steps) };
+		...verdictOf(op, steps) };
 }
 
 // ---- what belongs together ----

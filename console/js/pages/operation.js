@@ -275,6 +275,17 @@ function grouped(steps) {
 	return groups;
 }
 
+// The shapes that this picture has.
+function Legend({ drawn }) {
+	const marks = new Set([...drawn.steps, ...drawn.jobs]
+		.map((it) => it.mark));
+
+	return html`<ul class="legend" aria-label=${t('operation.legend')}>${
+		Object.keys(SHAPES).filter((name) => marks.has(name)).map((name) =>
+			html`<li><${Mark} name=${name} />${t(`operation.mark_${name}`)
+			}</li>`)}</ul>`;
+}
+
 function Checklist({ drawn }) {
 	const partner = partnerName(drawn.op.partner);
 
@@ -290,6 +301,7 @@ function Checklist({ drawn }) {
 			html`<${Job} key=${job.id} job=${job} drawn=${drawn} />`)}${
 			drawn.noJobs && html`<li class="no-jobs muted">${drawn.noJobs
 			}</li>`}</${Group}>
+		<${Legend} drawn=${drawn} />
 	</div>`;
 }
 
@@ -304,14 +316,15 @@ function factsOf({ op, span }) {
 		[t('operation.fact_partner'), partnerName(op.partner)
 			|| t('operation.noPartner')],
 		[t('operation.fact_actor'), html`<bdi>${op.actor}</bdi>`],
-		[t('operation.fact_began'), html`<${Time} at=${op.createdAt} ms />`],
 		[t('operation.fact_took'), formatDuration(span.ms)],
+		[t('operation.fact_began'), html`<${Time} at=${op.createdAt} ms />`],
 		op.errorCode && [t('operation.fact_error'),
 			html`<code>${op.errorCode}</code>`],
-		op.requestId && [t('operation.fact_request'), html`<${Id}
-			text=${op.requestId} to=${`/request/${encodeURIComponent(
-				op.requestId)}`} what=${t('ui.requestId')} />`],
-		[t('operation.fact_operation'), html`<${Id} text=${op.operationId} />`],
+		op.requestId && [t('operation.fact_request'), html`<span class="op-id"
+			><${Id} text=${op.requestId} to=${`/request/${encodeURIComponent(
+				op.requestId)}`} what=${t('ui.requestId')} /></span>`],
+		[t('operation.fact_operation'), html`<span class="op-id"><${Id}
+			text=${op.operationId} /></span>`],
 	];
 }
 
@@ -341,7 +354,7 @@ function Mail({ text }) {
 		}
 	};
 	useEffect(() => { if (is === 'mailFailed') box.current?.select(); }, [is]);
-	return html`<div class="mail">
+	return html`<div class="mail" data-open=${open}>
 		<${Button} look="primary" onClick=${copy}>${t('operation.mail')
 			}</${Button}>
 		<${Button} look="quiet" aria-expanded=${open}
@@ -383,12 +396,6 @@ function Audit({ op, audit }) {
 			/>`}</${Section}>`;
 }
 
-function What({ op }) {
-	if (!op.errorCode) return null;
-	return html`<p class="op-remedy">${t('ui.what')}: ${
-		remedyOf({ code: op.errorCode })}</p>`;
-}
-
 function Trace({ id }) {
 	const { data, problem, reload } = useLoad((signal) => read(id, signal),
 		[id]);
@@ -407,10 +414,14 @@ function Trace({ id }) {
 
 	return html`<article class="op" data-state=${op.state}>
 		<header class="op-head">
-			<div class="op-title"><h1><bdi>${drawn.title}</bdi></h1><${State}
-				value=${op.state} /></div>
-			<p class="op-verdict"><bdi>${drawn.verdict}</bdi></p>
-			<${What} op=${op} />
+			<div class="op-said">
+				<div class="op-title"><h1><bdi>${drawn.title}</bdi></h1><${State}
+					value=${op.state} /></div>
+				<p class="op-verdict"><bdi>${drawn.verdict}</bdi></p>
+				${drawn.advice && html`<p class="op-remedy">${t('ui.what')}: ${
+					drawn.advice}</p>`}
+			</div>
+			<${Mail} text=${text} />
 			${drawn.open && html`<${Waiting} op=${op} />`}
 		</header>
 		${problem && html`<div class="op-stale"><p>${t('operation.stale',
@@ -423,7 +434,6 @@ function Trace({ id }) {
 		<${Section} title=${t('operation.checklist')}><${Checklist}
 			drawn=${drawn} /></${Section}>
 		<${Audit} op=${op} audit=${audit} />
-		<${Mail} text=${text} />
 	</article>`;
 }
 
