@@ -8,7 +8,7 @@ import { remedyOf, t } from '../texts.js';
 import { auditOf, chain, isOpen, mail, partnerName, picture, stateWord,
 	ticketName } from '../trace.js';
 import { Button, Empty, Facts, Id, Loading, Problem, Section, State, Table,
-	Time, VirtualTable, useLoad, useTitle } from '../ui.js';
+	Time, VirtualTable, useAgain, useLoad, useTitle } from '../ui.js';
 
 const SOON_MS = 1500;    // an open operation is read again
 const LATER_MS = 4000;   // one whose jobs are to be delivered
@@ -70,21 +70,6 @@ function waitOf({ op, all }) {
 	}
 	return op.jobs.some((job) => job.state === 'READY'
 		|| job.state === 'RUNNING') ? LATER_MS : 0;
-}
-
-// Reads it again after a while, as long as somebody looks.
-function useAgain(ms, reload, turn) {
-	useEffect(() => {
-		if (!ms) return undefined;
-		const again = () => { if (!document.hidden) reload(); };
-		const timer = setInterval(again, ms);
-
-		document.addEventListener('visibilitychange', again);
-		return () => {
-			clearInterval(timer);
-			document.removeEventListener('visibilitychange', again);
-		};
-	}, [ms, turn]);
 }
 
 // ---- shapes ----
@@ -397,12 +382,12 @@ function Audit({ op, audit }) {
 }
 
 function Trace({ id }) {
-	const { data, problem, reload } = useLoad((signal) => read(id, signal),
-		[id]);
+	const is = useLoad((signal) => read(id, signal), [id]);
+	const { data, problem, reload } = is;
 	const drawn = useMemo(() => data && picture(data.op), [data]);
 
 	useTitle(drawn ? drawn.title : t('operation.title'));
-	useAgain(data ? waitOf(data) : 0, reload, data);
+	useAgain(data ? waitOf(data) : 0, is);
 	if (!data) {
 		return problem ? html`<${Problem} problem=${problem} onRetry=${reload} />`
 			: html`<${Loading} />`;
@@ -533,15 +518,16 @@ function RequestGroup({ group }) {
 
 function Request({ requestId, state }) {
 	const [most, setMost] = useState(AT_ONCE);
-	const { data, problem, reload } = useLoad(
-		(signal) => readRequest(requestId, most, signal), [requestId, most]);
+	const is = useLoad((signal) => readRequest(requestId, most, signal),
+		[requestId, most]);
+	const { data, problem, reload } = is;
 	const counts = data?.counts ?? {};
 	const open = Boolean(counts.RUNNING || counts.SETTLING);
 	const shown = useMemo(() => groupsOf((data?.items ?? []).filter((it) =>
 		!state || it.state === state)), [data, state]);
 
 	useTitle(t('operation.requestOf'));
-	useAgain(open ? SOON_MS : 0, reload, data);
+	useAgain(open ? SOON_MS : 0, is);
 	if (!data) {
 		return problem ? html`<${Problem} problem=${problem} onRetry=${reload} />`
 			: html`<${Loading} />`;
