@@ -411,7 +411,7 @@ function mailDetail({ again, told, words, then }) {
 }
 
 function section(title, lines) {
-	return lines.length ? ['', title, ...lines] : [];
+	return lines.length ? ['', ...wrapped(title, WIDTH), ...lines] : [];
 }
 
 // All of it, plain and aligned. links: of chain(); audit: of auditOf().
