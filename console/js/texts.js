@@ -72,8 +72,8 @@ const ui = {
 	retryAfter: (s) => `Try again in ${s} s.`,
 	tryAgain: 'Try again',
 	what: 'What to do',
-	rows: (n) => `${n} rows`,
-	utc: (text) => text,
+	all: (n) => `${n} in all`,
+	some: (n) => `${n} so far`,
 };
 
 // A state: [word, shape]. Shapes: good, bad, open, none, warn, info.
@@ -182,8 +182,53 @@ const remedy = {
 	OTHER: 'Tell the administrator, with the code and the request id.',
 };
 
+// Dialogs that change something.
+const act = {
+	checking: 'Checking what will happen …',
+	refused: 'See above why it cannot be done',
+	required: '(required)',
+	remark: 'Remark',
+	remarkHint: 'Goes into the audit, and to the partner.',
+};
+
 const search = {
 	title: 'Tickets',
+	lists: 'Lists',
+	list_ctt: 'Customer tickets',
+	list_ntt: 'Network tickets',
+	q: 'Number begins with',
+	linked_ctt: 'Linked',
+	linked_ntt: 'Has customer tickets',
+	any: 'All',
+	yes: 'Yes',
+	no: 'No',
+	since: 'Changed since',
+	status: 'Status',
+	clear: 'Clear the filters',
+	number: 'Number',
+	id: 'Id',
+	partner: 'Partner',
+	link: 'Link',
+	ntt: 'Network ticket',
+	cttCount: 'Customer tickets',
+	titleOf: 'Title',
+	noMatch: 'No ticket is like that',
+	noMatchWhy: 'The filters leave none.',
+	none_ctt: 'There are no customer tickets',
+	none_ntt: 'There are no network tickets',
+	noneWhy: 'They are put into the database by other systems.',
+	hits: 'What was found',
+	is: 'What',
+	name: 'Number or id',
+	ctt: 'Customer ticket',
+	operation: 'Operation',
+	request: 'Request',
+	close: 'Close the search',
+	looking: (text) => `Looking for ${text}`,
+	many: (text) => `Several things are called ${text}.`,
+	begins: (text) => `Nothing is called ${text}, but these begin so.`,
+	nothing: (text) => `Nothing is called ${text}`,
+	nothingWhy: 'It is no ticket’s number or id, no request’s and no operation’s. A request whose operations were all refused by a check may have been removed after 30 days.',
 };
 
 const ctt = {
@@ -212,7 +257,7 @@ const health = {
 };
 
 const texts = { frame, signin, ui, state, partner, kind, problem, remedy,
-	search, ctt, cpe, ntt, mass, operation, health };
+	act, search, ctt, cpe, ntt, mass, operation, health };
 
 // t('ui.copy', 'the id'): a text, with the values that go into it.
 export function t(key, ...values) {
