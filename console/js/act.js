@@ -120,9 +120,9 @@ export function useChange({ onDone, onProblem }) {
 // method, path, body: what is sent; body is null while something is missing,
 // and `missing` says what. sentence(data): what the dry run comes to. check:
 // what useDryRun says, if the caller has asked already. onDone(answer);
-// onProblem(problem); told: a problem that the caller shows in its own way.
+// onProblem(problem).
 export function ActDialog({ title, method, path, body, missing, sentence, label,
-	look = 'primary', wide, check, told, onDone, onProblem, onClose, children }) {
+	look = 'primary', wide, check, onDone, onProblem, onClose, children }) {
 	const form = useId();
 	const mine = useDryRun(method, path, check ? null : body);
 	const dry = check ?? mine;
@@ -149,8 +149,8 @@ export function ActDialog({ title, method, path, body, missing, sentence, label,
 			problem ? html`<${Problem} problem=${problem} />`
 			: !body ? html`<p class="muted">${missing}</p>`
 			: dry.checking ? html`<p class="muted">${t('act.checking')}</p>`
-			: dry.problem ? !told?.(dry.problem)
-				&& html`<${Problem} problem=${dry.problem} onRetry=${dry.again} />`
+			: dry.problem ? html`<${Problem} problem=${dry.problem}
+				onRetry=${dry.again} />`
 			: dry.data && html`<div class="will"><${Icon} name="arrow" /><div>${
 				sentence(dry.data)}</div></div>`}</div>
 	</${Dialog}>`;

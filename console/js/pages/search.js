@@ -147,6 +147,14 @@ function toIso(local) {
 	return Number.isNaN(date.getTime()) ? '' : date.toISOString();
 }
 
+// In the order of a ticket's life; those that somebody has added, after them.
+const ORDER = ['Open', 'In Progress', 'Pending', 'Resolved', 'Closed', 'Cancel'];
+
+function inOrder(labels) {
+	return [...ORDER.filter((label) => labels.includes(label)),
+		...labels.filter((label) => !ORDER.includes(label))];
+}
+
 function Statuses({ chosen, all, onChange }) {
 	const now = chosen ? chosen.split(',') : [];
 	const toggle = (label, on) => onChange((on ? [...now, label]
@@ -257,8 +265,9 @@ export default function Page({ query, go }) {
 
 	useTitle(t('search.title'));
 	useEffect(() => {
-		lov().then((all) => setStatuses((all.CTT_STATUS ?? [])
-			.map((value) => value.label)), (error) => setFailed(asProblem(error)));
+		lov().then((all) => setStatuses(inOrder((all.CTT_STATUS ?? [])
+			.map((value) => value.label))),
+		(error) => setFailed(asProblem(error)));
 	}, []);
 	return html`<h1>${t('search.title')}</h1>
 		${query.find && html`<${Found} key=${query.find} text=${query.find}
