@@ -84,6 +84,11 @@ function sameKeyNext({ code, status }) {
 		|| ['NOT_JSON', 'NO_ANSWER', 'IDEMPOTENCY_IN_PROGRESS'].includes(code);
 }
 
+// Can the same have another answer a little later?
+function mayPass({ status, retryAfter }) {
+	return status === 0 || status >= 500 || status === 429 || retryAfter > 0;
+}
+
 // run(method, path, body) sends a change: true if it was done. busy, problem.
 export function useChange({ onDone, onProblem }) {
 	const [busy, setBusy] = useState(false);
@@ -150,7 +155,7 @@ export function ActDialog({ title, method, path, body, missing, sentence, label,
 			: !body ? html`<p class="muted">${missing}</p>`
 			: dry.checking ? html`<p class="muted">${t('act.checking')}</p>`
 			: dry.problem ? html`<${Problem} problem=${dry.problem}
-				onRetry=${dry.again} />`
+				onRetry=${mayPass(dry.problem) && dry.again} />`
 			: dry.data && html`<div class="will"><${Icon} name="arrow" /><div>${
 				sentence(dry.data)}</div></div>`}</div>
 	</${Dialog}>`;

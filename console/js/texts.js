@@ -292,6 +292,8 @@ const ctt = {
 	didNothing: (ntt) => `It was linked to ${ntt} already; nothing was done.`,
 	didPending: (partner) => `${partner} gave no clear answer. The resolve goes on until it does; this page shows when it is settled.`,
 	// What it is.
+	linkedTo: 'Linked to',
+	trace: 'Trace',
 	ntt: 'Network ticket',
 	partner: 'Partner',
 	segmentGroup: 'Segment group',

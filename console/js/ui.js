@@ -190,6 +190,8 @@ export function Problem({ problem, onRetry, children }) {
 
 // ---- dialogs ----
 
+const FIELDS = '.dialog-body :is(input, select, textarea):not(:disabled)';
+
 // A modal dialog: the browser keeps the focus in it and closes it by Esc;
 // afterwards the focus is where it was. While it is `busy` it stays.
 export function Dialog({ title, onClose, busy, wide, actions, children }) {
@@ -201,6 +203,7 @@ export function Dialog({ title, onClose, busy, wide, actions, children }) {
 		const dialog = ref.current;
 
 		dialog.showModal();
+		dialog.querySelector(FIELDS)?.focus();
 		return () => {
 			dialog.close();
 			if (before?.isConnected) before.focus();

@@ -4,8 +4,9 @@ import { html, useEffect, useState } from '../preact.js';
 import { ActDialog, Field, Outcome, Remark, useDryRun } from '../act.js';
 import { api, asProblem, lov, Problem as ApiProblem } from '../api.js';
 import { formatTime, trimmed } from '../format.js';
+import { href } from '../router.js';
 import { t, word } from '../texts.js';
-import { Button, Empty, Facts, Id, Loading, Pages, Problem, Section, State, Table,
+import { Button, Copy, Empty, Facts, Id, Loading, Pages, Problem, Section, State, Table,
 	Time, useLoad, usePages, usePermission, useTitle } from '../ui.js';
 import { CpeDialog, notEditable } from './cpe.js';
 
@@ -248,13 +249,13 @@ function Open({ operation }) {
 			word('kind', operation.kind), operation.actor)} ${operation.nextTryAt
 		&& t('ctt.openNext', formatTime(operation.nextTryAt))} ${
 		operation.lastError && html`<bdi>${operation.lastError}</bdi> `}<a
-		href=${`/console/operation/${operation.operationId}`}>${
+		href=${href(`/operation/${operation.operationId}`)}>${
 		t('ui.trace')}</a></span></div>`;
 }
 
 function What({ ctt }) {
 	return html`<div class="panel"><${Facts} items=${[
-		[t('ctt.link'), ctt.nttId ? html`<${Id} text=${ctt.nttTicketNo}
+		[t('ctt.linkedTo'), ctt.nttId ? html`<${Id} text=${ctt.nttTicketNo}
 			to=${`/ntt/${ctt.nttId}`} />`
 			: html`<${State} value=${ctt.linkState} />`],
 		[t('ctt.partner'), word('partner', ctt.source)],
@@ -305,13 +306,25 @@ function Timeline({ ticket }) {
 
 const CPE = ['manufacturer', 'model', 'ipAddress', 'bandwidthMbps', 'port'];
 
+function Element({ element, reason, change }) {
+	return html`<article class="panel element">
+		<header><h3><${Id} text=${element.name} /> <span class="muted"><bdi>${
+			element.accessType}</bdi></span></h3><${Button} reason=${reason}
+			onClick=${() => change(element)}>${t('cpe.change')}</${Button}></header>
+		<${Facts} items=${[...CPE.map((name) => [t(`cpe.${name}`),
+			element[name] !== null && html`<${Id} text=${element[name]}
+				what=${t(`cpe.${name}`)} />`]),
+			[t('cpe.updatedAt'), html`<${Time} at=${element.updatedAt} />`]]} />
+		${reason && html`<p class="hint">${reason}</p>`}
+	</article>`;
+}
+
 function Equipment({ ticket, change, outcome, close }) {
 	const may = usePermission('cpe');
 	const { ctt, networkElements: elements } = ticket;
 	const reason = (element) => notEditable(ctt, element)
 		|| (may.may ? ticket.operation ? t('ctt.underWay') : ''
 			: may.why || t('ctt.askingMay'));
-	const reasons = [...new Set(elements.map(reason))].filter(Boolean);
 
 	if (!elements.length) {
 		return html`<${Section} title=${t('ctt.equipment')}><${Empty}
@@ -320,21 +333,8 @@ function Equipment({ ticket, change, outcome, close }) {
 	}
 	return html`<${Section} title=${t('ctt.equipment')}>
 		<${Outcome} outcome=${outcome} onClose=${close} />
-		<${Table} caption=${t('ctt.equipment')} rows=${elements}
-			rowKey=${(element) => element.id} columns=${[
-				{ title: t('cpe.element'), cell: (e) => html`<${Id}
-					text=${e.name} />` },
-				{ title: t('cpe.accessType'), cell: (e) => html`<bdi>${
-					e.accessType}</bdi>` },
-				...CPE.map((name) => ({ title: t(`cpe.${name}`),
-					num: name === 'bandwidthMbps',
-					cell: (e) => html`<bdi>${e[name] ?? '–'}</bdi>` })),
-				{ title: t('cpe.updatedAt'), cell: (e) => html`<${Time}
-					at=${e.updatedAt} />` },
-				{ title: '', cell: (e) => html`<${Button} reason=${reason(e)}
-					onClick=${() => change(e)}>${t('cpe.change')}</${Button}>` },
-			]} />
-		${reasons.map((why) => html`<p class="hint">${why}</p>`)}
+		${elements.map((element) => html`<${Element} key=${element.id}
+			element=${element} reason=${reason(element)} change=${change} />`)}
 	</${Section}>`;
 }
 
@@ -352,15 +352,16 @@ function Listed({ title, path, query, turn, columns, none, why }) {
 	return html`<${Section} title=${title}>${
 		pages.items.length ? html`<${Table} caption=${title} rows=${pages.items}
 			rowKey=${(row) => row.id ?? row.operationId} columns=${columns} />
-			<${Pages} pages=${pages} />`
+			${pages.next !== null && html`<${Pages} pages=${pages} />`}`
 		: pages.problem ? html`<${Problem} problem=${pages.problem}
 			onRetry=${pages.reload} />`
 		: pages.loading ? html`<${Loading} />`
 		: html`<${Empty} what=${none} why=${why} />`}</${Section}>`;
 }
 
-const traceOf = (row) => html`<${Id} text=${row.operationId}
-	to=${`/operation/${row.operationId}`} what=${t('ctt.operationId')} />`;
+const traceOf = (row) => html`<span class="id"><a href=${href(
+	`/operation/${row.operationId}`)}>${t('ctt.trace')}</a><${Copy}
+	text=${row.operationId} what=${t('ctt.operationId')} /></span>`;
 
 function CpeHistory({ ctt, turn }) {
 	return html`<${Listed} title=${t('ctt.cpeHistory')} turn=${turn}
@@ -395,8 +396,10 @@ function Operations({ ctt, turn }) {
 		]} />`;
 }
 
+// What an audit row has beside its columns.
 function detailOf({ detail }) {
-	return Object.entries(detail ?? {}).map(([name, value], i) => html`${i > 0
+	return Object.entries(detail ?? {}).filter(([name, value]) =>
+		name !== 'cttTicketNo' && value !== null).map(([name, value], i) => html`${i > 0
 		&& ' · '}<span class="muted">${name}:</span> <bdi>${
 		typeof value === 'object' ? JSON.stringify(value) : String(value)}</bdi>`);
 }
