@@ -52,8 +52,10 @@ function Paste({ primary }) {
 	const [token, setToken] = useState('');
 
 	return html`<form class="paste" onSubmit=${(event) => {
+		const given = trimmed(event.target.elements.token.value);
+
 		event.preventDefault();
-		if (trimmed(token)) auth.paste(trimmed(token).replace(/^Bearer\s+/i, ''));
+		if (given) auth.paste(given.replace(/^Bearer\s+/i, ''));
 	}}>
 		<label for="token">${t('signin.pasteLabel')}</label>
 		<textarea id="token" name="token" rows="4" spellcheck=${false}
@@ -104,9 +106,11 @@ function SearchField() {
 	const [text, setText] = useState('');
 
 	return html`<form role="search" class="find" onSubmit=${(event) => {
+		const given = trimmed(event.target.elements.find.value);
+
 		event.preventDefault();
-		if (!trimmed(text)) return;
-		go(withQuery('/', { find: trimmed(text) }));
+		if (!given) return;
+		go(withQuery('/', { find: given }));
 		setText('');
 	}}>
 		<label class="sr" for="find">${t('frame.searchLabel')}</label>
