@@ -8,8 +8,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Console;
 use Ctt;
+use HTTP::Tiny ();
 use Oidc;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $idp = Oidc->start;
 my $c = Ctt->start(pool => 2, idp => $idp->issuer,
@@ -22,8 +24,7 @@ my %PROVIDER = (issuer => $idp->issuer, clientId => 'cttd-console',
 my $host = $idp->issuer =~ s{^http://}{}r;
 my $SIGN_IN = [ role => 'button', name => "Sign in with $host" ];
 
-my $b = Console->start;
-$b->{stack} = $c;
+my $b = Console->start(stack => $c);
 
 # From the sign-in page to the provider's, and back.
 sub sign_in ($name = 'olga', $answer = 'Sign in') {
@@ -49,7 +50,7 @@ sub marked () { return $b->script('return window.marked === true') }
 
 	for my $path ('/console/', '/console/ctt/1', '/console/js/app.js',
 		'/console/config.json', '/console/signed-in') {
-		my $csp = $c->get($path, Authorization => undef)
+		my $csp = HTTP::Tiny->new->get($c->env('CTT_HTTP_URL') . $path)
 		    ->{headers}{'content-security-policy'};
 		my %csp = map { /^(\S+) ?(.*)$/ } split /; */, $csp;
 
@@ -95,7 +96,6 @@ END
 }
 
 {
-	my $token = $c->heard('taas') // 0;    # none was sent there
 	my $kept = kept();
 
 	# Each of our tokens is a JWT: eyJ is {" in base64.
@@ -106,14 +106,6 @@ END
 	like $kept, qr/"session":\{\}/, 'nor in sessionStorage';
 }
 
-# The server knows who it is, and what one may do.
-{
-	my $r = $b->await(<<'END');
-		return (await fetch('/ticket/ctt')).status;
-END
-	is $r, 401, 'a request of the page has no token by itself';
-}
-
 # A reload has nothing: the provider still knows the browser.
 $b->reload;
 $b->click($SIGN_IN);
@@ -122,74 +114,154 @@ is signed_in(), 'olga', 'again, without a question';
 # ---- renewed silently ----
 
 # The pages ask for nothing meanwhile; it is the provider that is asked.
-sub renewed ($how, $what) {
-	mark();
-	my $before = $idp->count($what);
-	$b->wait_for(sub { $idp->count($what) >= $before + 2 },
-	    "renewed $how");
-	pass "renewed $how, twice";
-	ok marked(), 'the page is the same';
-	ok !$b->has([ role => 'dialog' ]), 'nobody is asked';
-}
-
 for my $by ([ 'with the refresh token', 'POST /token', 1 ],
     [ 'in a hidden frame', 'GET /auth', 0 ]) {
 	my ($how, $what, $refresh) = @$by;
 
-	$idp->set(ttl => 8, refresh => $refresh
+	$idp->set(ttl => 9, refresh => $refresh
 	    ? Cpanel::JSON::XS::true : Cpanel::JSON::XS::false);
 	$b->go($b->address('/'));
 	$b->click($SIGN_IN);
 	signed_in();
-	my $began = time;
-	my $asked = $idp->count('POST /token');
-	renewed($how, $what);
-	my $times = $idp->count('POST /token') - $asked;
-	cmp_ok $times, '<=', 2 + (time - $began) / 2,
-	    'the provider is asked no more than is needed';
-	is $b->script('return document.querySelectorAll("iframe").length'), 0,
-	    'and no frame is left' if !$refresh && $b->wait_for(sub {
-		!$b->script('return document.querySelectorAll("iframe").length') });
+	mark();
+	my ($began, $before) = (time, $idp->count($what));
+	$b->wait_for(sub { $idp->count($what) >= $before + 2 },
+	    "renewed $how");
+	pass "renewed $how, twice";
+	cmp_ok time - $began, '>=', 5, 'and not before it is needed';
+	ok marked(), 'the page is the same';
+	ok !$b->has([ role => 'dialog' ]), 'nobody is asked';
+	$b->wait_for(sub {
+		!$b->script('return document.querySelector("iframe")') });
+	pass 'no frame is left';
 	$b->quiet("renewed $how");
 }
 
-# A refresh token that the provider does not know any more.
+# ---- it does not work: what is told ----
+
 $idp->set(refresh => Cpanel::JSON::XS::true, ttl => 600);
+
+# The sign-in page, with these settings; and what it tells.
+sub configured (%settings) {
+	Console->configure($c, %settings);
+	$b->go($b->address('/'));
+	$b->find('main');
+}
+
+sub told () { return $b->text([ role => 'alert' ]) }
+
+configured(%PROVIDER);
+$b->cdp('Network.clearBrowserCookies');
+sign_in('olga', 'No');
+like told(), qr/The provider refused: The sign-in was cancelled/,
+    'cancelled at the provider';
+is $b->url, $b->address('/'), 'and back, without its answer in the address';
+$b->no_axe('a sign-in that failed');
+sign_in();
+is signed_in(), 'olga', 'and then not';
+
+$b->go($b->address('/'));
+$idp->set(tokenError => 'invalid_grant');
+$b->click($SIGN_IN);
+like told(), qr/\Q$host\E answered 400: the test wants it so/,
+    'the provider gives no token';
+$idp->set(tokenError => undef);
+$b->click($SIGN_IN);
+is signed_in(), 'olga', 'and then it does';
+
+$idp->stop;
 $b->go($b->address('/'));
 $b->click($SIGN_IN);
-signed_in();
+like told(), qr/\Q$host\E gave no answer/, 'the provider is away';
+$idp->again;
+$b->errors;
+sign_in('kim');
+is signed_in(), 'kim', 'and there again';
+$b->quiet('there again');
 
-# ---- the end, in the middle of work ----
+# It may be that nothing of it comes back here: then the provider says it.
+configured(%PROVIDER, clientId => 'nobody');
+$b->click($SIGN_IN);
+ok $b->shows('invalid_client'), 'a wrong client id: the provider says so';
 
-# Nothing can be renewed: no refresh token, and the provider has forgotten the
-# browser.
-sub sign_in_ends () {
-	$idp->set(ttl => 4, refresh => Cpanel::JSON::XS::false);
-	$b->go($b->address("/ctt/$ctt"));
-	$b->click($SIGN_IN);
-	signed_in();
-	$b->find([ text => 'No light' ]);
-	$b->cdp('Network.clearBrowserCookies');
+configured(%PROVIDER, issuer => "$PROVIDER{issuer}/other");
+$b->click($SIGN_IN);
+like told(), qr/\Q$host\E gave no answer .* its settings/,
+    'an issuer that there is not: no page may see the 404';
+
+# The name is another than the one that nginx lets in.
+{
+	my $elsewhere = $PROVIDER{issuer} =~ s/127\.0\.0\.1/localhost/r;
+
+	configured(%PROVIDER, issuer => $elsewhere);
+	$b->errors;
+	$b->click([ role => 'button', name => qr/^Sign in with localhost/ ]);
+	like told(), qr/^localhost:\d+ gave no answer.*Check .*nginx/s,
+	    'a provider to which nginx lets no page connect';
+	ok +(grep { /connect-src/ } $b->errors), 'it is the CSP';
 }
 
-# Signs in by the dialog, in a window of its own.
-sub sign_in_beside ($name, $answer = 'Sign in') {
-	my $main = $b->this_tab;
-
-	$b->click([ role => 'button', name => "Sign in with $host",
-		in => 'dialog' ]);
-	my ($popup) = $b->wait_for(sub {
-		my ($new) = grep { $_ ne $main } $b->tabs;
-		return $new;
-	}, 'the window of the provider');
-	$b->to_tab($popup);
-	at_provider($name, $answer);
-	$b->wait_for(sub { !grep { $_ eq $popup } $b->tabs },
-	    'the window closes by itself');
-	$b->to_tab($main);
+configured(%PROVIDER);
+for ('does not belong to this sign-in', 'not begun in this window') {
+	# What was begun above is used up by the first one.
+	$b->go($b->address('/signed-in?code=x&state=page.y'));
+	like told(), qr/$_/, 'an answer that nobody asked for';
+	unlike $b->url, qr/code=/, 'and it is gone from the address';
 }
 
-sub signed_out_by_time () {
-	$b->wait_for(sub {
-		$b->script('return !window.ends || Date.now() > window.ends') });
+# Who comes back is whoever the provider says, in any letters.
+configured(%PROVIDER);
+$b->cdp('Network.clearBrowserCookies');
+my $hostile = qq{<img src=x onerror="alert(1)">\x{202E}};
+sign_in($hostile);
+is signed_in(), $hostile, 'a name with markup in it is text';
+$b->quiet('a hostile name');
+
+# ---- signing out ----
+
+$b->click([ role => 'button', name => 'Sign out' ]);
+$b->click([ role => 'button', name => 'Sign out everywhere' ]);
+$b->find($SIGN_IN);
+is $b->url, $b->address('/'), 'signed out, at the provider too, and back';
+$b->click($SIGN_IN);
+ok $b->find([ label => 'Name' ]), 'it asks for the name again';
+
+# ---- settings ----
+
+configured();
+ok $b->shows('There is no way to sign in'), 'settings without a way in';
+$b->no_axe('no way in');
+Console->configure($c, %PROVIDER);
+{
+	my $file = $c->dir . '/etc/console.json';
+
+	open my $fh, '>', $file or die "$file: $!\n";
+	print $fh '{"issuer": ';
+	close $fh;
+	$b->go($b->address('/'));
+	ok $b->shows('settings cannot be read'), 'settings that are no JSON';
+	like $b->text('main'), qr{/console/config\.json: it is not JSON},
+	    'it says what, and why';
+	unlink $file;
+	$b->go($b->address('/'));
+	ok $b->shows('settings cannot be read'), 'no settings';
+	like $b->text('main'), qr/the server answered 404/, 'it says why';
+	$b->no_axe('no settings');
+	$b->errors;
+	$c->expect(qr/console\.json/);
 }
+
+# ---- a token that is pasted in ----
+
+configured(%PROVIDER, pasteToken => Cpanel::JSON::XS::true);
+ok $b->find($SIGN_IN), 'both ways';
+ok $b->find([ label => 'Token' ]), 'a token can be pasted in';
+$b->no_axe('both ways');
+configured(pasteToken => Cpanel::JSON::XS::true);
+ok !$b->has([ role => 'button', name => qr/^Sign in with/ ]), 'only this way';
+$b->no_axe('only this way');
+
+$b->stop;
+ok $c->quiet, 'all jobs are delivered';
+$c->stop;
+done_testing;
