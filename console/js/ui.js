@@ -2,9 +2,9 @@
 
 import { html, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef,
 	useState } from './preact.js';
-import { asProblem } from './api.js';
+import { api, asProblem } from './api.js';
 import { auth } from './auth.js';
-import { formatTime, formatUtc } from './format.js';
+import { formatNumber, formatTime, formatUtc } from './format.js';
 import { href } from './router.js';
 import { remedyOf, t, word } from './texts.js';
 
@@ -205,6 +205,8 @@ export function Problem({ problem, onRetry, children }) {
 
 // ---- dialogs ----
 
+const FIELDS = '.dialog-body :is(input, select, textarea):not(:disabled)';
+
 // A modal dialog: the browser keeps the focus in it and closes it by Esc;
 // afterwards the focus is where it was. While it is `busy` it stays.
 export function Dialog({ title, onClose, busy, wide, actions, children }) {
@@ -216,6 +218,7 @@ export function Dialog({ title, onClose, busy, wide, actions, children }) {
 		const dialog = ref.current;
 
 		dialog.showModal();
+		dialog.querySelector(FIELDS)?.focus();
 		return () => {
 			dialog.close();
 			if (before?.isConnected) before.focus();
@@ -298,4 +301,64 @@ export function VirtualTable({ columns, rows, rowKey, caption, rowHeight = 36,
 function Gap({ height, columns }) {
 	return html`<tr class="gap" aria-hidden="true"><td colspan=${columns}
 		style=${{ height: `${Math.max(0, height)}px` }} /></tr>`;
+}
+
+// ---- lists that are read page by page ----
+
+// The pages of a list: {items, next, loading, problem, more, reload}. The
+// first one is asked for at once, and anew when the path or the query changes.
+export function usePages(path, query) {
+	const [is, set] = useState({ items: [], next: null, loading: true,
+		problem: null });
+	const [turn, setTurn] = useState(0);
+	const asked = useRef(null);
+	const text = JSON.stringify(query ?? {});
+
+	async function load(after, before) {
+		const abort = new AbortController();
+
+		asked.current?.abort();
+		asked.current = abort;
+		set((was) => ({ ...was, loading: true, problem: null }));
+		try {
+			const { items, next } = await api.get(path,
+				{ query: { ...JSON.parse(text), after }, signal: abort.signal });
+
+			set({ items: [...before, ...items], next, loading: false,
+				problem: null });
+		} catch (error) {
+			if (abort.signal.aborted) return;
+			set((was) => ({ ...was, loading: false, problem: asProblem(error) }));
+		}
+	}
+	useEffect(() => {
+		load(null, []);
+		return () => asked.current?.abort();
+	}, [path, text, turn]);
+	return { ...is, reload: () => setTurn((n) => n + 1),
+		more: () => !is.loading && load(is.next, is.items) };
+}
+
+// Below a list: how many there are, and a button for more. scroll: more comes
+// by itself when this is nearly in sight.
+export function Pages({ pages, scroll }) {
+	const ref = useRef(null);
+	const { items, next, loading, problem, more } = pages;
+
+	useEffect(() => {
+		if (!scroll || !next || loading || problem) return undefined;
+		const look = new IntersectionObserver(([seen]) => {
+			if (seen.isIntersecting) more();
+		}, { rootMargin: '600px' });
+
+		look.observe(ref.current);
+		return () => look.disconnect();
+	}, [scroll, next, loading, problem]);
+	return html`<div class="pages" ref=${ref}>
+		${problem && html`<${Problem} problem=${problem} onRetry=${more} />`}
+		<span class="muted" role="status">${loading ? t('frame.loading')
+			: next === null ? t('ui.all', formatNumber(items.length))
+			: t('ui.some', formatNumber(items.length))}</span>
+		${next !== null && html`<${Button} onClick=${more} busy=${loading}>${
+			t('ui.more')}</${Button}>`}</div>`;
 }

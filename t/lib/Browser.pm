@@ -713,14 +713,16 @@ sub tool ($path) {
 	    . " without the npm registry set CTT_OFFLINE=1\n";
 }
 
-# What axe-core has against the page (or a part of it), a line for each.
+# What axe-core has against the page (or a part of it), a line for each. The
+# styles that it tries to put there itself are no fault of the page.
 sub axe ($self, $what = undef) {
+	$self->collect_logs;
 	$self->script(slurp(tool('axe-core/axe.min.js')))
 	    if !$self->script('return !!window.axe');
 	my @part = $what ? $self->find($what) : ();
 	my $found = $self->await(<<'END', @part);
 		const { violations } = await axe.run(arguments[0] || document, {
-			resultTypes: ['violations'],
+			resultTypes: ['violations'], preload: false,
 			runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa',
 				'wcag22aa', 'best-practice'] });
 		return violations.flatMap(v => v.nodes.map(n =>
@@ -728,6 +730,7 @@ sub axe ($self, $what = undef) {
 			`${n.html.slice(0, 200)}: ` +
 			n.failureSummary.replace(/\s+/g, ' ')));
 END
+	$self->call(POST => '/se/log', { type => 'browser' });
 	return @$found;
 }
 
