@@ -337,9 +337,9 @@ static int64_t ago(int64_t when)
 	return when > 0 && when <= now ? now - when : now;
 }
 
-static bool has_been(int64_t when)
+static bool is_waiting(int64_t since)
 {
-	return when > 0 && when <= clock_mono_ms();
+	return since > 0 && since <= clock_mono_ms();
 }
 
 /* Is that time still to come? One that is further away than anything is set to
@@ -380,7 +380,7 @@ static struct census take_census(const struct health *h, enum partner_id p)
 			continue;
 		c.pool++;
 		c.free += !atomic_load(&place->at_work);
-		if (!has_been(since))
+		if (!is_waiting(since))
 			continue;
 		c.waiting++;
 		c.before += since < own || (since == own && place < h->own);
@@ -519,7 +519,7 @@ bool health_may_wait(struct health *h, enum partner_id p)
 	struct census c;
 	enum pace pace;
 
-	if (!has_been(since) || wait < CUT_MS)
+	if (!is_waiting(since) || wait < CUT_MS)
 		return true;
 	bury_dead(h);
 	c = take_census(h, p);
@@ -595,7 +595,9 @@ unsigned long health_assumed(const struct health *h)
 /* How long ago that was; -1: never. */
 static int64_t ago_or_never(int64_t when)
 {
-	return has_been(when) ? ago(when) : -1;
+	int64_t now = clock_mono_ms();
+
+	return when > 0 && when <= now ? now - when : -1;
 }
 
 /* How many processes of the pool may wait for one that is slow; see has_room. */
