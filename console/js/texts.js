@@ -376,10 +376,10 @@ const mass = {
 // What the page of an operation says, by kind, state, step and answer.
 
 const TITLES = {
-	LINK: (ctt, ntt) => `Link CTT ${ctt} to NTT ${ntt}`,
-	UNLINK: (ctt, ntt) => `Unlink CTT ${ctt} from NTT ${ntt}`,
-	RESOLVE: (ctt) => `Resolve CTT ${ctt}`,
-	CPE_UPDATE: (ctt) => `Update the equipment of CTT ${ctt}`,
+	LINK: (ctt, ntt) => `Link ${named('CTT', ctt)} to ${named('NTT', ntt)}`,
+	UNLINK: (ctt, ntt) => `Unlink ${named('CTT', ctt)} from ${named('NTT', ntt)}`,
+	RESOLVE: (ctt) => `Resolve ${named('CTT', ctt)}`,
+	CPE_UPDATE: (ctt) => `Update the equipment of ${named('CTT', ctt)}`,
 };
 const NOUNS = { LINK: 'link', UNLINK: 'unlink', RESOLVE: 'resolution',
 	CPE_UPDATE: 'equipment update' };
@@ -452,7 +452,9 @@ const VERDICTS = {
 // What to do about it; empty: nothing.
 const ADVICE = {
 	SUCCEEDED: () => '',
-	REFUSED: () => '',
+	REFUSED: ({ partner, refused }) => (refused
+		? `Try it again when ${partner || 'the partner'} answers. Health shows whether it does.`
+		: ''),
 	ROLLED_BACK: ({ ctt, partner, decided }) => (decided === 'assumed'
 		? `An administrator can see whether both sides agree: cttctl reconcile --ticket ${ctt}`
 		: `Ask ${partner} why. Its words are in the checklist. Then it can be tried again.`),
@@ -524,14 +526,17 @@ const ROLES = {
 	CPE_UPDATE: () => 'Equipment update',
 };
 
+function named(kind, number) {
+	return number ? `${kind} ${number}` : `an unknown ${kind}`;
+}
+
 function worded(text, ...values) {
 	return typeof text === 'function' ? text(...values) : text;
 }
 
 const operation = {
 	title: 'Operation',
-	requestTitle: 'Request',
-	heading: (kind, ctt, ntt) => TITLES[kind]?.(ctt ?? '?', ntt ?? '?') ?? kind,
+	heading: (kind, ctt, ntt) => TITLES[kind]?.(ctt, ntt) ?? kind,
 	verdict: (it) => VERDICTS[it.state]?.(it) ?? it.state,
 	advice: (it) => ADVICE[it.state]?.(it) ?? '',
 	question: (step, partner) => worded(QUESTIONS[step] ?? step, partner),
@@ -541,7 +546,6 @@ const operation = {
 	group: (group, partner) => worded(GROUPS[group] ?? group, partner),
 	// the trace
 	checklist: 'Checklist',
-	picture: 'The steps, in their order',
 	legend: 'What the shapes mean',
 	mark_ok: 'yes', mark_failed: 'no', mark_skipped: 'skipped',
 	mark_unknown: 'unknown', mark_assumed: 'assumed, or decided by hand',
@@ -553,20 +557,17 @@ const operation = {
 	askedAgainLabel: 'Asked again',
 	theirWords: (partner) => `${partner}’s words`,
 	after: (text) => `after ${text}`,
-	tookMs: (text) => `took ${text}`,
 	lastError: 'What it waits for',
 	lastErrorWords: 'The last answer',
-	nextTry: (text) => `It is tried again ${text}.`,
 	refreshed: 'This page follows it by itself.',
 	stale: (text) => `It could not be read again. What is shown is of ${text}.`,
-	again: 'Read again',
 	// facts
 	fact_operation: 'Operation', fact_request: 'Request', fact_actor: 'Asked by',
 	fact_partner: 'Partner', fact_began: 'Began', fact_ended: 'Ended',
 	fact_lastChange: 'Last change', fact_nextTry: 'Next try',
 	fact_error: 'Error', fact_page: 'Page', fact_took: 'Took',
 	fact_ctt: 'CTT', fact_ntt: 'NTT',
-	noPartner: 'none',
+	noPartner: 'none', notAsked: 'not asked',
 	// what belongs together
 	sameRequest: 'Operations of this request on this ticket',
 	role: (role, ntt) => ROLES[role]?.(ntt ?? '?') ?? role,
@@ -578,8 +579,6 @@ const operation = {
 	moveOpen: ({ ctt, from, to }) => `CTT ${ctt} is moving from NTT ${from} to NTT ${to}.`,
 	// jobs
 	jobs: 'Jobs',
-	jobsWhy: 'What other systems are told afterwards. A worker delivers it.',
-	noJobs: 'No jobs',
 	noJobsOpen: 'Jobs are written when the operation has succeeded.',
 	noJobsFailed: 'Only an operation that succeeded leaves jobs.',
 	noJobsGone: 'It wrote jobs. They were delivered, and their records have been removed since.',
@@ -592,10 +591,9 @@ const operation = {
 	colWhen: 'When', colLast: 'Last answer',
 	// audit
 	audit: 'Audit',
-	noAudit: 'No audit rows',
-	noAuditOpen: 'They are written when the operation ends.',
-	noAuditRefused: 'A refusal by a check leaves none: nothing was changed.',
-	noAuditFound: 'None was found among the latest of this ticket.',
+	noAuditOpen: 'Audit rows are written when the operation ends.',
+	noAuditRefused: 'A refusal by a check leaves no audit rows: nothing was changed.',
+	noAuditFound: 'No audit row of it was found.',
 	colTicket: 'Ticket', colOutcome: 'Outcome', colRow: 'Row', colDetail: 'Detail',
 	// the mail
 	mail: 'Copy as text for a mail',
@@ -603,21 +601,17 @@ const operation = {
 	mailCopied: 'Copied. Paste it into the mail.',
 	mailFailed: 'The browser did not let it be copied. Select the text below.',
 	// a request
-	requestLead: (n) => (n === 1 ? '1 operation' : `${n} operations`),
 	requestOf: 'Operations of one request',
 	noRequest: 'No operation has this request id',
 	noRequestWhy: 'The request was refused before anything was begun, or the id is another one. A dry run begins nothing.',
 	requestCounts: 'Operations by state',
 	all: 'All',
-	colOperation: 'Operation', colCtt: 'CTT', colNtt: 'NTT', colKind: 'What',
-	colPartner: 'Partner', colEnded: 'Last change',
+	colOperation: 'Operation', colCtt: 'CTT', colKind: 'What',
+	colPartner: 'Partner',
 	showMore: (n) => `Read the next ${n}`,
 	readSoFar: (n, all) => `${n} of ${all} are read.`,
 	groupCount: (n) => (n === 1 ? '1 operation' : `${n} operations`),
-	requestMoves: (n) => (n === 1 ? '1 ticket has several operations: a move, or an item that came again.'
-		: `${n} tickets have several operations each: moves, or items that came again.`),
 	requestOpen: 'It is under way. This page follows it by itself.',
-	onlyState: (state) => `Only ${state}`,
 	groupOf: (state, code) => (code ? `${state}: ${code}` : state),
 };
 

@@ -248,7 +248,7 @@ function verdictOf(op, steps) {
 		why: whyRefused(op) };
 
 	return { verdict: t('operation.verdict', facts),
-		advice: op.state === 'REFUSED' && op.errorCode
+		advice: op.state === 'REFUSED' && op.errorCode && sync !== 'failed'
 			? remedyOf({ code: op.errorCode }) : t('operation.advice', facts) };
 }
 

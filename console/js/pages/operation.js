@@ -299,7 +299,8 @@ function factsOf({ op, span }) {
 		op.ntt && [t('operation.fact_ntt'), html`<${Id}
 			text=${ticketName(op.ntt)} to=${`/ntt/${op.ntt.id}`} />`],
 		[t('operation.fact_partner'), partnerName(op.partner)
-			|| t('operation.noPartner')],
+			|| t(op.state === 'REFUSED' ? 'operation.notAsked'
+				: 'operation.noPartner')],
 		[t('operation.fact_actor'), html`<bdi>${op.actor}</bdi>`],
 		[t('operation.fact_took'), formatDuration(span.ms)],
 		[t('operation.fact_began'), html`<${Time} at=${op.createdAt} ms />`],
@@ -377,8 +378,7 @@ function Audit({ op, audit }) {
 	return html`<${Section} title=${t('operation.audit')}>${audit?.length
 		? html`<${Table} columns=${AUDIT_COLUMNS} rows=${audit}
 			rowKey=${(row) => row.id} caption=${t('operation.audit')} />`
-		: html`<${Empty} what=${t('operation.noAudit')} why=${whyNoAudit(op)}
-			/>`}</${Section}>`;
+		: html`<p class="muted">${whyNoAudit(op)}</p>`}</${Section}>`;
 }
 
 function Trace({ id }) {
