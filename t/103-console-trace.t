@@ -167,6 +167,18 @@ visit_operation($ops->{in_progress});
 is $b->attr([ role => 'link', name => 'busy-1006' ], 'href'),
     '/console/operation/busy-1006', 'the operation in its way has a link';
 
+for my $scheme (qw(dark light)) {
+	$b->scheme($scheme);
+	for my $name (qw(move_lost assumed linked)) {
+		visit_operation($ops->{$name});
+		$b->no_axe("$name, $scheme");
+	}
+}
+for my $width (2560, 360, 1280) {
+	$b->resize($width);
+	is $b->sideways, 0, "at $width px nothing is beside the page";
+}
+
 # ---- a move ----
 
 for ([ moved => qr/was moved from NTT N-(\d+) to NTT N-(\d+)\./,
@@ -325,11 +337,11 @@ is_deeply [ map { s/\n.*//sr } $b->texts('.partner') ],
 like $b->text(card('NIG')), qr/Answers.*Usual answer\s+\d+ ms/s, 'one answers';
 like $b->text('.findings'), qr/All is well|last call of/, 'all in a word';
 
-$c->rule(partner => 'tmf', do => 'hang');
-my ($stuck, $ntt) = $c->given(ctt => { source => 'TMF' }, ntt => {});
+$c->rule(partner => 'taas', do => 'hang');
+my ($stuck, $ntt) = $c->given(ctt => {}, ntt => {});
 $c->link($stuck, $ntt);
-$b->find([ css => '.partner', text => qr/^TMF\s+Only probed/ ]);
-$b->shows('TMF keeps failing, and is only probed.', '.findings');
+$b->find([ css => '.partner', text => qr/^TaaS\s+Only probed/ ]);
+$b->shows('TaaS keeps failing, and is only probed.', '.findings');
 $b->find([ css => '.bars', text => qr/By kind.*Link\s+1\b/s ]);
 $b->find([ css => '.oldest', text => qr/The oldest: Link CTT C-$stuck to NTT N-$ntt/ ]);
 $c->given(job => { type => 'update-tmf-list', state => 'DEAD', attempts => 9,
@@ -338,6 +350,11 @@ $c->given(job => { type => 'update-tmf-list', state => 'DEAD', attempts => 9,
 $b->find([ css => 'tr', text => qr/update-tmf-list.*9.*the queue said <b>no<\/b>/s ]);
 $b->shows('Jobs that were given up: 1.', '.findings');
 shot('health');
+
+for my $scheme (qw(dark light)) {
+	$b->scheme($scheme);
+	$b->no_axe("health, $scheme");
+}
 
 # What is pointed at stays as it is.
 $b->hover([ css => '.held', nth => 0 ]);
@@ -353,7 +370,7 @@ my $top = sub () { $b->script('return document.querySelector(".parts")'
 	. '.getBoundingClientRect().top') };
 my $was = $top->();
 $c->no_rules;
-$b->find([ css => '.partner', text => qr/^TMF\s+Answers/ ]);
+$b->find([ css => '.partner', text => qr/^TaaS\s+Answers/ ]);
 is $top->(), $was, 'nothing has moved';
 ok $c->settle, 'it settles';
 

@@ -590,7 +590,7 @@ const operation = {
 	colJob: 'Job', colState: 'State', colAttempts: 'Attempts',
 	colWhen: 'When', colLast: 'Last answer',
 	// audit
-	audit: 'Audit',
+	audit: 'Audit', auditRows: 'Audit rows',
 	noAuditOpen: 'Audit rows are written when the operation ends.',
 	noAuditRefused: 'A refusal by a check leaves no audit rows: nothing was changed.',
 	noAuditFound: 'No audit row of it was found.',
@@ -662,14 +662,16 @@ const health = {
 	keySettling: 'settling: a partner’s side is not known yet',
 	oldest: 'The oldest:', noOldest: 'No operation is open.',
 	tries: (n) => (n === 1 ? 'tried once' : `tried ${n} times`),
-	openList: 'The latest that are open', noOpen: 'No operation is open.',
+	openList: 'The latest that are open', openRows: 'Open operations, the latest first',
+	noOpen: 'No operation is open.',
 	// jobs
 	jobs: 'Jobs', byState: 'By state',
 	oldestJob: (text) => `The oldest has waited for ${text}.`,
 	noneWaits: 'No job waits.',
 	curveJobs: (n) => `Jobs that are ready, the last ${n} readings`,
 	curveJobsName: 'Jobs that are ready, since this page was opened',
-	dead: 'Jobs that were given up', noDead: 'None. Every job was delivered, or is tried again.',
+	dead: 'Jobs that were given up', deadRows: 'The latest jobs that were given up',
+	noDead: 'None. Every job was delivered, or is tried again.',
 	deadDo: 'The latest five. An administrator lists all by cttctl jobs, and has them tried again by cttctl jobs retry.',
 	diedAt: 'Given up',
 };

@@ -89,10 +89,11 @@ sub unlinks ($c) {
 		    'Bearer ' . $c->token(roles => ['ctt-admin']));
 	};
 
+	$c->sim(DELETE => "/ticket/taas/C-$gone");
 	return (unlinked => op_of($free->($plain, remark => 'loose cable')->()),
 		not_linked => op_of($free->($plain)->()),
 		blocked => op_of($c->link($plain, $ntt)),
-		forced => under($c, { ticket => "C-$gone", %GONE }, $force),
+		forced => op_of($force->()),
 		unlink_refused => under($c, { ticket => "C-$other", %NO },
 			$free->($other)),
 		unlink_compensated => under($c, { ticket => "C-$lost", %DONE },

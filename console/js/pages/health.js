@@ -270,7 +270,7 @@ function Dead({ jobs }) {
 			: t('health.dbKnows')}</p>`;
 	}
 	return html`<${Table} columns=${DEAD_COLUMNS} rows=${jobs.dead}
-		rowKey=${(job) => job.id} caption=${t('health.dead')} />
+		rowKey=${(job) => job.id} caption=${t('health.deadRows')} />
 		<p class="muted">${t('health.deadDo')}</p>`;
 }
 
@@ -391,7 +391,7 @@ export default function Health() {
 		<${Section} title=${t('health.openList')}><${Held} value=${open}>${
 			(rows) => (rows.length ? html`<${Table} columns=${OPEN_COLUMNS}
 				rows=${rows} rowKey=${(it) => it.operationId}
-				caption=${t('health.openList')} />`
+				caption=${t('health.openRows')} />`
 				: html`<p class="muted">${t('health.noOpen')}</p>`)}</${Held}></${Section}>
 	</article>`;
 }

@@ -377,7 +377,7 @@ const AUDIT_COLUMNS = [
 function Audit({ op, audit }) {
 	return html`<${Section} title=${t('operation.audit')}>${audit?.length
 		? html`<${Table} columns=${AUDIT_COLUMNS} rows=${audit}
-			rowKey=${(row) => row.id} caption=${t('operation.audit')} />`
+			rowKey=${(row) => row.id} caption=${t('operation.auditRows')} />`
 		: html`<p class="muted">${whyNoAudit(op)}</p>`}</${Section}>`;
 }
 
