@@ -92,7 +92,7 @@ function Curve({ values, what }) {
 			24 - (22 * v) / top}`)).filter(Boolean).join(' ');
 
 	return html`<svg class="curve" viewBox="0 0 100 25" preserveAspectRatio="none"
-		role="img" aria-label=${what}><path class="curve-base" d="M0 24.500H100"
+		role="img" aria-label=${what}><path class="curve-base" d="M0 24.5H100"
 		/><polyline points=${points} /></svg>`;
 }
 
