@@ -278,8 +278,8 @@ for my $source ('TMF', 'TAAS') {
 	like $b->text('.outcome'), qr/was unlinked from \Q$NEAR\E/, 'unlinked';
 	like $b->text('.facts'), qr/not linked/, 'the values are new';
 	like $b->text('.timeline'),
-	    qr/Unlinked from NTT \Q$NEAR\E: loose cable.*Follow Up|
-	    Follow\ Up.*Unlinked\ from/sx, 'the follow-up';
+	    qr/Unlinked from NTT \Q$NEAR\E: loose cable.*Follow Up/s,
+	    'the follow-up';
 
 	($id, $no) = ticket(linked => $near);
 	$c->sim(DELETE => "/ticket/taas/$no");
@@ -395,8 +395,9 @@ sub equipment (%columns) {
 	$b->find([ css => '.cpe .error' ]);
 	$b->fill([ label => 'Bandwidth (Mbit/s)' ], '600');
 	my $will = $b->text('.will');
-	like $will, qr/customer of \Q$no\E \(No light\).*ONT-$id.*HG8245 → HG9000
-	    .*300\ →\ 600.*NIG/sx, 'customer, element, values and NIG';
+	like $will, qr/customer of \Q$no\E \(No light\).*ONT-$id.*NIG/s,
+	    'customer, element and NIG';
+	like $will, qr/HG8245 → HG9000.*300 → 600/s, 'and the values';
 	unlike $will, qr/Manufacturer/, 'only what differs';
 	$b->no_axe('the equipment');
 	confirm('Send to NIG and save');
