@@ -201,7 +201,7 @@ function Filters({ list, filters, statuses, change }) {
 			onChange=${(status) => change({ status })} />
 		<${Button} look="quiet" disabled=${!FILTERS.some((name) => filters[name])}
 			onClick=${() => change({ q: '', status: '', linked: '',
-				updatedSince: '' })}>${t('search.clear')}</${Button}>
+				updatedSince: '' })}>${t('search.clearShort')}</${Button}>
 	</form>`;
 }
 
