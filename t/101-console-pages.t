@@ -463,6 +463,33 @@ sub equipment (%columns) {
 	$b->quiet('equipment that cannot be changed');
 }
 
+# ---- by keyboard alone ----
+
+{
+	my ($id, $no) = ticket();
+
+	at_ticket($id);
+	$b->tab_to(button('Link …'));
+	$b->press('Enter');
+	$b->find('dialog');
+	is $b->focus, 'combobox Network ticket (required)',
+	    'a dialog begins at its first field';
+	$b->press('Escape');
+	$b->gone('dialog');
+	is $b->focus, 'button Link …', 'Esc closes it, and one is back';
+	$b->press('Enter');
+	$b->find('dialog');
+	$b->press(split //, $NEAR);
+	$b->press('Tab');
+	$b->wait_for(sub { $b->enabled(inside('Link it')) }, 'checked');
+	$b->tab_to(inside('Link it'));
+	$b->press('Enter');
+	$b->gone('dialog');
+	like $b->text('.outcome'), qr/was linked to \Q$NEAR\E/,
+	    'done by keys alone';
+	$b->quiet('by keyboard');
+}
+
 # ---- what one may not do ----
 
 {
