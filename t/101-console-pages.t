@@ -14,8 +14,8 @@ my $builder = Test::More->builder;
 binmode $_, ':encoding(UTF-8)' for $builder->output,
     $builder->failure_output, $builder->todo_output;
 
-my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 1000,
-	CTT_UNLINK_BLOCK_TTL => 0, CTT_JWT_LEEWAY_S => 1 });
+my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 8000,
+	CTT_UNLINK_BLOCK_TTL => 0 });
 my @ROLES = qw(ctt-operator ctt-cpe);
 my ($near, $far) = $c->given(ntt => { title => 'OLT down' },
     ntt => { title => 'Fiber cut at site 12' });
@@ -95,6 +95,7 @@ sub search ($text) {
 		pass $name;
 	}
 	search('nothing-is-called-so');
+	$b->shows('Nothing is called', '.found');
 	like $b->text('.found'),
 	    qr/Nothing is called nothing-is-called-so.*no ticket’s number or id/s,
 	    'nothing is found, and it says so';
@@ -162,8 +163,9 @@ for my $source ('TMF', 'TAAS') {
 	    trace => 0);
 	$b->fill([ label => 'Network ticket (required)' ], " $NEAR ");
 	$b->fill([ label => 'Remark' ], 'card 7');
-	like $b->text('.will'), qr/^\Q$no\E will be linked to \Q$NEAR\E here and
-	    \ at\ $partner/x, 'what will happen, and where';
+	like $b->text('.will'),
+	    qr/^\Q$no will be linked to $NEAR here and at $partner\E/,
+	    'what will happen, and where';
 	is scalar $c->heard(lc $source, ticket => $no), 0, 'nothing has yet';
 	confirm('Link it');
 	$b->gone('dialog');
@@ -225,7 +227,7 @@ for my $source ('TMF', 'TAAS') {
 	$b->click(inside('Cancel'));
 	like $b->text('.open'), qr/Settling.*Link by olga is under way/s,
 	    'it is under way';
-	ok !$b->enabled(button(qr/^Link …/)), 'and nothing else can be begun';
+	ok !$b->enabled(button('Link …')), 'and nothing else can be begun';
 	like $b->text('.actions'), qr/Another operation .* is under way/, 'why';
 	$b->no_axe('under way');
 	$c->no_rules;
@@ -278,8 +280,8 @@ for my $source ('TMF', 'TAAS') {
 	like $b->text('.outcome'), qr/was unlinked from \Q$NEAR\E/, 'unlinked';
 	like $b->text('.facts'), qr/not linked/, 'the values are new';
 	like $b->text('.timeline'),
-	    qr/Unlinked from NTT \Q$NEAR\E: loose cable.*Follow Up|
-	    Follow\ Up.*Unlinked\ from/sx, 'the follow-up';
+	    qr/Unlinked from NTT \Q$NEAR\E: loose cable.*Follow Up/s,
+	    'the follow-up';
 
 	($id, $no) = ticket(linked => $near);
 	$c->sim(DELETE => "/ticket/taas/$no");
@@ -348,7 +350,7 @@ sub choose_codes () {
 	# One that somebody has closed.
 	($id, $no) = ticket(status => 'Closed');
 	at_ticket($id);
-	ok !$b->enabled(button(qr/^Resolve …/)), 'a closed one cannot be';
+	ok !$b->enabled(button('Resolve …')), 'a closed one cannot be';
 	like $b->text('.actions'), qr/The ticket is Closed/, 'why';
 
 	# And one of which no partner hears.
@@ -395,8 +397,9 @@ sub equipment (%columns) {
 	$b->find([ css => '.cpe .error' ]);
 	$b->fill([ label => 'Bandwidth (Mbit/s)' ], '600');
 	my $will = $b->text('.will');
-	like $will, qr/customer of \Q$no\E \(No light\).*ONT-$id.*HG8245 → HG9000
-	    .*300\ →\ 600.*NIG/sx, 'customer, element, values and NIG';
+	like $will, qr/customer of \Q$no\E \(No light\).*ONT-$id.*NIG/s,
+	    'customer, element and NIG';
+	like $will, qr/HG8245 → HG9000.*300 → 600/s, 'and the values';
 	unlike $will, qr/Manufacturer/, 'only what differs';
 	$b->no_axe('the equipment');
 	confirm('Send to NIG and save');
@@ -456,8 +459,35 @@ sub equipment (%columns) {
 	$c->given_element($id, access_type => 'DSL');
 	at_ticket($id);
 	like $b->text('.element'), qr/FTTH only.*DSL/, 'another access';
-	ok !$b->enabled(button(qr/^Change …/)), 'it cannot be pressed';
+	ok !$b->enabled(button('Change …')), 'it cannot be pressed';
 	$b->quiet('equipment that cannot be changed');
+}
+
+# ---- by keyboard alone ----
+
+{
+	my ($id, $no) = ticket();
+
+	at_ticket($id);
+	$b->tab_to(button('Link …'));
+	$b->press('Enter');
+	$b->find('dialog');
+	is $b->focus, 'combobox Network ticket (required)',
+	    'a dialog begins at its first field';
+	$b->press('Escape');
+	$b->gone('dialog');
+	is $b->focus, 'button Link …', 'Esc closes it, and one is back';
+	$b->press('Enter');
+	$b->find('dialog');
+	$b->press(split //, $NEAR);
+	$b->press('Tab');
+	$b->wait_for(sub { $b->enabled(inside('Link it')) }, 'checked');
+	$b->tab_to(inside('Link it'));
+	$b->press('Enter');
+	$b->gone('dialog');
+	like $b->text('.outcome'), qr/was linked to \Q$NEAR\E/,
+	    'done by keys alone';
+	$b->quiet('by keyboard');
 }
 
 # ---- what one may not do ----
@@ -468,7 +498,7 @@ sub equipment (%columns) {
 	$b->reopen("/ctt/$id", roles => ['ctt-viewer'], sub => 'vera');
 	$b->shows('ctt-operator,ctt-admin', '.actions');
 	for my $name ('Link', 'Unlink', 'Resolve', 'Change') {
-		ok !$b->enabled(button(qr/^$name …/)), "vera: $name is disabled";
+		ok !$b->enabled(button("$name …")), "vera: $name is disabled";
 	}
 	like $b->text('.element'), qr/takes one of the roles ctt-cpe,ctt-admin/,
 	    'each says why';
@@ -503,12 +533,13 @@ sub equipment (%columns) {
 	at_ticket($id, 'Link …');
 	$b->fill([ label => 'Network ticket (required)' ], $NEAR);
 	$b->wait_for(sub { $b->enabled(inside('Link it')) }, 'ready');
-	$c->rule(partner => 'taas', ticket => $no, do => 'delay', ms => 700);
+	$c->rule(partner => 'taas', ticket => $no, do => 'delay', ms => 5000);
 	$b->click(inside('Link it'));
-	$c->wait_for(20, sub { $c->heard('taas', ticket => $no) });
-	$b->offline(1);
+	$c->wait_for(20, sub { $c->one('SELECT COUNT(*) FROM operation'
+		. ' WHERE ctt_id = ?', $id) });
+	ok $c->stack('kill', 'nginx'), 'nginx is gone';
 	$b->shows('UNREACHABLE', 'dialog');
-	$b->offline(0);
+	ok $c->stack('start', 'nginx'), 'and is back';
 	$c->no_rules;
 	$c->settle;
 	confirm('Link it');
@@ -518,27 +549,22 @@ sub equipment (%columns) {
 	    'and done once';
 	$b->errors;
 
-	# A token of three seconds, and the second of leeway.
+	# The token ends in the middle: its key is taken away.
 	($id, $no) = ticket();
-	my $short = $c->cttctl('token', '--sub', 'olga', '--roles',
-	    join(',', @ROLES), '--ttl', 3)->{out};
-	$b->go($b->address("/ctt/$id"));
-	$b->paste_token($short =~ s/\s+$//r);
-	$b->click(button('Link …'));
+	at_ticket($id, 'Link …');
 	$b->fill([ label => 'Network ticket (required)' ], $NEAR);
 	$b->fill([ label => 'Remark' ], 'before the end');
-	$b->wait_for(sub { $c->get('/ticket/lov',
-		Authorization => 'Bearer ' . ($short =~ s/\s+$//r))->{status}
-		== 401 }, 'it has ended');
-	$b->wait_for(sub { $b->has([ text => 'Your sign-in has ended' ])
-		|| $b->enabled(inside('Link it'))
-		&& $b->click(inside('Link it')) && 0 }, 'asked to sign in');
+	$b->wait_for(sub { $b->enabled(inside('Link it')) }, 'ready');
+	open my $key, '>', $c->env('CTT_JWT_KEY_FILE') or die;
+	print $key 'another' x 10;
+	close $key;
+	ok $c->stack('restart', 'pool'), 'another key';
+	$c->{tokens} = {};
+	$b->click(inside('Link it'));
 	$b->shows('Nothing that you typed is lost');
 	$b->no_axe('signing in again');
 	$b->paste_token($c->token(sub => 'olga', roles => \@ROLES));
-	$b->wait_for(sub { !$b->has('dialog')
-		|| $b->enabled(inside('Link it'))
-		&& $b->click(inside('Link it')) && 0 }, 'it goes on');
+	$b->gone('dialog');
 	like $b->text('.outcome'), qr/was linked/, 'and is done';
 	like $c->one('SELECT detail FROM audit_log WHERE entity_type = ?'
 	    . ' AND entity_id = ? ORDER BY id DESC LIMIT 1', 'CTT', $id),

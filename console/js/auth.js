@@ -7,7 +7,8 @@ import { t } from './texts.js';
 
 const KEPT = 'cttd.signing-in';
 const RETURN = '/console/signed-in';
-const EARLY_MS = 60_000;   // renewed that long before the end
+const EARLY_MS = 60_000;   // renewed that long before the end, or a quarter
+                           // of its life, if that is less
 const SILENT_MS = 10_000;  // for the provider to answer in a hidden frame
 
 let config = {};
@@ -70,10 +71,12 @@ function begin(token, { refresh = null, idToken = null, seconds } = {}) {
 		claims, ends };
 	error = null;
 	clearTimeout(timer);
-	if (ends && config.issuer && !session.pasted) {
+	if (ends && config.issuer) {
+		const left = ends - Date.now();
+
 		// setTimeout takes no more than 2^31 ms
-		timer = setTimeout(() => renew(),
-			Math.min(Math.max(ends - Date.now() - EARLY_MS, 1000), 2 ** 31 - 1));
+		timer = setTimeout(() => renew(), Math.min(2 ** 31 - 1,
+			Math.max(left - Math.min(EARLY_MS, left / 4), 1000)));
 	}
 	asking?.settle(true);
 	tell();

@@ -111,10 +111,18 @@ const state = {
 	Cancel: ['Cancel', 'none'],
 };
 
-const partner = { TAAS: 'TaaS', TMF: 'TMF', NIG: 'NIG', QUEUE: 'the job queue' };
+const partner = {
+	TAAS: 'TaaS',
+	TMF: 'TMF',
+	NIG: 'NIG',
+	QUEUE: 'the job queue',
+};
 
 const kind = {
-	LINK: 'Link', UNLINK: 'Unlink', RESOLVE: 'Resolve', CPE_UPDATE: 'Equipment',
+	LINK: 'Link',
+	UNLINK: 'Unlink',
+	RESOLVE: 'Resolve',
+	CPE_UPDATE: 'Equipment',
 };
 
 const problem = {
@@ -208,6 +216,7 @@ const search = {
 	since: 'Changed since',
 	status: 'Status',
 	clear: 'Clear the filters',
+	clearShort: 'Clear',
 	number: 'Number',
 	id: 'Id',
 	partner: 'Partner',

@@ -160,7 +160,8 @@ export function Section({ title, aside, id, children }) {
 }
 
 // look: primary, danger, quiet or nothing. With `reason` it is disabled and
-// says why; it keeps the focus, so that the reason can be read.
+// says why (its title is read as its description); it keeps the focus, so that
+// the reason can be read.
 export function Button({ children, onClick, look, reason, disabled, busy,
 	type = 'button', ...more }) {
 	const off = Boolean(reason) || disabled || busy;
@@ -171,8 +172,7 @@ export function Button({ children, onClick, look, reason, disabled, busy,
 		onClick=${(event) => {
 			if (off) event.preventDefault();
 			else onClick?.(event);
-		}} ...${more}>${children}${reason
-			&& html`<span class="sr"> (${reason})</span>`}</button>`;
+		}} ...${more}>${children}</button>`;
 }
 
 // ---- problems ----
@@ -245,7 +245,7 @@ export function Dialog({ title, onClose, busy, wide, actions, children }) {
 // columns: {title, cell(row), num (aligned right), wide (takes what is left)};
 // rowKey(row). Scrolls within its box.
 export function Table({ columns, rows, rowKey, caption }) {
-	return html`<div class="table-box" tabindex="0" role="region"
+	return html`<div class="table-box" tabindex="0" role="group"
 		aria-label=${caption}><table><caption class="sr">${caption}</caption>
 		<${Head} columns=${columns} />
 		<tbody>${rows.map((row, i) => html`<${Row} key=${rowKey?.(row) ?? i}
@@ -283,7 +283,7 @@ export function VirtualTable({ columns, rows, rowKey, caption, rowHeight = 36,
 		// Fewer rows than before: the browser has moved the box by itself.
 		setTop(box.current.scrollTop);
 	}, [rows.length]);
-	return html`<div class="table-box virtual" tabindex="0" role="region"
+	return html`<div class="table-box virtual" tabindex="0" role="group"
 		aria-label=${caption} ref=${box} style=${{ maxHeight: `${height}px`,
 			'--row-height': `${rowHeight}px` }}
 		onScroll=${(event) => setTop(event.currentTarget.scrollTop)}>

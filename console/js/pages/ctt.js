@@ -396,12 +396,19 @@ function Operations({ ctt, turn }) {
 		]} />`;
 }
 
+// A value of an audit row's detail; of equipment, what differs.
+function auditValue(value) {
+	if (value === null || typeof value !== 'object') return String(value);
+	if (!value.before || !value.after) return JSON.stringify(value);
+	return html`${value.networkElement} ${differences(value)}`;
+}
+
 // What an audit row has beside its columns.
 function detailOf({ detail }) {
 	return Object.entries(detail ?? {}).filter(([name, value]) =>
-		name !== 'cttTicketNo' && value !== null).map(([name, value], i) => html`${i > 0
-		&& ' · '}<span class="muted">${name}:</span> <bdi>${
-		typeof value === 'object' ? JSON.stringify(value) : String(value)}</bdi>`);
+		name !== 'cttTicketNo' && value !== null).map(([name, value], i) =>
+		html`${i > 0 && ' · '}<span class="muted">${name}:</span> <bdi>${
+			auditValue(value)}</bdi>`);
 }
 
 function Audit({ ctt, turn }) {
@@ -432,7 +439,8 @@ async function read(id, signal) {
 		title: t('ctt.notFound'), detail: t('ctt.notFoundNumber', id) });
 }
 
-function Ticket({ ticket, setTicket, reload }) {
+// problem: why the ticket could not be read again.
+function Ticket({ ticket, setTicket, reload, problem }) {
 	const [open, setOpen] = useState(null);       // an action's name, or an element
 	const [outcomes, setOutcomes] = useState({}); // where it was started: outcome
 	const [turn, setTurn] = useState(0);
@@ -478,6 +486,8 @@ function Ticket({ ticket, setTicket, reload }) {
 				tell(null, 'actions');
 				setOpen(name);
 			}} />
+		${problem && html`<${Problem} problem=${problem} onRetry=${reload}><p>${
+			t('ctt.stale')}</p></${Problem}>`}
 		<${What} ctt=${ctt} />
 		<div class="columns"><${Timeline} ticket=${ticket} />
 			<div><${Equipment} ticket=${ticket} outcome=${outcomes.equipment}
@@ -508,7 +518,6 @@ export default function Page({ params, go }) {
 			problem ? html`<${Problem} problem=${asProblem(problem)}
 				onRetry=${reload} />` : loading && html`<${Loading} />`}`;
 	}
-	return html`${problem && html`<${Problem} problem=${problem}
-		onRetry=${reload}><p>${t('ctt.stale')}</p></${Problem}>`}
-		<${Ticket} ticket=${data} setTicket=${setData} reload=${reload} />`;
+	return html`<${Ticket} ticket=${data} setTicket=${setData} reload=${reload}
+		problem=${problem} />`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from '../preact.js';
 import { api, asProblem, lov } from '../api.js';
 import { formatNumber, trimmed } from '../format.js';
-import { href, withQuery } from '../router.js';
+import { here, href, withQuery } from '../router.js';
 import { t } from '../texts.js';
 import { Button, Empty, Icon, Id, Loading, Pages, Problem, State, Table, useLoad,
 	usePages, useTitle } from '../ui.js';
@@ -116,12 +116,12 @@ function Found({ text, go }) {
 	}
 	const hits = [...data.exact, ...data.begin];
 
-	return html`<section class="found" aria-label=${t('search.hits')}>
+	return html`<div class="found">
 		${hits.length === 0 ? html`<${Empty} what=${t('search.nothing', text)}
 			why=${t('search.nothingWhy')}>${close}</${Empty}>`
 		: html`<p>${data.exact.length ? t('search.many', text)
 			: t('search.begins', text)} ${close}</p><${Hits} hits=${hits} />`}
-	</section>`;
+	</div>`;
 }
 
 // ---- filters: they are the query of the address ----
@@ -201,7 +201,7 @@ function Filters({ list, filters, statuses, change }) {
 			onChange=${(status) => change({ status })} />
 		<${Button} look="quiet" disabled=${!FILTERS.some((name) => filters[name])}
 			onClick=${() => change({ q: '', status: '', linked: '',
-				updatedSince: '' })}>${t('search.clear')}</${Button}>
+				updatedSince: '' })}>${t('search.clearShort')}</${Button}>
 	</form>`;
 }
 
@@ -259,9 +259,10 @@ export default function Page({ query, go }) {
 	const filters = filtersOf(query);
 	const [statuses, setStatuses] = useState([]);
 	const [failed, setFailed] = useState(null);
-	const at = (more) => withQuery('/', { list: list === 'ntt' ? 'ntt' : '',
-		...filters, ...more });
-	const change = (more) => go(at(more), { replace: true });
+	// On top of what the address says by now: a filter that is being typed
+	// comes a little later than one that is clicked.
+	const change = (more) => go(withQuery('/', { list: query.list,
+		...filtersOf(here().query), ...more }), { replace: true });
 
 	useTitle(t('search.title'));
 	useEffect(() => {
