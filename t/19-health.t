@@ -123,7 +123,7 @@ sub parts ($seen) {
 	for (sort keys %vary) {
 		my $n = delete $parts{$_}{ $vary{$_} };
 		like $n // '', qr/^\d+$/, "$_: $vary{$_}"
-		    if $parts{$_}{up};
+		    if $parts{$_}{writable} // $parts{$_}{up};
 	}
 	for (qw(beatAt workedAt)) {
 		my $at = delete $parts{worker}{$_};
@@ -252,7 +252,9 @@ my @OPEN = ([ LINK => 'RUNNING', 0 ], [ LINK => 'SETTLING', 30 ],
 		my ($kind, $state, $age) = @$_;
 		my $of = $age == $OPEN[-1][2] ? $ctt : $id++;
 
-		$c->given(operation => { id => "open-$age", kind => $kind,
+		# later ones behind earlier ones, as ids are
+		$c->given(operation => { id => sprintf('open-%06d',
+			999_999 - $age), kind => $kind,
 			state => $state, actor => 'x', ctt_id => $of,
 			ntt_id => $ntt, partner => 'TAAS', tries => 3,
 			last_error => 'TaaS answered 503',
@@ -268,7 +270,7 @@ my @OPEN = ([ LINK => 'RUNNING', 0 ], [ LINK => 'SETTLING', 30 ],
 	    operations => operations(@OPEN),
 	    worker => { %{ $WELL{worker} }, running => 0 });
 	is_deeply { map { $_ => $oldest->{$_} } grep { !/At$|^ageS$/ }
-		keys %$oldest }, { operationId => 'open-200000',
+		keys %$oldest }, { operationId => 'open-799999',
 		kind => 'LINK', state => 'SETTLING',
 		ctt => { id => $ctt, ticketNo => "C-$ctt" },
 		ntt => { id => $ntt, ticketNo => "N-$ntt" },
@@ -416,6 +418,21 @@ for (
 	is metrics()->{cttd_database_writable}, 0, 'say the metrics';
 	$dba->do('SET GLOBAL read_only = 0');
 	is health()->{database}{writable}, 1, 'it takes them again';
+}
+
+# One that is there, and too slow to count.
+{
+	my $dbh = $c->connect_db('CTT_DB_MIGRATE');
+
+	$dbh->do('LOCK TABLES job WRITE');
+	my $r = within(STALLED_S, 'a table is locked', '/ticket/health');
+	my $m = metrics(within(STALLED_S, 'a table is locked', '/metrics'));
+	$dbh->do('UNLOCK TABLES');
+	differs('it is up, and does not say', $r->{json}, %UNKNOWN);
+	is_deeply [ @$m{qw(cttd_database_up cttd_jobs)} ], [ 1, undef ],
+	    'nor do the metrics';
+	ok $c->wait_for(20, sub { health()->{worker}{running} }),
+	    'then it does';
 }
 
 # A schema that lacks a step is a fault of the set-up, not the database's being

@@ -1065,7 +1065,7 @@ SQL_TEXT(PING, "DELETE FROM idempotency WHERE id=0"),
  *    is due); workers that run, when one last said so, when one last worked
  * -> open operations by state, kind and how many of OPEN_AGES they have reached:
  *    their number, and for how long the one that is due for longest has waited
- * -> the oldest: id, kind, state, CTT, NTT, partner, tries, last error, age in
+ * -> the oldest (ids begin with their time): id, kind, state, CTT, NTT, partner, tries, last error, age in
  *    seconds, when it was begun, when it is tried next
  * -> jobs by state: their number, the age of the oldest in seconds (its id is
  *    the lowest, and in the index)
@@ -1074,10 +1074,9 @@ SQL_TEXT(PING, "DELETE FROM idempotency WHERE id=0"),
  */
 #define AGE_IN_S(column) "TIMESTAMPDIFF(SECOND," column "," NOW ")"
 #define LATE(due)        "IF(" due "<" NOW "," AGE_IN_S(due) ",NULL)"
-#define SOME_OPEN                                                            \
-	"(SELECT id,state,kind,created_at,next_try_at FROM operation"        \
-	" FORCE INDEX(operation_open) WHERE open_ctt_id IS NOT NULL"         \
-	" LIMIT 10000) x"
+#define SOME_OPEN(columns)                                                   \
+	"(SELECT " columns " FROM operation FORCE INDEX(operation_open)"     \
+	" WHERE open_ctt_id IS NOT NULL LIMIT 10000) x"
 #define HAS_AGE(s) "+(x.created_at<=" NOW "-INTERVAL " #s " SECOND)"
 #define JOBS_IN(state)                                                       \
 	"SELECT '" state "' state,COUNT(*) n,MIN(y.id) id FROM"              \
@@ -1088,12 +1087,13 @@ SQL_TEXT(HEALTH,
 	" ORDER BY run_at LIMIT 1)") ",COALESCE(SUM(w.alive_until>" NOW "),0),"
 	UTC("MAX(w.beat_at)") "," UTC("MAX(w.worked_at)") " FROM worker w;"
 	"SELECT x.state,x.kind,0" OPEN_AGES(HAS_AGE) " age,COUNT(*),"
-	LATE("MIN(x.next_try_at)") " FROM" SOME_OPEN
+	LATE("MIN(x.next_try_at)") " FROM"
+	SOME_OPEN("state,kind,created_at,next_try_at")
 	" GROUP BY x.state,x.kind,age;"
 	"SELECT o.id,o.kind,o.state,c.id,c.ticket_no,n.id,n.ticket_no,"
 	"o.partner,o.tries,o.last_error," AGE_IN_S("o.created_at") ","
 	UTC("o.created_at") "," UTC("o.next_try_at") " FROM"
-	"(SELECT x.id FROM" SOME_OPEN " ORDER BY x.created_at,x.id LIMIT 1) y"
+	"(SELECT MIN(x.id) id FROM" SOME_OPEN("id") ") y"
 	" STRAIGHT_JOIN operation o ON o.id=y.id"
 	" LEFT JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id;"
 	"SELECT x.state,x.n," AGE_IN_S("b.created_at") " FROM("

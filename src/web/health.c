@@ -2,6 +2,8 @@
  * web/health.c - how cttd is: gathered in one place, and written as JSON (GET
  * /ticket/health) or as Prometheus reads it (GET /metrics)
  */
+#include <string.h>
+
 #include "base/clock.h"
 #include "web/read.h"
 #include "web/reply.h"
@@ -28,9 +30,9 @@ struct open_count {
 };
 
 struct look {
-	bool up, writable; /* the database: if it is away, the rest of it is
-			    * empty */
-	int64_t ms;
+	bool up, writable; /* the database */
+	int64_t ms;        /* that a write took, if it takes any */
+	bool counted; /* if not, for it is away or slow, what follows is empty */
 	struct rows sets[SETS]; /* of SQL_HEALTH */
 	struct open_count open, of_kind[KIND__MAX], of_age[AGES];
 	int64_t late_s; /* the operation that is due for longest, or -1 */
@@ -40,19 +42,26 @@ struct look {
 };
 
 /* By a connection of its own, for that of the process waits for longer than who
- * looks at a health page, or scrapes metrics, does. */
+ * looks at a health page, or scrapes metrics, does. Too slow to count is not
+ * away. RC_NO: it refused; else there is nothing to say but what is in l. */
 static enum rc look_at_database(struct request *rq, struct look *l)
 {
 	struct db *db = db_open(rq->app->conf);
-	int64_t began = clock_mono_ms();
 	enum rc rc;
 
 	db_patience(db, PATIENCE_S);
 	rc = db_run(db, SQL_HEALTH, NULL, rq->mem, l->sets, SETS);
-	l->ms = clock_mono_ms() - began;
-	l->up = rc == RC_OK;
-	l->writable = l->up && db_run(db, SQL_PING, NULL, rq->mem, NULL, 0) ==
-			       RC_OK;
+	l->counted = rc == RC_OK;
+	if (!l->counted) /* what came before it broke off */
+		memset(l->sets, 0, sizeof l->sets);
+	if (rc != RC_FAULT) { /* there is a connection */
+		int64_t began = clock_mono_ms();
+
+		l->writable = db_run(db, SQL_PING, NULL, rq->mem, NULL, 0) ==
+			      RC_OK;
+		l->ms = clock_mono_ms() - began;
+		l->up = l->counted || l->writable;
+	}
 	db_close(db);
 	return rc;
 }
@@ -158,7 +167,7 @@ static void put_parts(struct buf *b, const struct look *l,
 	put_open(b, "database", '{');
 	put_bool(b, "up", l->up);
 	put_bool(b, "writable", l->writable);
-	put_known(b, "ms", l->up, l->ms);
+	put_known(b, "ms", l->writable, l->ms);
 	put_close(b, '}');
 	put_open(b, "memcached", '{');
 	put_bool(b, "up", l->cache_up);
@@ -216,8 +225,8 @@ static void put_oldest(struct buf *b, const struct rows *r)
 static void put_operations(struct buf *b, const struct look *l)
 {
 	put_open(b, "operations", '{');
-	put_states(b, l->up, &l->open);
-	if (l->up) {
+	put_states(b, l->counted, &l->open);
+	if (l->counted) {
 		put_kinds_and_ages(b, l);
 	} else {
 		put_raw(b, "kinds", NULL);
@@ -261,7 +270,7 @@ static void put_jobs(struct buf *b, const struct look *l)
 			oldest_s = number(r, s, 2);
 	}
 	put_known(b, "oldestS", oldest_s >= 0, oldest_s);
-	if (l->up)
+	if (l->counted)
 		put_dead(b, &l->sets[SET_DEAD]);
 	else
 		put_raw(b, "dead", NULL);
@@ -309,14 +318,14 @@ static void metric(struct buf *b, const char *name, const char *type,
 		   (long long)n);
 }
 
-/* What only the database knows; nothing, if it is away: 0 would be wrong. */
+/* What only the database knows; nothing, if it does not say: 0 would be wrong. */
 static void metrics_of_database(struct buf *b, const struct look *l)
 {
 	const struct rows *w = &l->sets[SET_WORKER], *jobs = &l->sets[SET_JOBS];
 
 	metric(b, "database_up", "gauge", l->up);
 	metric(b, "database_writable", "gauge", l->writable);
-	if (!l->up)
+	if (!l->counted)
 		return;
 	buf_str(b, "# TYPE cttd_operations_open gauge\n");
 	for (unsigned s = 0; s < OPEN_STATES; s++)
