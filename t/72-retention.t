@@ -65,13 +65,12 @@ is $c->one("SELECT COUNT(*) FROM job WHERE state = 'DEAD'"), 1,
 is $c->cttctl('check')->{out}, '', 'check knows what was removed';
 
 # A job that nobody removed is still missing.
-$c->do('CREATE TABLE kept AS SELECT * FROM job WHERE dedupe_key LIKE ?',
-	"$op{young}:%");
-$c->do('DELETE FROM job WHERE dedupe_key LIKE ?', "$op{young}:%");
+$c->do('UPDATE job SET dedupe_key = REVERSE(dedupe_key)'
+    . ' WHERE dedupe_key LIKE ?', "$op{young}:%");
 like $c->cttctl('check')->{out}, qr/^operation $op{young}: has no job/m,
     'and what was not';
-$c->do('INSERT INTO job SELECT * FROM kept');
-$c->do('DROP TABLE kept');
+$c->do('UPDATE job SET dedupe_key = REVERSE(dedupe_key)'
+    . ' WHERE dedupe_key LIKE ?', '%:' . reverse $op{young});
 
 # ---- a backlog, in small steps ----
 
