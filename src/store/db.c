@@ -323,6 +323,37 @@ struct trial {
 	enum rc rc; /* of the last part that was refused */
 };
 
+/* Of an INSERT the columns and their number are looked at when it runs: so it is
+ * explained, with NULL for each parameter. That changes nothing. */
+static bool explain(struct db *db, const char *part, const char *what,
+		    enum rc *rc_r)
+{
+	char *text = malloc(strlen(part) + sizeof "EXPLAIN ");
+	MYSQL_STMT *st;
+	MYSQL_BIND *null;
+	bool good = false;
+
+	if (!text)
+		arena_exhausted();
+	sprintf(text, "EXPLAIN %s", part);
+	st = prepared(db, text, what, rc_r);
+	free(text);
+	if (!st)
+		return false;
+	null = calloc(mysql_stmt_param_count(st) + 1, sizeof *null);
+	if (!null)
+		arena_exhausted();
+	for (unsigned long i = 0; i < mysql_stmt_param_count(st); i++)
+		null[i].buffer_type = MYSQL_TYPE_NULL;
+	good = !mysql_stmt_bind_param(st, null) && !mysql_stmt_execute(st) &&
+	       !mysql_stmt_store_result(st);
+	if (!good)
+		*rc_r = statement_failed(db, st, what);
+	mysql_stmt_close(st);
+	free(null);
+	return good;
+}
+
 static bool try_part(void *to, const char *part)
 {
 	enum { MOST = 72 }; /* of the text, to find it by */
@@ -335,9 +366,10 @@ static bool try_part(void *to, const char *part)
 	snprintf(what, sizeof what, "%s (%.*s%s)", t->name, MOST, part,
 		 strlen(part) > MOST ? "..." : "");
 	st = prepared(t->db, part, what, &t->rc);
-	if (st)
-		mysql_stmt_close(st);
-	return st;
+	if (!st)
+		return false;
+	mysql_stmt_close(st);
+	return strncmp(part, "INSERT ", 7) || explain(t->db, part, what, &t->rc);
 }
 
 enum rc db_try_all(struct db *db)
