@@ -115,6 +115,11 @@ static const char *steps_text(struct arena *mem, const struct item *it)
 	return steps.s;
 }
 
+static const char *error_of(const struct item *it)
+{
+	return it->code ? code_info[it->code].name : NULL;
+}
+
 void change_op_new(struct change *ch, const struct item *it,
 		   const char *owner)
 {
@@ -129,7 +134,7 @@ void change_op_new(struct change *ch, const struct item *it,
 	cell(ch, CELL_NEW_REQUEST_ID, it->request_id);
 	cell(ch, CELL_NEW_REMARK, it->remark);
 	cell_json(ch, CELL_NEW_INTENT, it->intent);
-	cell(ch, CELL_NEW_ERROR_CODE, it->code ? code_info[it->code].name : NULL);
+	cell(ch, CELL_NEW_ERROR_CODE, error_of(it));
 	cell(ch, CELL_NEW_OWNER, op_is_open(it->state) ? owner : NULL);
 	cell_ref(ch, CELL_NEW_IDEMPOTENCY_ID, it->idempotency_id);
 	cell_number(ch, CELL_NEW_ITEM_INDEX, (int64_t)it->index);
@@ -158,7 +163,7 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	cell(ch, CELL_OP_ID, it->op_id);
 	cell(ch, CELL_OP_WAS, op_state_name[it->was]);
 	cell(ch, CELL_OP_STATE, op_state_name[it->state]);
-	cell(ch, CELL_OP_ERROR_CODE, it->code ? code_info[it->code].name : NULL);
+	cell(ch, CELL_OP_ERROR_CODE, error_of(it));
 	cell_number(ch, CELL_OP_TRIES, it->tries);
 	cell_number(ch, CELL_OP_NEXT_MS, next_ms);
 	cell(ch, CELL_OP_WHY, it->note);
@@ -344,7 +349,8 @@ static void put_audits(struct change *ch, const char *key)
 		cell(ch, CELL_AUDIT_ROW_REQUEST_ID, a->request_id);
 		cell(ch, CELL_AUDIT_ROW_OPERATION_ID, a->operation_id);
 		cell_json(ch, CELL_AUDIT_ROW_DETAIL, a->detail);
-		cell_number(ch, CELL_AUDIT_ROW_FIRST, !i || by_ticket(a, a - 1));
+		cell_number(ch, CELL_AUDIT_ROW_FIRST,
+			    !i || by_ticket(a, a - 1));
 		cell(ch, CELL_AUDIT_ROW_SEAL,
 		     *key ? audit_seal(ch->mem, key, a) : NULL);
 		end_row(ch);

@@ -58,7 +58,7 @@ void change_activity(struct change *ch, const struct item *it,
 /* New CPE data of an item's network element, with its history. */
 void change_element(struct change *ch, const struct item *it);
 
-/* A job of an operation, due in delay_ms; `payload` is the whole JSON object. */
+/* A job of an operation, due in delay_ms; `payload` is all of its JSON. */
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload, int64_t delay_ms);
 
@@ -72,9 +72,9 @@ enum rc store_save(struct db *db, struct change *ch);
 
 /*
  * Make them, in a transaction of its own. *won_r is false, and nothing is done,
- * if some operation is not in its item's `was` any more, or not its owner's. On
- * success NTTs know their new counts, and items what was stored: activity, note,
- * history, elements.
+ * if some operation is not in its item's `was` any more, or not its owner's.
+ * On success NTTs know their new counts, and items what was stored: activity,
+ * note, history, elements.
  */
 enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 		    bool *won_r);

@@ -281,8 +281,8 @@ static MYSQL_STMT *prepared(struct db *db, const char *plain, const char *what,
 	return NULL;
 }
 
-/* The text as the server takes it; NULL: it names a parameter that there is not.
- * The caller frees it. */
+/* The text as the server takes it; NULL: it names a parameter that the
+ * statement does not have. The caller frees it. */
 static char *plain_text(struct db *db, enum sql sql, unsigned char *mark)
 {
 	char *unknown, *plain = sql_plain(sql, mark, &unknown);
@@ -323,8 +323,8 @@ struct trial {
 	enum rc rc; /* of the last part that was refused */
 };
 
-/* Of an INSERT the columns and their number are looked at when it runs: so it is
- * explained, with NULL for each parameter. That changes nothing. */
+/* MariaDB looks at the columns of an INSERT, and their number, only when it
+ * runs: so it is explained, with NULL for each parameter. */
 static bool explain(struct db *db, const char *part, const char *what,
 		    enum rc *rc_r)
 {
@@ -369,7 +369,8 @@ static bool try_part(void *to, const char *part)
 	if (!st)
 		return false;
 	mysql_stmt_close(st);
-	return strncmp(part, "INSERT ", 7) || explain(t->db, part, what, &t->rc);
+	return strncmp(part, "INSERT ", 7) ||
+	       explain(t->db, part, what, &t->rc);
 }
 
 enum rc db_try_all(struct db *db)

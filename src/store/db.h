@@ -28,9 +28,9 @@ const struct conf *db_conf(const struct db *db);
 void db_patience(struct db *db, unsigned seconds);
 
 /*
- * One result set. A cell is text, or NULL. ROW(ctt_listed, &r, i)->next is a cell
- * of row i by its column's name: SELECT <ctt_listed> of src/store/sql gave the
- * rows, and struct ctt_listed_row was made of the same list of columns.
+ * One result set. A cell is text, or NULL. ROW(ctt_listed, &r, i)->next is a
+ * cell of row i by its column's name: SELECT <ctt_listed> of src/store/sql gave
+ * the rows, and struct ctt_listed_row was made of the same list of columns.
  */
 struct rows {
 	size_t n;
@@ -38,8 +38,9 @@ struct rows {
 	const char **cell;
 };
 
-#define ROW(name, rows, i) \
-	((const struct name##_row *)rows_at((rows), (i), sizeof(struct name##_row)))
+#define ROW(name, rows, i)                                                   \
+	((const struct name##_row *)rows_at((rows), (i),                     \
+					    sizeof(struct name##_row)))
 const void *rows_at(const struct rows *r, size_t i, size_t size);
 
 /* What a cell says, if it is a number; 0 for NULL. */

@@ -4,8 +4,9 @@
 #include "model/batch.h"
 #include "store/db.h"
 
-/* The journal of operations, as the recovery and the worker read and keep it. None
- * of these leaves a transaction open; memory is the batch's arena's, or `mem`. */
+/* The journal of operations, as the recovery and the worker read and keep it.
+ * None of these leaves a transaction open; memory is the batch's arena's, or
+ * `mem`. */
 
 /* Read the state in which the journal has each item now into it->was, its
  * trace and its error, and whether it is another's by now: OP_NONE where there

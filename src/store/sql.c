@@ -163,8 +163,8 @@ static const char *skip_blanks(const char *at)
 	return at + strspn(at, " ");
 }
 
-/* DECLARE name, name... TYPE [DEFAULT value]: note the names; what is left to be
- * tried is the value. */
+/* DECLARE name, name... TYPE [DEFAULT value]: note the names; what is left to
+ * be tried is the value. */
 static const char *declare(struct block *b, const char *at, const char *end)
 {
 	const char *word;

@@ -23,18 +23,18 @@ extern const struct sql_statement sql_statements[SQL__MAX];
 
 /* A table of change.sql, among its parameters. */
 struct change_columns {
-	unsigned param;      /* all rows as JSON; the next: how many there are */
-	unsigned first, n;   /* the columns of the first row that has its own  */
-	unsigned most;       /* rows that can have; 0: none, they are all JSON */
+	unsigned param;    /* all rows as JSON; the next: how many there are */
+	unsigned first, n; /* cells of the first row, if rows have their own */
+	unsigned most;     /* how many rows can have; 0: all rows are JSON   */
 };
 
 extern const struct change_columns change_tables[CHANGE__MAX];
 
 enum { SQL_MARKS_MAX = 192 }; /* of parameters in one text */
 
-/* A text as it is prepared: with a question mark for each parameter, whose place
- * is in `mark`. The caller frees it. NULL: *unknown_r is no parameter of the
- * statement's; the caller frees that. */
+/* A text as it is prepared: with a question mark for each parameter, whose
+ * place is in `mark`. The caller frees it. NULL: the statement does not have the
+ * parameter *unknown_r; the caller frees that. */
 char *sql_plain(enum sql sql, unsigned char *mark, char **unknown_r);
 
 /*

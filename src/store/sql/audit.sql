@@ -29,13 +29,13 @@ FROM (SELECT audit_id + 1 id FROM audit_start
 	UNION ALL (SELECT id FROM audit_log WHERE hash IS NOT NULL
 		ORDER BY id LIMIT 1)) x
 
--- {"id":n}: what was added behind this row -> id of the last row that was looked
--- at; those that are chained. An old trail is passed over in parts: no index
--- knows where the chain begins. A row whose COMMIT is still to come is waited
--- for, by its lock, or it would be passed by; hence the rows of the last moment
--- are left for later. A time to come was written before the clock was set back.
--- InnoDB shows a row before it is sure to survive; a COMMIT that follows makes it
--- so, and that of the mark is one.
+-- {"id":n}: what was added behind this row -> id of the last row that was
+-- looked at; those that are chained. An old trail is passed over in parts: no
+-- index knows where the chain begins. A row whose COMMIT is still to come is
+-- waited for, by its lock, or it would be passed by; hence the rows of the
+-- last moment are left for later. A time to come was written before the clock
+-- was set back. InnoDB shows a row before it is sure to survive; a COMMIT that
+-- follows makes it so, and that of the mark is one.
 @statement AUDIT_NEWS(:doc)
 $takes_doc
 DECLARE behind_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.id');

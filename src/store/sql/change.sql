@@ -1,12 +1,13 @@
--- What a batch changes: SAVE ends the transaction that LOAD began, CLOSE is one
--- of its own. store/change.c fills their parameters.
+-- What a batch changes: SAVE ends the transaction that LOAD began, CLOSE is
+-- one of its own. store/change.c fills their parameters.
 --
--- A @table is what is changed of one kind: its columns, and their types. :op is
--- all its rows as JSON, :op.rows how many there are, and if the batch is one item
--- (:single) :op.state is a parameter of its own: JSON has its price (HACKING,
--- "Where the time goes"), and a single item is the commonest case. With a number,
--- one item has up to so many rows, :job1.type to :job3.type; a table "as JSON" has
--- only that form. A + is before what is no column of the database's table.
+-- A @table is what is changed of one kind: its columns, and their types. :op
+-- is all its rows as JSON, :op.rows how many there are. If the batch is one
+-- item (:single), :op.state is a parameter of its own: JSON has its price
+-- (HACKING, "Where the time goes"), and a single item is the commonest case.
+-- With a number, one item has up to so many rows, :job1.type to :job3.type; a
+-- table "as JSON" has only that form. A + is before what is no column of the
+-- database's table.
 --
 -- Order of locks, everywhere: operation, ctt (ids rising), ntt (ids rising). A
 -- hot NTT's row is taken as late as can be.
@@ -116,7 +117,7 @@ id              BIGINT UNSIGNED
 @macro insert_operations
 IF :new.rows AND :single THEN
 	INSERT INTO operation($new.columns, next_try_at, created_at, updated_at)
-	VALUES ($new1.params, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3),
+	VALUES ($new.params, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3),
 		UTC_TIMESTAMP(3));
 ELSEIF :new.rows THEN
 	INSERT INTO operation($new.columns, next_try_at, created_at, updated_at)
@@ -246,8 +247,8 @@ ELSEIF :job.rows THEN
 END IF;
 
 -- Late, because every link of a mass outage waits for this row; but before the
--- audit rows: whoever holds the NTT's row has the end of its trail. (By 0: only
--- that.)
+-- audit rows: whoever holds the NTT's row has the end of its trail. (By 0:
+-- only that.)
 @macro counted(by)
 GREATEST(0, CAST(n.ctt_count AS SIGNED) + $by),
 	n.updated_at = IF($by, UTC_TIMESTAMP(3), n.updated_at)
@@ -271,9 +272,9 @@ SHA2(CONCAT($before, $seal, UTC_TIMESTAMP(3)), 256)
 @macro into_audit
 INSERT INTO audit_log($audit_row.columns, created_at, hash)
 
--- One ticket's rows are chained (store/audit.h). The last hashes are read first,
--- 64 places for each row, because an INSERT that reads its own table goes by a
--- temporary one on disk. One item's are of two tickets.
+-- One ticket's rows are chained (store/audit.h). The last hashes are read
+-- first, 64 places for each row, because an INSERT that reads its own table
+-- goes by a temporary one on disk. One item's are of two tickets.
 @macro insert_audits
 IF :single AND :audit_row.rows = 2 THEN
 	SELECT $last_hash(:audit_row1.entity_type;
@@ -290,8 +291,9 @@ ELSEIF :single AND :audit_row.rows = 1 THEN
 	$into_audit VALUES
 	($audit_row1.params, UTC_TIMESTAMP(3), $hash(@last; :audit_row1.seal));
 ELSEIF :audit_row.rows THEN
-	SELECT GROUP_CONCAT(RPAD(IF(x.`first`, $last_hash(x.entity_type;
-			x.entity_id), ''), 64, ' ') ORDER BY x.n SEPARATOR ''), ''
+	SELECT GROUP_CONCAT(RPAD(IF(x.`first`,
+			$last_hash(x.entity_type; x.entity_id), ''), 64, ' ')
+		ORDER BY x.n SEPARATOR ''), ''
 	INTO @last, @hash
 	FROM $audit_row.json(entity_id entity_type first) x;
 	$into_audit
@@ -306,10 +308,10 @@ $update_links
 $insert_operations
 COMMIT;
 
--- The second transaction. If any of the operations is not in the state any more
--- in which it was found, nothing is done -> won is 0; else it is 1, with the
--- count of each NTT in :count. CLOSE is what ends most links and does no more;
--- CLOSE_ALL does all else too.
+-- The second transaction. If any of the operations is not in the state any
+-- more in which it was found, nothing is done -> won is 0; else it is 1, with
+-- the count of each NTT in :count. CLOSE is what ends most links and does no
+-- more; CLOSE_ALL does all else too.
 @macro close(changes; answers)
 START TRANSACTION;
 $update_operations

@@ -1,5 +1,5 @@
--- The promises of contract section 10, as far as the database can see them: what
--- is wrong, one line a breach, and the SQL that would mend it, or NULL
+-- The promises of contract section 10, as far as the database can see them:
+-- what is wrong, one line a breach, and the SQL that would mend it, or NULL
 -- (store/check.c, cttctl check). They are run in the order of this file.
 
 @statement CHECK_LINK
@@ -57,23 +57,26 @@ SELECT <breach> CONCAT('ntt ', u.id, ': ctt_count is ', u.ctt_count,
 FROM (SELECT n.id, n.ctt_count, $linked(') linked FROM ntt n) u
 WHERE u.ctt_count <> u.linked
 
--- Of an audit row that is missing also what its seal is made of; the seal's place
--- in the SQL is @SEAL@. A resolution is in the trail of the NTT to which the CTT
--- was linked; the index is forced, for by its type half of the table would be
--- read for each.
+-- Of an audit row that is missing also what its seal is made of; the seal's
+-- place in the SQL is @SEAL@. A resolution is in the trail of the NTT to which
+-- the CTT was linked; the index is forced, for by its type half of the table
+-- would be read for each.
 @statement CHECK_AUDIT
 SELECT <audit_breach> CONCAT('operation ', l.operation_id, ': is ', l.state,
-		', and has no ', l.entity_type, ' audit row that says so') AS line,
+		', and has no ', l.entity_type, ' audit row that says so')
+		AS line,
 	CONCAT('INSERT INTO audit_log(entity_type,entity_id,action,outcome,
 		actor,request_id,operation_id,detail,created_at,hash) SELECT ',
-		QUOTE(l.entity_type), ',', l.entity_id, ',o.kind,', QUOTE(l.outcome),
+		QUOTE(l.entity_type), ',', l.entity_id, ',o.kind,',
+		QUOTE(l.outcome),
 		',o.actor,o.request_id,o.id,', QUOTE(l.detail),
 		',UTC_TIMESTAMP(3),
 		SHA2(CONCAT(COALESCE((SELECT p.hash FROM audit_log p WHERE
 		p.entity_type=', QUOTE(l.entity_type), ' AND p.entity_id=',
 		l.entity_id,
 		' ORDER BY p.id DESC LIMIT 1),''''),@SEAL@,UTC_TIMESTAMP(3)),
-		256) FROM operation o WHERE o.id=', QUOTE(l.operation_id), ';') AS mend,
+		256) FROM operation o WHERE o.id=', QUOTE(l.operation_id),
+		';') AS mend,
 	$sealed
 FROM (SELECT o.id operation_id, o.state, o.kind action, o.actor,
 		o.request_id, e.type entity_type, '{"mended":true}' detail,
@@ -117,7 +120,8 @@ SELECT <breach> CONCAT('operation ', o.id, ': has no job ', t.type) AS line,
 		',JSON_OBJECT(''operationId'',o.id,''cttId'',c.id,
 		''cttTicketNo'',c.ticket_no,''nttId'',n.id,
 		''nttTicketNo'',n.ticket_no,''actor'',o.actor,
-		''requestId'',o.request_id', t.more, '),CONCAT(o.id,'':', t.type,
+		''requestId'',o.request_id', t.more,
+		'),CONCAT(o.id,'':', t.type,
 		'''),UTC_TIMESTAMP(3),UTC_TIMESTAMP(3),UTC_TIMESTAMP(3),
 		UTC_TIMESTAMP(3) FROM operation o JOIN ctt c ON c.id=o.ctt_id
 		LEFT JOIN ntt n ON n.id=COALESCE(o.ntt_id,c.ntt_id)
@@ -143,8 +147,8 @@ WHERE o.state = 'SUCCEEDED' AND NOT o.mends AND b.id IS NULL
 	AND (t.type <> 'notify-work-orders'
 		OR o.steps NOT LIKE '%$NO_WORK_ORDERS%')
 
--- Of those whose types are known: it is its operation's only one of its type, and
--- names the tickets of it.
+-- Of those whose types are known: it is its operation's only one of its type,
+-- and names the tickets of it.
 @statement CHECK_JOB_FITS
 SELECT <breach> CONCAT('job ', u.job, ' (', u.type, ' of operation ',
 	u.operation, '): ', IF(u.id IS NULL, 'there is no such operation',
@@ -181,7 +185,8 @@ WHERE u.id IS NULL OR u.state <> 'SUCCEEDED' OR u.second OR u.other
 -- No wait is longer than an hour (CTT_RETRY_CAP_MS).
 @statement CHECK_JOB_LATE
 SELECT <breach> CONCAT('job ', b.id, ' (', b.type, '): is to be delivered in ',
-		TIMESTAMPDIFF(DAY, UTC_TIMESTAMP(3), b.run_at), ' days') AS line,
+		TIMESTAMPDIFF(DAY, UTC_TIMESTAMP(3), b.run_at), ' days')
+		AS line,
 	CONCAT('UPDATE job SET run_at=UTC_TIMESTAMP(3) WHERE id=', b.id, ';')
 		AS mend
 FROM job b
@@ -204,7 +209,8 @@ SELECT <breach> CONCAT('operation ', o.id, ': has ', COUNT(a.id), ' activities')
 	IF(COUNT(a.id), NULL, CONCAT('INSERT INTO ctt_activity(ctt_id,type,
 		status,cause_code,disposition,resolution_code,delay_reason,
 		created_by,created_at,operation_id) SELECT c.id,',
-		IF(o.kind = 'UNLINK', '''Follow Up'',c.status,NULL,NULL,NULL,NULL',
+		IF(o.kind = 'UNLINK',
+			'''Follow Up'',c.status,NULL,NULL,NULL,NULL',
 			'JSON_VALUE(o.intent,''$.type''),''Resolved'',
 			JSON_VALUE(o.intent,''$.causeCode''),
 			JSON_VALUE(o.intent,''$.disposition''),

@@ -1,9 +1,9 @@
 -- The queue of jobs, and what is too old to be kept: job/outbox.c,
 -- job/retention.c.
 
--- Begin, and lock jobs that are due. Jobs whose worker is gone count. One waits
--- until the earlier ones of its CTT are DONE or DEAD; only a look at a partner
--- is nobody's turn.
+-- Begin, and lock jobs that are due. Jobs whose worker is gone count. One
+-- waits until the earlier ones of its CTT are DONE or DEAD; only a look at a
+-- partner is nobody's turn.
 @statement JOB_PICK
 START TRANSACTION;
 UPDATE job SET state = 'READY', owner = NULL
@@ -27,8 +27,8 @@ SET b.state = 'RUNNING', b.owner = JSON_VALUE(doc, '$.owner'),
 	b.attempts = b.attempts + 1, b.updated_at = UTC_TIMESTAMP(3);
 COMMIT;
 
--- {"job":[{"id","state","next_ms","why","refused","unasked"}],"owner":name}: what
--- became of them.
+-- {"job":[{"id","state","next_ms","why","refused","unasked"}],"owner":name}:
+-- what became of them.
 @statement JOB_CLOSE(:doc)
 $takes_doc
 UPDATE JSON_TABLE(doc, '$.job[*]' COLUMNS(
@@ -50,8 +50,8 @@ WHERE b.state = 'RUNNING' AND b.owner = JSON_VALUE(doc, '$.owner');
 @macro too_old
 UTC_TIMESTAMP(3) - INTERVAL CAST(:days AS UNSIGNED) DAY
 
--- What is older than so many days is removed -> how many rows. The mark says that
--- operations (their jobs) before it may lack something.
+-- What is older than so many days is removed -> how many rows. The mark says
+-- that operations (their jobs) before it may lack something.
 @macro remove(what; delete)
 START TRANSACTION;
 $delete;
@@ -59,12 +59,14 @@ SET @gone = ROW_COUNT();
 IF @gone THEN
 	INSERT INTO retention(what, removed_before) VALUES ('$what', $too_old)
 	ON DUPLICATE KEY UPDATE
-		removed_before = GREATEST(removed_before, VALUE(removed_before));
+		removed_before = GREATEST(removed_before,
+			VALUE(removed_before));
 END IF;
 COMMIT;
 SELECT <removed> @gone AS n;
 
--- run_at of a job that is DONE is when it was done (JOB_CLOSE), and has an index.
+-- run_at of a job that is DONE is when it was done (JOB_CLOSE), and has an
+-- index.
 @statement REMOVE_JOBS(:days)
 $remove(job; DELETE FROM job WHERE state = 'DONE' AND run_at < $too_old
 	ORDER BY run_at, id LIMIT $REMOVE_MOST)

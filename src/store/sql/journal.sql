@@ -7,7 +7,8 @@ JSON_TABLE(doc, '$.op[*]' COLUMNS(
 	id VARCHAR(64) CHARACTER SET ascii PATH '$.id')) x
 STRAIGHT_JOIN operation o ON o.id = x.id
 
--- {"op":[{"id"}...]} -> those there are; waits for who is writing one just now.
+-- {"op":[{"id"}...]} -> those there are; waits for who is writing one just
+-- now.
 @statement OP_PEEK(:doc)
 $takes_doc
 START TRANSACTION;
@@ -23,9 +24,9 @@ WHERE o.open_ctt_id IS NOT NULL AND o.next_try_at <= UTC_TIMESTAMP(3)
 ORDER BY o.next_try_at LIMIT 200
 
 -- {"op":[{"id"}...],"owner":name}: take over those that are open and abandoned
--- -> the operations that are the owner's now. Whoever had one died, or lost it,
--- and may have asked the partner just now; of an earlier version's, which has no
--- call, nobody knows: so it is in doubt since now.
+-- -> the operations that are the owner's now. Whoever had one died, or lost
+-- it, and may have asked the partner just now; of an earlier version's, which
+-- has no call, nobody knows: so it is in doubt since now.
 @statement OP_CLAIM(:doc)
 $takes_doc
 START TRANSACTION;
@@ -45,8 +46,9 @@ FROM $operations_named
 WHERE o.owner = JSON_VALUE(doc, '$.owner')
 	AND o.state IN ('RUNNING', 'SETTLING');
 
--- {"op":[{"id"}...],"owner":name}: from now on the inverse of these is sent, and
--- the call never again -> those that are the owner's, and only these may be.
+-- {"op":[{"id"}...],"owner":name}: from now on the inverse of these is sent,
+-- and the call never again -> those that are the owner's, and only these may
+-- be.
 @statement OP_UNDOING(:doc)
 $takes_doc
 START TRANSACTION;
@@ -74,9 +76,9 @@ FROM (SELECT k.id FROM ctt k WHERE (the_id IS NULL OR k.id = the_id)
 	AND k.id > after_id ORDER BY k.id LIMIT most) x
 STRAIGHT_JOIN ctt c ON c.id = x.id
 
--- {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs, ids rising, with
--- their NTT, the last resolve that succeeded, and their open operation. Then, of
--- those that have none, the elements that were ever changed.
+-- {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs, ids rising,
+-- with their NTT, the last resolve that succeeded, and their open operation.
+-- Then, of those that have none, the elements that were ever changed.
 @statement RECONCILE(:doc)
 $takes_doc
 DECLARE most INT DEFAULT JSON_VALUE(doc, '$.limit');

@@ -6,8 +6,8 @@ DECLARE after_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.after');
 
 -- {"requestId","cttId","nttId","state","after":seq,"limit"} -> how many of the
 -- request are in each state; a page. Those of a request come in their order,
--- others the latest first. A request id that somebody uses for ever is counted no
--- further than 20,000.
+-- others the latest first. A request id that somebody uses for ever is counted
+-- no further than 20,000.
 @macro page_of_operations(index; where; order)
 SELECT <operation_listed> $operation, o.partner, o.error_code,
 	$utc(o.created_at) AS created_at, $utc(o.updated_at) AS updated_at,
@@ -53,9 +53,10 @@ ELSE
 END IF;
 COMMIT;
 
--- {"cttId","nttId","actor","from","to","after":id,"limit"} -> a page of the audit
--- trail, the latest first. Those of one ticket are in the order of its trail;
--- others in that of time, for there may be any number between two times.
+-- {"cttId","nttId","actor","from","to","after":id,"limit"} -> a page of the
+-- audit trail, the latest first. Those of one ticket are in the order of its
+-- trail; others in that of time, for there may be any number between two
+-- times.
 @macro page_of_audit(index; where; order)
 SELECT <audit_listed> $audit, c.id AS ctt_id, c.ticket_no AS ctt_ticket_no,
 	n.id AS ntt_id, n.ticket_no AS ntt_ticket_no
@@ -99,8 +100,8 @@ ELSE
 		l.created_at DESC, l.id DESC)
 END IF;
 
--- {"id":ctt,"after":id,"limit"} -> the CTT's id; a page of what was done to its
--- equipment, the latest first.
+-- {"id":ctt,"after":id,"limit"} -> the CTT's id; a page of what was done to
+-- its equipment, the latest first.
 @statement READ_CPE_HISTORY(:doc)
 $takes_doc
 $page
@@ -113,9 +114,9 @@ LEFT JOIN network_element e ON e.id = h.network_element_id
 WHERE h.ctt_id = the_id AND h.id < COALESCE(after_id, ~0)
 ORDER BY h.id DESC LIMIT most;
 
--- {"id":ntt,"after":id,"limit"} -> the NTT's id; a page of its CTTs. In lists of
--- CTTs the open operation is read by the same statement, or a CTT would be shown
--- as linked while that is still open.
+-- {"id":ntt,"after":id,"limit"} -> the NTT's id; a page of its CTTs. In lists
+-- of CTTs the open operation is read by the same statement, or a CTT would be
+-- shown as linked while that is still open.
 @statement READ_NTT_CTTS(:doc)
 $takes_doc
 $page
@@ -127,8 +128,8 @@ LEFT JOIN operation o ON o.open_ctt_id = c.id
 WHERE c.ntt_id = the_id AND c.id > COALESCE(after_id, 0)
 ORDER BY c.id LIMIT most;
 
--- {"status":[...]} -> of each, in their order, the label that tickets have; NULL:
--- it is neither code nor label of one.
+-- {"status":[...]} -> of each, in their order, the label that tickets have;
+-- NULL: it is neither code nor label of one.
 @statement STATUS_LABELS(:doc)
 $takes_doc
 SELECT <status_label> x.n, MIN(v.label) AS label
@@ -138,17 +139,17 @@ LEFT JOIN lov v ON v.type = 'CTT_STATUS'
 	AND (v.code = x.word OR v.label = x.word)
 GROUP BY x.n ORDER BY x.n;
 
--- A page of tickets by rising id; or, of those that were changed since a time, by
--- the time of their last change. It reads not more than it shows, as far as an
--- index can do that: each status, and linked, is found in the order of ids, by an
--- index for each of them and for both, and each status in that of changes.
--- Several statuses are as many pages, of which the first rows are taken.
--- (Of what was changed, the others by linked are passed over.)
--- The beginning of a number is in no such order: what fewer than 1,000 numbers
--- begin with (few) is found by the numbers, and sorted; what more begin with is
--- looked for on the way. That way is long where these stand together far from the
--- cursor, or few of them have the status, or the link, that is asked for and many
--- others have: no index is in the order of ids and of numbers.
+-- A page of tickets by rising id; or, of those that were changed since a time,
+-- by the time of their last change. It reads not more than it shows, as far as
+-- an index can do that: each status, and linked, is found in the order of ids,
+-- by an index for each of them and for both, and each status in that of
+-- changes. Several statuses are as many pages, of which the first rows are
+-- taken. (Of what was changed, the others by linked are passed over.) The
+-- beginning of a number is in no such order: what fewer than 1,000 numbers
+-- begin with (few) is found by the numbers, and sorted; what more begin with
+-- is looked for on the way. That way is long where these stand together far
+-- from the cursor, or few of them have the status, or the link, that is asked
+-- for and many others have: no index is in the order of ids and of numbers.
 @macro asked_tickets
 $page
 DECLARE begins VARCHAR(255) CHARACTER SET utf8mb4

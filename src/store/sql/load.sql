@@ -1,7 +1,7 @@
 -- The tickets of a batch, and what the gates look at: store/load.c.
 
--- {"ctt":[number...],"ntt":[number...]} -> the ids of each; twice. The collation
--- finds more than was asked for: compare the numbers.
+-- {"ctt":[number...],"ntt":[number...]} -> the ids of each; twice. The
+-- collation finds more than was asked for: compare the numbers.
 @statement TICKET_IDS(:doc)
 $takes_doc
 SELECT <ticket_id> c.id, c.ticket_no
@@ -11,10 +11,10 @@ SELECT <ticket_id> n.id, n.ticket_no
 FROM JSON_TABLE(doc, '$.ntt[*]' COLUMNS(no VARCHAR(64) PATH '$')) x
 STRAIGHT_JOIN ntt n ON n.ticket_no = x.no;
 
--- Each LOAD begins the transaction and locks the CTTs. What it reads goes as one
--- result, because each result costs a packet there and back: a UNION whose first
--- column is the name of the part. The parts' columns have names of their own;
--- NULLs that make them equally long are added when the text is embedded.
+-- Each LOAD begins the transaction and locks the CTTs. What it reads goes as
+-- one result, because each result costs a packet there and back: a UNION whose
+-- first column is the name of the part. The parts' columns have names of their
+-- own; NULLs that make them equally long are added when the text is embedded.
 -- :ctts [ctt...] and :ntts [ntt...] have ids rising; :pairs is [[ctt,ntt]...].
 -- If a batch is one item, :ctt and :ntt are its ids, and the others not read.
 @params load

@@ -1,7 +1,7 @@
 -- Idempotency keys: web/once.c.
 
--- {"actor","path","key","hash","owner"}: this key's request is the owner's, if it
--- is new or its process is gone (taken) -> the key.
+-- {"actor","path","key","hash","owner"}: this key's request is the owner's, if
+-- it is new or its process is gone (taken) -> the key.
 @statement KEY_CLAIM(:doc)
 $takes_doc
 DECLARE by_actor VARCHAR(128) CHARACTER SET utf8mb4
@@ -30,8 +30,8 @@ SELECT <claimed_key> fresh AS is_new, taken AS was_taken, i.id,
 FROM idempotency i
 WHERE i.actor = by_actor AND i.path = of_path AND i.idem_key = the_key;
 
--- {"id","owner","status","headers"}, and the reply: the answer, to be given again.
--- Without a status it is still to be found out, by whoever asks next.
+-- {"id","owner","status","headers"}, and the reply: the answer, to be given
+-- again. Without a status it is still to be found out, by whoever asks next.
 @statement KEY_CLOSE(:doc :reply)
 $takes_doc
 DECLARE answer LONGTEXT CHARACTER SET utf8mb4 DEFAULT :reply;

@@ -14,8 +14,8 @@ FROM operation o
 LEFT JOIN ctt c ON c.id = o.ctt_id LEFT JOIN ntt n ON n.id = o.ntt_id
 WHERE o.id = the_id;
 
--- {"id":ctt} -> it; its open operation; latest activity; notes; network elements;
--- recent audit.
+-- {"id":ctt} -> it; its open operation; latest activity; notes; network
+-- elements; recent audit.
 @statement READ_CTT(:doc)
 $takes_doc
 DECLARE the_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.id');
