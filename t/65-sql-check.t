@@ -163,6 +163,7 @@ for (
 
 {
 	my ($ctt, $other, $ntt) = $c->given(ctt => {}, ctt => {}, ntt => {});
+	my $linked = $c->given(ctt => { linked => $ntt });
 
 	$c->do('ALTER TABLE work_order RENAME COLUMN order_no TO no');
 	my $r = $c->link($ctt, $ntt);
@@ -176,6 +177,9 @@ for (
 	is_deeply [ $bulk->{status}, map { $_->{error}{code} }
 		@{ $bulk->{json}{results} } ],
 	    [ 422, ('INTERNAL_ERROR') x 2 ], 'of many each';
+	my $unlink = $c->unlink_from($ntt, [$linked]);
+	is_deeply [ $unlink->{status}, $unlink->{json}{code} ],
+	    [ 500, 'INTERNAL_ERROR' ], 'of an unlink the whole';
 	is $c->run('ctt.fcgi', '--check')->{status}, 1, '--check sees it too';
 	$c->do('ALTER TABLE work_order RENAME COLUMN no TO order_no');
 	is $c->link($ctt, $ntt)->{status}, 200, 'once it is mended, it works';

@@ -244,15 +244,6 @@ void change_activity(struct change *ch, const struct item *it,
 	end_row(ch);
 }
 
-static const char *cpe_text_of(struct arena *mem, const struct cpe *cpe)
-{
-	struct buf doc;
-
-	buf_init(&doc, mem);
-	put_cpe(&doc, NULL, cpe);
-	return doc.s;
-}
-
 void change_element(struct change *ch, const struct item *it)
 {
 	const struct network_element *e = it->cpe->element;
@@ -260,10 +251,9 @@ void change_element(struct change *ch, const struct item *it)
 	begin_row(ch, CHANGE_ELEMENT_CHANGE);
 	cell_ref(ch, CELL_ELEMENT_CHANGE_ID, e->id);
 	cell_ref(ch, CELL_ELEMENT_CHANGE_CTT_ID, it->ctt->id);
-	cell_json(ch, CELL_ELEMENT_CHANGE_BEFORE_JSON,
-		  cpe_text_of(ch->mem, &e->cpe));
-	cell_json(ch, CELL_ELEMENT_CHANGE_AFTER_JSON,
-		  cpe_text_of(ch->mem, &it->cpe->wanted));
+	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_BEFORE_JSON), &e->cpe);
+	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_AFTER_JSON),
+		&it->cpe->wanted);
 	cell(ch, CELL_ELEMENT_CHANGE_ACTOR, it->actor);
 	cell(ch, CELL_ELEMENT_CHANGE_OPERATION_ID, it->op_id);
 	end_row(ch);
@@ -453,18 +443,19 @@ static void reread_elements(const struct rows *r, const struct batch *b)
 	}
 }
 
-/* What CLOSE_ALL stored: rows of one part. */
-static void read_stored(const struct rows *r, const struct batch *b)
+/* What CLOSE_ALL says of what it stored: it has a result for each. */
+static void read_stored(const struct rows *r, const struct change *ch,
+			const struct batch *b)
 {
-	const char *part = r->n ? ROW(stored_activity, r, 0)->part : "";
-
-	if (!strcmp(part, "element"))
-		reread_elements(r, b);
-	for (size_t i = 0; i < r->n; i++) {
-		if (!strcmp(part, "activity"))
+	if (ch->rows[CHANGE_ACTIVITY]) {
+		for (size_t i = 0; i < r->n; i++)
 			read_activity(ROW(stored_activity, r, i), b);
-		if (!strcmp(part, "history"))
+		r++;
+	}
+	if (ch->rows[CHANGE_ELEMENT_CHANGE]) {
+		for (size_t i = 0; i < r->n; i++)
 			read_stored_history(ROW(stored_history, r, i), b);
+		reread_elements(r + 1, b);
 	}
 }
 
@@ -486,9 +477,9 @@ enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 
 	*won_r = rc == RC_OK && r[0].n &&
 		 cell_int(ROW(closed, &r[0], 0)->won) == 1;
-	if (*won_r)
+	if (*won_r) {
 		read_counts(&r[0], b);
-	for (int set = 1; *won_r && set < 4; set++)
-		read_stored(&r[set], b);
+		read_stored(&r[1], ch, b);
+	}
 	return rc;
 }

@@ -52,7 +52,7 @@ static char *copy_of(const char *at, size_t n)
 /* In a build for tests CTT_SQL_FILE may have other texts: the name, a tab and
  * the text in a line. t/65-sql-check.t plants faults by that. */
 #if ENABLE_FAULT
-static const char *text_of(enum sql sql)
+static char *planted_text(enum sql sql)
 {
 	const char *path = getenv("CTT_SQL_FILE");
 	const char *name = sql_statements[sql].name;
@@ -69,12 +69,13 @@ static const char *text_of(enum sql sql)
 	free(line);
 	if (f)
 		fclose(f);
-	return text ? text : sql_statements[sql].text; /* once a process */
+	return text;
 }
 #else
-static const char *text_of(enum sql sql)
+static char *planted_text(enum sql sql)
 {
-	return sql_statements[sql].text;
+	(void)sql;
+	return NULL;
 }
 #endif
 
@@ -100,7 +101,8 @@ static size_t name_len(const char *at)
 char *sql_plain(enum sql sql, unsigned char *mark, char **unknown_r)
 {
 	const struct sql_statement *s = &sql_statements[sql];
-	const char *at = text_of(sql), *end;
+	char *planted = planted_text(sql);
+	const char *at = planted ? planted : s->text, *end;
 	char *plain = malloc(strlen(at) + 1), *to = plain;
 	unsigned n = 0;
 
@@ -120,6 +122,7 @@ char *sql_plain(enum sql sql, unsigned char *mark, char **unknown_r)
 		place = place_of(s, at + 1, len);
 		if (place < 0) {
 			*unknown_r = copy_of(at, len + 1);
+			free(planted);
 			free(plain);
 			return NULL;
 		}
@@ -129,6 +132,7 @@ char *sql_plain(enum sql sql, unsigned char *mark, char **unknown_r)
 		*to++ = '?';
 	}
 	*to = '\0';
+	free(planted);
 	return plain;
 }
 
@@ -252,7 +256,7 @@ bool sql_each_part(const char *plain, bool (*take)(void *to, const char *part),
 {
 	static const char begin[] = "BEGIN NOT ATOMIC ";
 	struct block b = {.take = take, .taker = to, .good = true};
-	const char *at = plain, *from, *next;
+	const char *at, *from, *next;
 
 	if (strncmp(plain, begin, sizeof begin - 1))
 		return take(to, plain);

@@ -338,10 +338,11 @@ END IF;
 @statement CLOSE(change) ends in rows
 $close(; )
 
--- What was stored, and the elements of the CTTs as they are now.
+-- What was stored, and the elements of the CTTs as they are now: one result, or
+-- two, of what there was to store.
 @macro what_was_stored
 IF :activity.rows THEN
-	SELECT <stored.activity> x.operation_id, a.id, t.id AS note_id, c.status
+	SELECT <stored_activity> x.operation_id, a.id, t.id AS note_id, c.status
 	FROM $activity.json(operation_id) x
 	STRAIGHT_JOIN ctt_activity a ON a.operation_id = x.operation_id
 	LEFT JOIN ctt c ON c.id = a.ctt_id
@@ -349,11 +350,11 @@ IF :activity.rows THEN
 		AND t.activity_id = a.id;
 END IF;
 IF :element_change.rows THEN
-	SELECT <stored.history> x.operation_id, h.id
+	SELECT <stored_history> x.operation_id, h.id
 	FROM $element_change.json(ctt_id operation_id) x
 	STRAIGHT_JOIN cpe_history h ON h.ctt_id = x.ctt_id
 		AND h.operation_id = x.operation_id;
-	SELECT <stored.element> e.ctt_id, $element
+	SELECT <stored_element> e.ctt_id, $element
 	FROM $element_change.json(ctt_id) x
 	STRAIGHT_JOIN network_element e ON e.ctt_id = x.ctt_id;
 END IF;
