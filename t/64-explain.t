@@ -40,7 +40,7 @@ my %EXCEPT = (
 # May read more rows than MOST.
 my @MORE = (
 	[ 10 * GAUGE, qr/'READY' state, COUNT/, '/metrics, which counts so far' ],
-	[ 200_000, qr/ audit_log l WHERE l\.id > NAME_CONST\('behind_id',\d+\)/,
+	[ 200_000, qr/ audit_log l WHERE l\.id > +NAME_CONST\('behind_id',\d+\)/,
 		'the ends of the audit trail pass over what has no seal, once,'
 		. ' in parts; or as it comes' ],
 );
