@@ -94,7 +94,9 @@ sub configured ($change, %value) {
 	%value = (LISTEN => $to, SOCKET => $c->dir . '/ctt.sock',
 		ACCESS_LOG => $tls->file('access.log'),
 		ERROR_LOG => $tls->file('error.log'), RATE => 1000,
-		CLIENT => 512, REQUESTS => 512, %value);
+		CLIENT => 512, REQUESTS => 512,
+		SHARE => "$FindBin::Bin/..", IDP => '',
+		CONSOLE_JSON => "$FindBin::Bin/../console/config.json", %value);
 	$site =~ s/\@([A-Z_]+)\@/$value{$1}/g;
 	return $change->($site);
 }

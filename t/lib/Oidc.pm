@@ -1,0 +1,126 @@
+package Oidc;
+
+# A real OpenID provider (npm's oidc-provider) for one test file:
+#
+#	my $idp = Oidc->start;
+#	my $c = Ctt->start(idp => $idp->issuer, set => { $idp->settings });
+#	$idp->console($c);		# it is for this stack's console
+#	$idp->set(ttl => 5);		# see t/tools/oidc-provider.js
+#	$idp->stop; $idp->again;	# away, and there again
+#
+# A test file that needs it is skipped where npm's registry is not to be had,
+# if CTT_OFFLINE says so.
+
+use v5.36;
+
+use Cpanel::JSON::XS ();
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp ();
+use HTTP::Tiny ();
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib dirname(__FILE__);
+use Browser ();
+
+use constant START => 120;    # seconds, on a busy machine
+
+my $TOP = dirname(dirname(dirname(abs_path(__FILE__))));
+my $JSON = Cpanel::JSON::XS->new->utf8->canonical;
+my %up;
+
+END {
+	my $status = $?;
+	$_->stop for grep { $_->{owner} == $$ } values %up;
+	$? = $status;
+}
+
+# alg: RS256 or ES256; host: localhost makes it another site than 127.0.0.1.
+sub start ($class, %opt) {
+	plan(skip_all => 'no npm registry: CTT_OFFLINE is set')
+	    if !Browser::tool('oidc-provider/package.json');
+	my $self = bless { alg => 'RS256', host => '127.0.0.1', owner => $$,
+		dir => File::Temp::tempdir('oidc.XXXXXX', TMPDIR => 1,
+			CLEANUP => 1), %opt }, $class;
+
+	$self->launch(0);
+	return $self;
+}
+
+sub launch ($self, $port) {
+	my $log = "$self->{dir}/log";
+	my $pid = fork // die "fork: $!\n";
+
+	if (!$pid) {
+		$SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT TERM PIPE);
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>', $log;
+		open STDERR, '>&', \*STDOUT;
+		POSIX::setsid();
+		exec qw(setpriv --pdeathsig TERM node),
+		    "$TOP/t/tools/oidc-provider.js", '--port', $port,
+		    '--host', $self->{host}, '--alg', $self->{alg},
+		    '--key-file', "$self->{dir}/key.pem"
+		    or POSIX::_exit(127);
+	}
+	@$self{qw(pid issuer)} = ($pid, undef);
+	$up{$pid} = $self;
+	Browser::wait_until(START, sub {
+		die 'the provider ended: ' . Browser::slurp($log)
+		    if waitpid($pid, POSIX::WNOHANG) == $pid;
+		($self->{issuer}) = Browser::slurp($log) =~ /^ready (\S+)$/m;
+		return $self->{issuer};
+	}) or die 'the provider does not start: ' . Browser::slurp($log);
+}
+
+sub issuer ($self) { return $self->{issuer} }
+
+# What cttd has to be told, so that it takes the tokens.
+sub settings ($self) {
+	return (CTT_JWT_ALG => $self->{alg},
+		CTT_JWT_KEY_FILE => "$self->{dir}/key.pem",
+		CTT_JWT_ISSUER => $self->issuer, CTT_JWT_AUDIENCE => 'cttd');
+}
+
+sub control ($self, $change = undef) {
+	my $url = "http://127.0.0.1:@{[$self->port]}/control";
+	my $http = HTTP::Tiny->new(timeout => 60, proxy => undef,
+		http_proxy => undef);
+	my $r = $change ? $http->post($url, { content => $JSON->encode($change) })
+	    : $http->get($url);
+
+	die "the provider: $r->{status} $r->{content}\n" if !$r->{success};
+	return $JSON->decode($r->{content});
+}
+
+sub port ($self) { return $self->{issuer} =~ /:(\d+)$/ ? $1 : die }
+
+sub set ($self, %change) {
+	$self->{set} = { %{ $self->{set} // {} }, %change };
+	return $self->control($self->{set});
+}
+
+sub console ($self, $c) {
+	return $self->set(console => $c->env('CTT_HTTP_URL'));
+}
+
+# How often it was asked: $idp->count('POST /token').
+sub count ($self, $what) { return $self->control->{counts}{$what} // 0 }
+
+sub stop ($self) {
+	my $pid = delete $self->{pid} or return;
+
+	delete $up{$pid};
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+}
+
+# On the same port, with the same key and settings.
+sub again ($self) {
+	$self->launch($self->port);
+	$self->set;
+}
+
+1;
