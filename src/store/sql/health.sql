@@ -1,13 +1,13 @@
--- How cttd is: /readyz (web/read.c), /ticket/health and /metrics (web/health.c);
--- and what the worker says of itself (job/loop.c).
+-- How cttd is: /readyz (web/read.c), /ticket/health and /metrics
+-- (web/health.c); and what the worker says of itself (job/loop.c).
 
 -- A write that changes nothing: does the database take any?
 @statement PING
 DELETE FROM idempotency WHERE id = 0
 
 -- The worker :name runs, and counts as running for so many ms; :worked is not
--- NULL: and it has done something. Who does not count any more is forgotten, but
--- for when it last worked.
+-- NULL: and it has done something. Who does not count any more is forgotten,
+-- but for when it last worked.
 @statement BEAT(:name :for_ms :worked)
 INSERT INTO worker(name, beat_at, alive_until, worked_at)
 SELECT :name, UTC_TIMESTAMP(3), $in_ms(CAST(:for_ms AS SIGNED)),
@@ -17,8 +17,8 @@ ON DUPLICATE KEY UPDATE beat_at = VALUE(beat_at),
 	alive_until = VALUE(alive_until), worked_at = VALUE(worked_at);
 DELETE FROM worker WHERE alive_until <= UTC_TIMESTAMP(3) AND name <> :name;
 
--- What is counted apart: the open operations that have not reached these ages, in
--- seconds; and those that have reached the last.
+-- What is counted apart: the open operations that have not reached these ages,
+-- in seconds; and those that have reached the last.
 @constant OPEN_AGES 10, 60, 600, 3600, 86400
 
 @macro age_s(time)
@@ -28,7 +28,8 @@ TIMESTAMPDIFF(SECOND, $time, UTC_TIMESTAMP(3))
 @macro late_s(due)
 IF($due < UTC_TIMESTAMP(3), $age_s($due), NULL)
 
--- No more than 10,000 rows are counted of what is open, or of jobs in one state.
+-- No more than 10,000 rows are counted of what is open, or of jobs in one
+-- state.
 @macro some_open(columns)
 (SELECT $columns FROM operation FORCE INDEX(operation_open)
 	WHERE open_ctt_id IS NOT NULL LIMIT 10000) x
@@ -37,11 +38,11 @@ IF($due < UTC_TIMESTAMP(3), $age_s($due), NULL)
 SELECT '$state' state, COUNT(*) n, MIN(y.id) id
 FROM (SELECT id FROM job WHERE state = '$state' LIMIT 10000) y
 
--- -> for how many seconds the job that is due for longest has waited (NULL: none
--- is due), workers that run, when one last said so, when one last worked; open
--- operations by state, kind and how many of OPEN_AGES they have reached; the
--- oldest of them (ids begin with their time); jobs by state (the oldest has the
--- lowest id, which is in the index); the jobs that died last.
+-- -> for how many seconds the job that is due for longest has waited (NULL:
+-- none is due), workers that run, when one last said so, when one last worked;
+-- open operations by state, kind and how many of OPEN_AGES they have reached;
+-- the oldest of them (ids begin with their time); jobs by state (the oldest
+-- has the lowest id, which is in the index); the jobs that died last.
 @statement HEALTH
 SELECT <health_worker> $late_s((SELECT run_at FROM job WHERE state = 'READY'
 		ORDER BY run_at LIMIT 1)) AS job_late_s,
