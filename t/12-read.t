@@ -118,8 +118,10 @@ my $op = $linked->{json}{operationId};
 # ---- one operation ----
 
 {
+	$c->quiet;
 	my $r = $c->get("/ticket/operation/$op");
 	my @steps = @{ delete $r->{json}{steps} };
+	my @jobs = @{ delete $r->{json}{jobs} };
 
 	shows $r->{json}, { operationId => $op, kind => 'LINK',
 		state => 'SUCCEEDED', partner => 'TAAS', actor => 'olga',
@@ -133,6 +135,12 @@ my $op = $linked->{json}{operationId};
 		is_deeply [ sort keys %$_ ], [ qw(at detail ms outcome step) ],
 		    'and the other members';
 	}
+	is_deeply [ map { $_->{type} } @jobs ], [ sort { $a cmp $b }
+		keys %{ $c->jobs($op) } ], 'its jobs';
+	shows $jobs[0], { id => $jobs[0]{id}, type => 'create-ctt-related-kci',
+		state => 'DONE', attempts => 1, lastError => undef,
+		createdAt => $TIME, updatedAt => $TIME, nextTryAt => undef },
+	    'and how each is';
 }
 
 {

@@ -100,6 +100,9 @@ const state = {
 	pending: ['under way', 'open'],
 	none: ['not linked', 'none'],
 	'already-on-target': ['there already', 'none'],
+	good: ['Good', 'good'],
+	bad: ['Bad', 'bad'],
+	warn: ['Look', 'warn'],
 	Open: ['Open', 'info'],
 	'In Progress': ['In Progress', 'open'],
 	Pending: ['Pending', 'open'],
@@ -379,13 +382,307 @@ const mass = {
 	title: 'Many tickets',
 };
 
+// What the page of an operation says, by kind, state, step and answer.
+
+const TITLES = {
+	LINK: (ctt, ntt) => `Link ${named('CTT', ctt)} to ${named('NTT', ntt)}`,
+	UNLINK: (ctt, ntt) => `Unlink ${named('CTT', ctt)} from ${named('NTT', ntt)}`,
+	RESOLVE: (ctt) => `Resolve ${named('CTT', ctt)}`,
+	CPE_UPDATE: (ctt) => `Update the equipment of ${named('CTT', ctt)}`,
+};
+const NOUNS = { LINK: 'link', UNLINK: 'unlink', RESOLVE: 'resolution',
+	CPE_UPDATE: 'equipment update' };
+const DONE = {
+	LINK: (ctt, ntt) => `CTT ${ctt} is linked to NTT ${ntt}`,
+	UNLINK: (ctt, ntt) => `CTT ${ctt} is unlinked from NTT ${ntt}`,
+	RESOLVE: (ctt) => `CTT ${ctt} is resolved`,
+	CPE_UPDATE: (ctt) => `The equipment of CTT ${ctt} is updated`,
+};
+
+// What became of an operation, in a sentence or two.
+const VERDICTS = {
+	SUCCEEDED: ({ kind, ctt, ntt, partner, local, decided }) => {
+		const done = DONE[kind](ctt, ntt);
+
+		if (decided === 'forced') {
+			return `${done} here, by force. ${partner} refused it as something`
+				+ ' that it does not have.';
+		}
+		if (decided === 'byHand') {
+			return `${done}. An operator decided so; ${partner} did not say it.`;
+		}
+		return local ? `${done} here. No partner was to be told.`
+			: `${done}, here and at ${partner}.`;
+	},
+	REFUSED: ({ why }) => (/nothing was changed/i.test(why ?? '') ? why
+		: `${why ?? 'There was nothing to do.'} Nothing was changed, and no`
+			+ ' partner was asked.'),
+	ROLLED_BACK: ({ kind, partner, back, decided, refused }) => {
+		const here = back ? `The ${NOUNS[kind]} was taken back here.`
+			: 'Nothing was changed here.';
+
+		if (decided === 'assumed') {
+			return `${partner} did not say whether it had the ${NOUNS[kind]}. It`
+				+ ` is assumed that it has not. ${here}`;
+		}
+		if (decided === 'byHand') {
+			return `An operator decided that ${partner} does not have the`
+				+ ` ${NOUNS[kind]}. ${here}`;
+		}
+		return refused ? `${partner} refused the ${NOUNS[kind]}. ${here}`
+			: `${partner} does not have the ${NOUNS[kind]}. ${here}`;
+	},
+	COMPENSATED: ({ kind, partner, back, decided }) => {
+		const here = back ? `The ${NOUNS[kind]} was taken back here`
+			: 'Nothing was changed here';
+
+		if (decided === 'assumed') {
+			return `It was not known whether ${partner} took the ${NOUNS[kind]}.`
+				+ ` ${here}. It is assumed that ${partner} has nothing of it.`;
+		}
+		if (decided === 'byHand') {
+			return `It was not known whether ${partner} took the ${NOUNS[kind]}.`
+				+ ` ${here}. An operator decided that ${partner} has nothing of`
+				+ ' it.';
+		}
+		return `It was not known whether ${partner} took the ${NOUNS[kind]}.`
+			+ ` ${here}, and it was undone at ${partner}.`;
+	},
+	RUNNING: ({ partner }) => 'It is under way, or its process died on the'
+		+ ` way. Then it ends as ${partner || 'the partner'} says.`,
+	SETTLING: ({ kind, partner, back }) => (back
+		? `It is not known whether ${partner} took the ${NOUNS[kind]}. The`
+			+ ' caller was told that it failed, and it was taken back here.'
+			+ ` ${partner} is asked until that is known; a yes is undone there.`
+		: `It is not known whether ${partner} took the ${NOUNS[kind]}.`
+			+ ` ${partner} is asked until it says yes or no.`),
+};
+
+// What to do about it; empty: nothing.
+const ADVICE = {
+	SUCCEEDED: () => '',
+	REFUSED: ({ partner, refused }) => (refused
+		? `Try it again when ${partner || 'the partner'} answers. Health shows whether it does.`
+		: ''),
+	ROLLED_BACK: ({ ctt, partner, decided }) => (decided === 'assumed'
+		? `An administrator can see whether both sides agree: cttctl reconcile --ticket ${ctt}`
+		: `Ask ${partner} why. Its words are in the checklist. Then it can be tried again.`),
+	COMPENSATED: ({ ctt, decided }) => (decided === 'assumed'
+		? `An administrator can see whether both sides agree: cttctl reconcile --ticket ${ctt}`
+		: 'Both sides are as they were. It can be tried again.'),
+	RUNNING: () => 'Nothing. It settles by itself, and so this page shows it.',
+	SETTLING: () => 'Nothing. It settles by itself. An administrator can have it tried at once, or decide by hand: cttctl operations.',
+};
+
+// The questions of support's checklist, and what each answers.
+const QUESTIONS = {
+	load_ctt: 'Did the target CTT exist?',
+	load_ntt: 'Did the target NTT exist?',
+	load_activity: 'Was the latest activity found?',
+	load_network_elements: 'Had the CTT the network element?',
+	check_idle: 'Was the CTT free of other operations?',
+	check_not_linked: 'Was the CTT without a link?',
+	check_linked: 'Was the pair linked?',
+	check_unlink_block: 'Was the pair free of an unlink block?',
+	check_not_terminal: 'Was the CTT open to updates?',
+	check_status: 'Was the requested status Resolved?',
+	check_codes: 'Were the codes given and allowed?',
+	check_eligible: 'Was it Managed Services on FTTH?',
+	check_current: 'Were the data those that were seen?',
+	save_local: 'Did the DB write succeed?',
+	clear_local: 'Did the DB write succeed?',
+	sync_partner: (partner) => `Did the sync with ${partner || 'the partner'} succeed?`,
+	rollback: 'Was rollback triggered?',
+	save_activity: 'Was the resolved activity saved?',
+	set_unlink_block: 'Was the pair blocked for a while?',
+	follow_up: 'Was a follow-up activity written?',
+	update_ctt_count: 'Was the NTT\'s cttCount updated?',
+	enqueue_jobs: 'Were follow-up jobs written?',
+	add_note: 'Was a note created?',
+	write_history: 'Was the CPE history written?',
+	write_audit: 'Were audit logs written?',
+};
+const SHORT = {
+	load_ctt: 'CTT', load_ntt: 'NTT', load_activity: 'Activity',
+	load_network_elements: 'Element', check_idle: 'Free',
+	check_not_linked: 'No link', check_linked: 'Linked',
+	check_unlink_block: 'No block', check_not_terminal: 'Open',
+	check_status: 'Status', check_codes: 'Codes',
+	check_eligible: 'Eligible', check_current: 'Current',
+	save_local: 'Saved', clear_local: 'Cleared',
+	sync_partner: (partner) => partner || 'Partner', rollback: 'Rollback',
+	save_activity: 'Saved', set_unlink_block: 'Block',
+	follow_up: 'Follow-up', update_ctt_count: 'Count',
+	enqueue_jobs: 'Jobs', add_note: 'Note', write_history: 'History',
+	write_audit: 'Audit',
+};
+const ANSWERS = { ok: 'yes', failed: 'no', skipped: 'skipped',
+	unknown: 'unknown', unknownAtFirst: 'unknown at first',
+	assumed: 'assumed', byHand: 'by hand', forced: 'no, forced',
+	unneeded: 'no need', unreached: 'not reached', waiting: 'to come' };
+const ANSWERS_OF = {
+	rollback: { ok: 'yes', undone: 'yes', unneeded: 'no need',
+		unreached: 'no' },
+	load_ctt: { failed: 'no' },
+};
+const GROUPS = { checks: 'Before anything was done', here: 'Here, in cttd',
+	partner: (partner) => `At ${partner || 'the partner'}`, after: 'What followed' };
+const ROLES = {
+	UNLINK: (ntt) => `Unlink from ${ntt}`,
+	LINK: (ntt) => `Link to ${ntt}`,
+	back: (ntt) => `Back to ${ntt}`,
+	RESOLVE: () => 'Resolve',
+	CPE_UPDATE: () => 'Equipment update',
+};
+
+function named(kind, number) {
+	return number ? `${kind} ${number}` : `an unknown ${kind}`;
+}
+
+function worded(text, ...values) {
+	return typeof text === 'function' ? text(...values) : text;
+}
+
 const operation = {
 	title: 'Operation',
-	requestTitle: 'Request',
+	heading: (kind, ctt, ntt) => TITLES[kind]?.(ctt, ntt) ?? kind,
+	verdict: (it) => VERDICTS[it.state]?.(it) ?? it.state,
+	advice: (it) => ADVICE[it.state]?.(it) ?? '',
+	question: (step, partner) => worded(QUESTIONS[step] ?? step, partner),
+	short: (step, partner) => worded(SHORT[step] ?? step, partner),
+	answer: (step, answer) => ANSWERS_OF[step]?.[answer] ?? ANSWERS[answer]
+		?? answer,
+	group: (group, partner) => worded(GROUPS[group] ?? group, partner),
+	// the trace
+	checklist: 'Checklist',
+	legend: 'What the shapes mean',
+	mark_ok: 'yes', mark_failed: 'no', mark_skipped: 'skipped',
+	mark_unknown: 'unknown', mark_assumed: 'assumed, or decided by hand',
+	mark_undone: 'taken back', mark_unneeded: 'not needed',
+	mark_unreached: 'not reached', mark_waiting: 'to come',
+	scale: 'Time since the beginning',
+	scaleLog: 'Time since the beginning, on a logarithmic scale',
+	askedAgain: 'Asked again: ',
+	askedAgainLabel: 'Asked again',
+	theirWords: (partner) => `${partner}’s words`,
+	after: (text) => `after ${text}`,
+	lastError: 'What it waits for',
+	lastErrorWords: 'The last answer',
+	refreshed: 'This page follows it by itself.',
+	stale: (text) => `It could not be read again. What is shown is of ${text}.`,
+	// facts
+	fact_operation: 'Operation', fact_request: 'Request', fact_actor: 'Asked by',
+	fact_partner: 'Partner', fact_began: 'Began', fact_ended: 'Ended',
+	fact_lastChange: 'Last change', fact_nextTry: 'Next try',
+	fact_error: 'Error', fact_page: 'Page', fact_took: 'Took',
+	fact_ctt: 'CTT', fact_ntt: 'NTT',
+	noPartner: 'none', notAsked: 'not asked',
+	// what belongs together
+	sameRequest: 'Operations of this request on this ticket',
+	role: (role, ntt) => ROLES[role]?.(ntt ?? '?') ?? role,
+	thisOne: 'this one',
+	moveTitle: 'The move',
+	moved: ({ ctt, from, to }) => `CTT ${ctt} was moved from NTT ${from} to NTT ${to}.`,
+	movedBack: ({ ctt, from, to }) => `CTT ${ctt} was to move from NTT ${from} to NTT ${to}. The link failed, and it was put back.`,
+	moveLost: ({ ctt, from, to }) => `CTT ${ctt} was to move from NTT ${from} to NTT ${to}. It was unlinked; the link failed, and so did the way back. It is linked to neither.`,
+	moveOpen: ({ ctt, from, to }) => `CTT ${ctt} is moving from NTT ${from} to NTT ${to}.`,
+	// jobs
+	jobs: 'Jobs',
+	noJobsOpen: 'Jobs are written when the operation has succeeded.',
+	noJobsFailed: 'Only an operation that succeeded leaves jobs.',
+	noJobsGone: 'It wrote jobs. They were delivered, and their records have been removed since.',
+	noJobsKind: 'An operation of this kind leaves no jobs.',
+	job_READY: 'waiting', job_RUNNING: 'being delivered', job_DONE: 'delivered',
+	job_DEAD: 'given up',
+	attempts: (n) => (n === 1 ? '1 attempt' : `${n} attempts`),
+	jobDead: 'An administrator can have it tried again: cttctl jobs retry.',
+	colJob: 'Job', colState: 'State', colAttempts: 'Attempts',
+	colWhen: 'When', colLast: 'Last answer',
+	// audit
+	audit: 'Audit', auditRows: 'Audit rows',
+	noAuditOpen: 'Audit rows are written when the operation ends.',
+	noAuditRefused: 'A refusal by a check leaves no audit rows: nothing was changed.',
+	noAuditFound: 'No audit row of it was found.',
+	colTicket: 'Ticket', colOutcome: 'Outcome', colRow: 'Row', colDetail: 'Detail',
+	// the mail
+	mail: 'Copy as text for a mail',
+	mailShow: 'Show the text',
+	mailCopied: 'Copied. Paste it into the mail.',
+	mailFailed: 'The browser did not let it be copied. Select the text below.',
+	// a request
+	requestOf: 'Operations of one request',
+	noRequest: 'No operation has this request id',
+	noRequestWhy: 'The request was refused before anything was begun, or the id is another one. A dry run begins nothing.',
+	requestCounts: 'Operations by state',
+	all: 'All',
+	colOperation: 'Operation', colCtt: 'CTT', colKind: 'What',
+	colPartner: 'Partner',
+	showMore: (n) => `Read the next ${n}`,
+	readSoFar: (n, all) => `${n} of ${all} are read.`,
+	groupCount: (n) => (n === 1 ? '1 operation' : `${n} operations`),
+	requestOpen: 'It is under way. This page follows it by itself.',
+	groupOf: (state, code) => (code ? `${state}: ${code}` : state),
 };
 
 const health = {
 	title: 'Health',
+	readAt: 'Read at', pause: 'Pause', goOn: 'Go on', paused: 'paused',
+	held: 'It stays as it is while you are here.',
+	well: 'All is well.',
+	lookAt: (n) => (n === 1 ? 'One thing wants a look.' : `${n} things want a look.`),
+	forbidden: 'Health is for administrators',
+	forbiddenWhy: 'It needs the permission admin. By default the role ctt-admin has it; CTT_ROLES_ADMIN names the roles.',
+	unknown: 'Not known', dbKnows: 'Only the database knows, and it is away.',
+	orMore: (n) => `${n} or more`,
+	// what is not well
+	dbAway: 'The database is away: changes are refused.',
+	dbReadOnly: 'The database takes no writes: changes are refused.',
+	noWorker: 'No worker runs: jobs wait, and open operations stay open.',
+	workerLate: (text) => `What is due waits for a worker, for ${text} now.`,
+	partnerBroken: (name) => `${name} keeps failing, and is only probed.`,
+	partnerFails: (name) => `The last call of ${name} failed.`,
+	deadJobs: (n) => `Jobs that were given up: ${n}.`,
+	oldOperation: (text) => `The oldest open operation has been open for ${text}.`,
+	cacheAway: 'memcached is away: unlink blocks are read from the database.',
+	// partners
+	partners: 'Partners',
+	partnerName: (name) => name.replace(/^the j/, 'J'),
+	answers: 'Answers', broken: 'Only probed', notAsked: 'Not asked yet',
+	failing: (n) => (n === 1 ? 'Failed once' : `Failed ${n} times`),
+	waiting: 'Calls under way', ofLimit: (n, limit) => `${n} of ${limit}`,
+	usual: 'Usual answer', answeredAt: 'Last answer', lastFailure: 'Last failure',
+	noAnswer: 'no answer', http: (status) => `HTTP ${status}`,
+	curve: (n) => `Calls under way, the last ${n} readings`,
+	curveName: 'Calls under way since this page was opened',
+	// parts
+	parts: 'Database and worker',
+	database: 'Database', worker: 'Worker', cache: 'memcached',
+	takesWrites: 'Takes writes', readOnly: 'Takes no writes', away: 'Away', up: 'Answers',
+	dbMs: 'Connect and read', works: 'Works', noneRuns: 'None runs', isLate: 'Late',
+	running: 'Running', beatAt: 'Last sign of life', workedAt: 'Last worked',
+	operationLate: 'Operation due for', jobLate: 'Job due for',
+	nothingDue: 'nothing is due', without: 'Requests that did without',
+	// operations
+	operations: 'Open operations',
+	byAge: 'By age', byKind: 'By kind', drawn: 'Drawn', number: 'Number',
+	below: (text) => `under ${text}`, over: (text) => `over ${text}`,
+	runningSettling: (a, b) => `${a} running, ${b} settling`,
+	keyRunning: 'running: under way now',
+	keySettling: 'settling: a partner’s side is not known yet',
+	oldest: 'The oldest:', noOldest: 'No operation is open.',
+	tries: (n) => (n === 1 ? 'tried once' : `tried ${n} times`),
+	openList: 'The latest that are open', openRows: 'Open operations, the latest first',
+	noOpen: 'No operation is open.',
+	// jobs
+	jobs: 'Jobs', byState: 'By state',
+	oldestJob: (text) => `The oldest has waited for ${text}.`,
+	noneWaits: 'No job waits.',
+	curveJobs: (n) => `Jobs that are ready, the last ${n} readings`,
+	curveJobsName: 'Jobs that are ready, since this page was opened',
+	dead: 'Jobs that were given up', deadRows: 'The latest jobs that were given up',
+	noDead: 'None. Every job was delivered, or is tried again.',
+	deadDo: 'The latest five. An administrator lists all by cttctl jobs, and has them tried again by cttctl jobs retry.',
+	diedAt: 'Given up',
 };
 
 const texts = { frame, signin, ui, state, partner, kind, problem, remedy,

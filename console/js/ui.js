@@ -34,6 +34,21 @@ export function useLoad(load, deps) {
 		setData: (data) => set({ data, problem: null, loading: false }) };
 }
 
+// Asks again `ms` after each answer, as long as somebody looks; 0: not at all.
+export function useAgain(ms, { loading, reload }) {
+	useEffect(() => {
+		if (!ms || loading) return undefined;
+		const look = () => { if (!document.hidden) reload(); };
+		const timer = setTimeout(look, ms);
+
+		document.addEventListener('visibilitychange', look);
+		return () => {
+			clearTimeout(timer);
+			document.removeEventListener('visibilitychange', look);
+		};
+	}, [ms, loading, reload]);
+}
+
 export function useTitle(title) {
 	useEffect(() => {
 		document.title = title ? `${title} – ${t('frame.title')}`

@@ -6,6 +6,33 @@
 #include "web/reply.h"
 #include "web/rows.h"
 
+/* All rows as an array of objects. */
+static void put_rows(struct buf *b, const char *key, const struct rows *r,
+		     void (*put)(struct buf *, const struct rows *, size_t))
+{
+	put_open(b, key, '[');
+	for (size_t i = 0; i < r->n; i++) {
+		put_open(b, NULL, '{');
+		put(b, r, i);
+		put_close(b, '}');
+	}
+	put_close(b, ']');
+}
+
+static void put_job(struct buf *b, const struct rows *r, size_t i)
+{
+	const struct job_of_operation_row *row = ROW(job_of_operation, r, i);
+
+	put_raw(b, "id", row->id);
+	put_str(b, "type", row->type);
+	put_str(b, "state", row->state);
+	put_raw(b, "attempts", row->attempts);
+	put_str(b, "lastError", row->last_error);
+	put_str(b, "createdAt", row->created_at);
+	put_str(b, "updatedAt", row->updated_at);
+	put_str(b, "nextTryAt", row->next_try_at);
+}
+
 static void put_steps(struct buf *b, const char *kind_text, const char *steps,
 		      struct arena *mem)
 {
@@ -21,20 +48,20 @@ void read_operation(struct request *rq)
 {
 	const struct operation_read_row *row;
 	struct buf doc, *b = &rq->reply;
-	struct rows r;
+	struct rows r[2]; /* the operation; its jobs */
 
 	buf_init(&doc, rq->mem);
 	put_open(&doc, NULL, '{');
 	put_str(&doc, "id", rq->path_text);
 	put_close(&doc, '}');
-	if (!rows_read(rq, SQL_READ_OPERATION, &doc, &r, 1))
+	if (!rows_read(rq, SQL_READ_OPERATION, &doc, r, 2))
 		return;
-	if (!r.n) {
+	if (!r[0].n) {
 		reply_problem(rq, CODE_OPERATION_NOT_FOUND, arena_printf(
 			rq->mem, "There is no operation %s.", rq->path_text));
 		return;
 	}
-	row = ROW(operation_read, &r, 0);
+	row = ROW(operation_read, &r[0], 0);
 	reply_begin(rq);
 	put_operation_row(b, &row->operation);
 	put_str(b, "partner", row->partner);
@@ -46,6 +73,7 @@ void read_operation(struct request *rq)
 	put_str(b, "createdAt", row->created_at);
 	put_str(b, "updatedAt", row->updated_at);
 	put_str(b, "nextTryAt", row->next_try_at);
+	put_rows(b, "jobs", &r[1], put_job);
 	reply_end(rq);
 }
 
@@ -132,19 +160,6 @@ static void put_work_order(struct buf *b, const struct rows *r, size_t i)
 	put_raw(b, "id", row->id);
 	put_str(b, "orderNo", row->order_no);
 	put_str(b, "status", row->status);
-}
-
-/* All rows as an array of objects. */
-static void put_rows(struct buf *b, const char *key, const struct rows *r,
-		     void (*put)(struct buf *, const struct rows *, size_t))
-{
-	put_open(b, key, '[');
-	for (size_t i = 0; i < r->n; i++) {
-		put_open(b, NULL, '{');
-		put(b, r, i);
-		put_close(b, '}');
-	}
-	put_close(b, ']');
 }
 
 void read_ctt(struct request *rq)

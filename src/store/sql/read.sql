@@ -1,11 +1,12 @@
 -- One ticket, one operation, the list of values: web/read.c.
 
--- {"id":operation}. Its set of characters is the column's, or the whole table
+-- {"id":operation} -> it; its jobs. Its set of characters is the column's, or the whole table
 -- would be converted and compared.
 @statement READ_OPERATION(:doc)
 $takes_doc
 DECLARE the_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin
 	DEFAULT JSON_VALUE(doc, '$.id');
+$snapshot
 SELECT <operation_read> $operation, o.partner, o.actor, o.request_id, o.steps,
 	o.error_code, o.last_error, $utc(o.created_at) AS created_at,
 	$utc(o.updated_at) AS updated_at, IF(o.open_ctt_id IS NULL, NULL,
@@ -13,6 +14,13 @@ SELECT <operation_read> $operation, o.partner, o.actor, o.request_id, o.steps,
 FROM operation o
 LEFT JOIN ctt c ON c.id = o.ctt_id LEFT JOIN ntt n ON n.id = o.ntt_id
 WHERE o.id = the_id;
+SELECT <job_of_operation> b.id, b.type, b.state, b.attempts, b.last_error,
+	$utc(b.created_at) AS created_at, $utc(b.updated_at) AS updated_at,
+	IF(b.state = 'READY', $utc(b.run_at), NULL) AS next_try_at
+FROM job b
+WHERE b.dedupe_key > CONCAT(the_id, ':') AND b.dedupe_key < CONCAT(the_id, ';')
+ORDER BY b.id;
+COMMIT;
 
 -- {"id":ctt} -> it; its open operation; latest activity; notes; network
 -- elements; recent audit.
