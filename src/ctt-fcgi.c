@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 	app_open(&app, &cf, !check);
 	if (!check)
 		status = fcgi_run(&app, keys);
-	else if (db_prepare_all(app.db) != RC_OK)
+	else if (db_try_all(app.db) != RC_OK)
 		status = EXIT_FAILURE;
 	app_close(&app);
 	auth_close(keys);

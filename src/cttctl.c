@@ -298,22 +298,20 @@ static int run_retry(struct console *con, int argc, char **argv, enum sql sql,
 	if (db_run(con->db, sql, &doc, con->mem, r, 2) != RC_OK)
 		return failed(con);
 	for (size_t i = 0; i < r[0].n; i++) {
-		const char *state = rows_text(&r[0], i, 1);
+		const struct not_retried_row *row = ROW(not_retried, &r[0], i);
 
-		fprintf(stderr, state ? "cttctl: %s is %s: there is nothing "
+		fprintf(stderr, row->state ? "cttctl: %s is %s: there is nothing "
 			"to try again\n" : "cttctl: there is no %s\n",
-			argv[rows_int(&r[0], i, 0)], state);
+			argv[cell_int(row->n)], row->state);
 	}
 	printf("%s to be tried again, by ctt-worker, now\n",
-	       rows_text(&r[1], 0, 0));
+	       ROW(retried, &r[1], 0)->n);
 	return r[0].n ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static const char *or_dash(const struct rows *r, size_t row, unsigned col)
+static const char *or_dash(const char *cell)
 {
-	const char *text = rows_text(r, row, col);
-
-	return text ? text : "-";
+	return cell ? cell : "-";
 }
 
 /* "90 s", "25 min", "40 h", "9 days" */
@@ -331,29 +329,24 @@ static const char *span(struct arena *mem, int64_t s)
 			    unit[i].name);
 }
 
-/* The columns of SQL_OPEN_OPERATIONS. */
-enum {
-	O_ID, O_KIND, O_STATE, O_CTT, O_NTT, O_PARTNER, O_TRIES, O_WHY, O_AGE,
-	O_NEXT, O_BUSY, O_UNDOING, O_GOES_ON
-};
-
 /* What whoever asked for it knows, and what it waits for. */
-static const char *waits_for(struct arena *mem, const struct rows *r, size_t i)
+static const char *waits_for(struct arena *mem,
+			     const struct operation_open_row *row)
 {
-	const char *partner = or_dash(r, i, O_PARTNER);
-	bool settling = !strcmp(rows_text(r, i, O_STATE), "SETTLING");
+	const char *partner = or_dash(row->partner);
+	bool settling = !strcmp(row->state, "SETTLING");
 
-	if (!settling && rows_int(r, i, O_BUSY))
+	if (!settling && cell_int(row->busy))
 		return arena_printf(mem, "it is under way at %s", partner);
 	if (!settling)
 		return arena_printf(mem, "its process died, and the caller "
 			"was told nothing; it is done if %s says yes, and "
 			"taken back if %s says no", partner, partner);
-	if (rows_int(r, i, O_GOES_ON))
+	if (cell_int(row->goes_on))
 		return arena_printf(mem, "the caller was told that it goes "
 			"on; it is done once %s says yes, and dropped if %s "
 			"says no", partner, partner);
-	if (rows_int(r, i, O_UNDOING))
+	if (cell_int(row->undoing))
 		return arena_printf(mem, "the caller was told that it failed; "
 			"%s had taken it, and has yet to undo it", partner);
 	return arena_printf(mem, "the caller was told that it failed; whether "
@@ -361,12 +354,13 @@ static const char *waits_for(struct arena *mem, const struct rows *r, size_t i)
 		partner);
 }
 
-static const char *next_try(struct arena *mem, const struct rows *r, size_t i)
+static const char *next_try(struct arena *mem,
+			    const struct operation_open_row *row)
 {
 	enum { LATE_S = 10 };
-	int64_t s = rows_int(r, i, O_NEXT);
+	int64_t s = cell_int(row->next_in_s);
 
-	if (rows_int(r, i, O_BUSY))
+	if (cell_int(row->busy))
 		return "being tried now";
 	if (s < -LATE_S)
 		return arena_printf(mem, "was to be tried %s ago: does "
@@ -422,13 +416,16 @@ static int run_assumed(struct console *con)
 	if (db_run(con->db, SQL_ASSUMED_OPERATIONS, NULL, con->mem, &r, 1) !=
 	    RC_OK)
 		return failed(con);
-	for (size_t i = 0; i < r.n; i++)
+	for (size_t i = 0; i < r.n; i++) {
+		const struct assumed_operation_row *row =
+			ROW(assumed_operation, &r, i);
+
 		printf("%s %s of CTT %s and NTT %s is %s since %s: %s could "
-		       "not say what became of it (%s)\n",
-		       rows_text(&r, i, 0), rows_text(&r, i, 1),
-		       or_dash(&r, i, 3), or_dash(&r, i, 4),
-		       rows_text(&r, i, 2), rows_text(&r, i, 6),
-		       or_dash(&r, i, 5), or_dash(&r, i, 7));
+		       "not say what became of it (%s)\n", row->id, row->kind,
+		       or_dash(row->ctt_ticket_no), or_dash(row->ntt_ticket_no),
+		       row->state, row->updated_at, or_dash(row->partner),
+		       or_dash(row->last_error));
+	}
 	return EXIT_SUCCESS;
 }
 
@@ -446,23 +443,23 @@ static int run_operations(struct console *con, int argc, char **argv)
 	    RC_OK)
 		return failed(con);
 	for (size_t i = 0; i < r.n; i++) {
-		const char *ntt = rows_text(&r, i, O_NTT);
-		const char *why = rows_text(&r, i, O_WHY);
-		int64_t tries = rows_int(&r, i, O_TRIES);
+		const struct operation_open_row *row =
+			ROW(operation_open, &r, i);
+		int64_t tries = cell_int(row->tries);
 
-		printf("%s %s of CTT %s", rows_text(&r, i, O_ID),
-		       rows_text(&r, i, O_KIND), or_dash(&r, i, O_CTT));
-		if (ntt)
-			printf(" and NTT %s", ntt);
+		printf("%s %s of CTT %s", row->id, row->kind,
+		       or_dash(row->ctt_ticket_no));
+		if (row->ntt_ticket_no)
+			printf(" and NTT %s", row->ntt_ticket_no);
 		printf(", open for %s: %s",
-		       span(con->mem, rows_int(&r, i, O_AGE)),
-		       waits_for(con->mem, &r, i));
-		if (why)
-			printf(" (%s)", why);
+		       span(con->mem, cell_int(row->age_s)),
+		       waits_for(con->mem, row));
+		if (row->last_error)
+			printf(" (%s)", row->last_error);
 		if (tries)
 			printf("; tried again %lld time%s", (long long)tries,
 			       tries == 1 ? "" : "s");
-		printf("; %s\n", next_try(con->mem, &r, i));
+		printf("; %s\n", next_try(con->mem, row));
 	}
 	return EXIT_SUCCESS;
 }
@@ -475,11 +472,13 @@ static int run_jobs(struct console *con, int argc, char **argv)
 		return run_retry(con, argc, argv, SQL_RETRY_JOBS, true);
 	if (db_run(con->db, SQL_DEAD_JOBS, NULL, con->mem, &r, 1) != RC_OK)
 		return failed(con);
-	for (size_t i = 0; i < r.n; i++)
+	for (size_t i = 0; i < r.n; i++) {
+		const struct dead_job_row *row = ROW(dead_job, &r, i);
+
 		printf("%s DEAD %s key=%s attempts=%s since=%s: %s\n",
-		       rows_text(&r, i, 0), rows_text(&r, i, 1),
-		       rows_text(&r, i, 2), rows_text(&r, i, 3),
-		       rows_text(&r, i, 5), or_dash(&r, i, 4));
+		       row->id, row->type, row->dedupe_key, row->attempts,
+		       row->created_at, or_dash(row->last_error));
+	}
 	return EXIT_SUCCESS;
 }
 
@@ -654,8 +653,8 @@ static int run_seed(struct console *con, int argc, char **argv)
 	if (db_run(con->db, SQL_SEED, &doc, con->mem, &r, 1) != RC_OK)
 		return failed(con);
 	printf("%lld CTTs, the last is %s; %lld NTTs, the last is %s\n",
-	       (long long)nctts, or_dash(&r, 0, 0), (long long)nntts,
-	       or_dash(&r, 0, 1));
+	       (long long)nctts, or_dash(ROW(seeded, &r, 0)->ctt),
+	       (long long)nntts, or_dash(ROW(seeded, &r, 0)->ntt));
 	return EXIT_SUCCESS;
 }
 

@@ -135,7 +135,7 @@ sub rows_of ($c, $name, $request) {
 	return $after - 2 * $before + $zero;
 }
 
-# Known: many numbers begin so, and none of them is linked (see LIST in sql.c).
+# Known: many numbers begin so, and none of them is linked (see asked_tickets in list.sql).
 my $SCANS = qr/q=TaaS&linked=true/;
 
 my (%rows, @names);

@@ -423,6 +423,7 @@ static bool is_known(const char *name, size_t n)
 	/* what the programs are told besides, or the scripts tell one another */
 	static const char *const others[] = {
 		"CTT_FAULT_FILE", "CTT_HTTP_URL", "CTT_SIM_URL",
+		"CTT_SQL_FILE",
 		"CTT_STACK_TEMPLATE",
 	};
 

@@ -38,17 +38,15 @@ struct beat {
 static enum rc tell_alive(struct app *app, struct arena *mem, struct beat *beat,
 			  int64_t for_ms)
 {
-	struct buf param[3];
+	struct buf param[P_BEAT__MAX];
 	enum rc rc;
 
-	memset(param, 0, sizeof param);
-	buf_init(&param[0], mem);
-	buf_str(&param[0], beat->name);
-	buf_init(&param[1], mem);
-	put_int(&param[1], NULL, for_ms);
-	buf_init(&param[2], mem);
+	for (int i = 0; i < P_BEAT__MAX; i++)
+		buf_init(&param[i], mem);
+	buf_str(&param[P_BEAT_NAME], beat->name);
+	put_int(&param[P_BEAT_FOR_MS], NULL, for_ms);
 	if (beat->worked)
-		buf_str(&param[2], "1");
+		buf_str(&param[P_BEAT_WORKED], "1");
 	rc = db_run(app->db, SQL_BEAT, param, mem, NULL, 0);
 	if (rc == RC_OK)
 		beat->worked = false;

@@ -21,8 +21,8 @@ struct job {
 };
 
 /* For the queue: the job with its payload. */
-static const char *queue_body(const struct job *job, const struct rows *r,
-			      size_t i, struct arena *mem)
+static const char *queue_body(const struct picked_job_row *job,
+			      struct arena *mem)
 {
 	struct buf body;
 
@@ -31,8 +31,8 @@ static const char *queue_body(const struct job *job, const struct rows *r,
 	put_raw(&body, "id", job->id);
 	put_str(&body, "type", job->type);
 	put_str(&body, "dedupeKey", job->dedupe_key);
-	put_str(&body, "createdAt", rows_text(r, i, 7));
-	put_raw(&body, "payload", rows_text(r, i, 2));
+	put_str(&body, "createdAt", job->created_at);
+	put_raw(&body, "payload", job->payload);
 	put_close(&body, '}');
 	return body.s;
 }
@@ -76,27 +76,26 @@ static uint64_t look_at(const char *payload)
 	return (uint64_t)id;
 }
 
-/* id, type, payload, dedupe_key, attempts, refusals, age, created_at */
-static void job_read(struct job *job, const struct rows *r, size_t i,
+static void job_read(struct job *job, const struct picked_job_row *row,
 		     struct arena *mem)
 {
-	job->id = rows_text(r, i, 0);
-	job->type = rows_text(r, i, 1);
-	job->dedupe_key = rows_text(r, i, 3);
-	job->attempts = rows_int(r, i, 4);
-	job->refusals = rows_int(r, i, 5);
-	job->age_s = rows_int(r, i, 6);
+	job->id = row->id;
+	job->type = row->type;
+	job->dedupe_key = row->dedupe_key;
+	job->attempts = cell_int(row->attempts);
+	job->refusals = cell_int(row->refusals);
+	job->age_s = cell_int(row->age_s);
 	job->call = (struct call){
 		.partner = PARTNER_QUEUE,
 		.verb = VERB_JOB,
 		.key = job->dedupe_key,
 		.request_id = arena_printf(mem, "job-%s", job->id),
-		.body = queue_body(job, r, i, mem),
+		.body = queue_body(row, mem),
 	};
 	if (!strcmp(job->type, "sync-note-to-taas"))
-		note_call(job, rows_text(r, i, 2), mem);
+		note_call(job, row->payload, mem);
 	if (!strcmp(job->type, JOB_LOOK_AGAIN))
-		job->look_at = look_at(rows_text(r, i, 2));
+		job->look_at = look_at(row->payload);
 }
 
 /* Lock the jobs that are due, and make them ours. */
@@ -120,7 +119,7 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 	put_str(&doc, "owner", owner);
 	put_open(&doc, "id", '[');
 	for (size_t i = 0; i < r.n; i++) {
-		job_read(&(*jobs_r)[i], &r, i, mem);
+		job_read(&(*jobs_r)[i], ROW(picked_job, &r, i), mem);
 		put_raw(&doc, NULL, (*jobs_r)[i].id);
 	}
 	put_close(&doc, ']');
@@ -185,7 +184,7 @@ static void put_result(const struct conf *cf, struct buf *doc,
 	put_open(doc, NULL, '{');
 	put_raw(doc, "id", job->id);
 	put_str(doc, "state", state);
-	put_int(doc, "nextMs", next_ms);
+	put_int(doc, "next_ms", next_ms);
 	put_int(doc, "refused", was_refused(job));
 	put_int(doc, "unasked", !job->call.attempts);
 	put_str(doc, "why", job->call.why);

@@ -22,7 +22,7 @@ static enum rc remove_some(struct app *app, struct arena *mem, enum sql sql,
 	put_int(&param, NULL, days);
 	rc = db_run(app->db, sql, &param, mem, &r, 1);
 	if (rc == RC_OK)
-		*n_r = rows_int(&r, 0, 0);
+		*n_r = cell_int(ROW(removed, &r, 0)->n);
 	return rc;
 }
 

@@ -3,7 +3,9 @@
 
 #include "app.h"
 #include "model/batch.h"
+#include "store/change.h"
 #include "store/journal.h"
+#include "store/load.h"
 
 struct json_object;
 

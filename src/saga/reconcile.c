@@ -26,12 +26,6 @@ struct work {
 	struct batch mends;
 };
 
-/* What SQL_RECONCILE says of a CTT. */
-enum {
-	R_ID, R_NO, R_SOURCE, R_REF, R_STATUS, R_NTT, R_NTT_NO, R_NTT_REF,
-	R_PARTNER, R_INTENT, R_REMARK, R_OPEN
-};
-
 static bool is_wanted(const struct reconcile *r, enum partner_id p)
 {
 	return (r->only == PARTNER__MAX || r->only == p) &&
@@ -59,14 +53,14 @@ static const char *or_no(const char *ref, const char *no)
 
 /* The partner that has the CTT, and the one that was told of its resolve (if
  * that is another) are looked at. */
-static void add_ctt(struct work *w, const struct rows *rows, size_t i)
+static void add_ctt(struct work *w, const struct compared_ctt_row *row)
 {
-	const char *partner = rows_text(rows, i, R_PARTNER);
-	enum partner_id has = strcmp(rows_text(rows, i, R_SOURCE), "TAAS") ?
-				      PARTNER_TMF : PARTNER_TAAS;
-	enum partner_id told = partner ? partner_of(partner) : PARTNER__MAX;
+	enum partner_id has = strcmp(row->source, "TAAS") ? PARTNER_TMF :
+							    PARTNER_TAAS;
+	enum partner_id told = row->partner ? partner_of(row->partner) :
+					      PARTNER__MAX;
 
-	if (rows_text(rows, i, R_OPEN)) {
+	if (row->open_operation) {
 		w->r->busy++;
 		return;
 	}
@@ -75,32 +69,30 @@ static void add_ctt(struct work *w, const struct rows *rows, size_t i)
 
 		if (!l)
 			continue;
-		l->ctt.id = rows_id(rows, i, R_ID);
-		l->ctt.ticket_no = rows_text(rows, i, R_NO);
-		l->ctt.status = rows_text(rows, i, R_STATUS);
-		l->ntt.id = rows_id(rows, i, R_NTT);
-		l->ntt.ticket_no = rows_text(rows, i, R_NTT_NO);
-		l->ntt.partner_ref = rows_text(rows, i, R_NTT_REF);
-		l->resolve_intent = rows_text(rows, i, R_INTENT);
-		l->remark = rows_text(rows, i, R_REMARK);
+		l->ctt.id = cell_id(row->id);
+		l->ctt.ticket_no = row->ticket_no;
+		l->ctt.status = row->status;
+		l->ntt.id = cell_id(row->ntt_id);
+		l->ntt.ticket_no = row->ntt_ticket_no;
+		l->ntt.partner_ref = row->ntt_partner_ref;
+		l->resolve_intent = row->intent;
+		l->remark = row->remark;
 		l->links = p == has;
 		l->status = p == told &&
 			    !strcasecmp(l->ctt.status, "Resolved");
-		l->call.ticket = or_no(rows_text(rows, i, R_REF),
-				       l->ctt.ticket_no);
+		l->call.ticket = or_no(row->partner_ref, l->ctt.ticket_no);
 	}
 }
 
-/* ctt_id, ticket_no, the element as store/journal.h reads it */
-static void add_element(struct work *w, const struct rows *rows, size_t i)
+static void add_element(struct work *w, const struct compared_element_row *row)
 {
 	struct look *l = look_new(w, PARTNER_NIG);
 
 	if (!l)
 		return;
-	l->ctt.id = rows_id(rows, i, 0);
-	l->ctt.ticket_no = rows_text(rows, i, 1);
-	l->element = store_element(rows, i, 2, w->mem);
+	l->ctt.id = cell_id(row->ctt_id);
+	l->ctt.ticket_no = row->ticket_no;
+	l->element = store_element(&row->element, w->mem);
 	l->call.ticket = l->ctt.ticket_no;
 	l->call.element_name = l->element->name;
 }
@@ -168,8 +160,8 @@ static void compare_theirs(struct work *w, const struct look *l,
 		if (our && !strcmp(v->ntts[i], our))
 			continue;
 		for (size_t n = 0; n < ntts->n; n++)
-			if (!strcmp(rows_text(ntts, n, 0), v->ntts[i]))
-				id = rows_id(ntts, n, 1);
+			if (!strcmp(ROW(ntt_named, ntts, n)->name, v->ntts[i]))
+				id = cell_id(ROW(ntt_named, ntts, n)->id);
 		if (!id && l->call.partner == PARTNER_TMF)
 			continue;
 		it = differs(w, l, OP_UNLINK, arena_printf(w->mem, "%s has it "
@@ -241,7 +233,7 @@ static void compare(struct work *w, const struct look *l,
 		compare_cpe(w, l);
 }
 
-/* The ids of the NTTs that the partners name -> name, id */
+/* The ids of the NTTs that the partners name. */
 static enum rc find_ntts(struct work *w, struct rows *ntts)
 {
 	struct buf doc;
@@ -299,9 +291,9 @@ static enum rc reconcile(struct reconcile *r, struct arena *mem,
 	w.looks = arena_array(mem, sets[0].n * 2 + sets[1].n + 1,
 			      sizeof *w.looks);
 	for (size_t i = 0; i < sets[0].n; i++)
-		add_ctt(&w, &sets[0], i);
+		add_ctt(&w, ROW(compared_ctt, &sets[0], i));
 	for (size_t i = 0; i < sets[1].n; i++)
-		add_element(&w, &sets[1], i);
+		add_element(&w, ROW(compared_element, &sets[1], i));
 	read_all(&w);
 	rc = find_ntts(&w, &ntts);
 	if (rc != RC_OK)
@@ -330,7 +322,7 @@ enum rc reconcile_page(struct reconcile *r, struct arena *mem,
 	rc = reconcile(r, mem, &doc, &ctts);
 	*n_r = rc == RC_OK ? ctts.n : 0;
 	if (*n_r)
-		*after = rows_id(&ctts, ctts.n - 1, R_ID);
+		*after = cell_id(ROW(compared_ctt, &ctts, ctts.n - 1)->id);
 	return rc;
 }
 

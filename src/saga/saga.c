@@ -205,13 +205,15 @@ static bool is_shed(const struct item *it)
 	return it->code == CODE_PARTNER_BUSY;
 }
 
+/* *loaded_r: the tickets were read; if not, it was that which failed. */
 static enum rc try_open(struct app *app, const struct flow *flow,
-			struct batch *b)
+			struct batch *b, bool *loaded_r)
 {
 	enum rc rc = load(app, flow, b);
 	struct change ch;
 	size_t rows = 0;
 
+	*loaded_r = false;
 	if (rc == RC_OK && !b->dry_run && settle_abandoned(app, b)) {
 		batch_each (b, it)
 			item_reset(it);
@@ -219,6 +221,7 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 	}
 	if (rc != RC_OK)
 		return rc;
+	*loaded_r = true;
 	if (b->owner && strcmp(b->owner, db_owner(app->db))) {
 		/* another process may have taken the key over meanwhile */
 		store_cancel(app->db);
@@ -333,8 +336,27 @@ static bool is_saved(struct app *app, struct batch *b)
 	return saved;
 }
 
-/* The database refused to save this; the traces are kept if they can be. */
-static void save_refused(struct app *app, struct batch *b)
+/* The database refused to read or to save an item that no gate refused: nothing
+ * of it was changed. */
+static void item_refused(struct item *it, bool loaded)
+{
+	enum step step = loaded ? flows[it->kind]->save_step : STEP_load_ctt;
+
+	if (loaded)
+		item_refuse(it, CODE_DB_SAVE_FAILED, "The database refused to "
+			    "save the change; nothing was changed, and no "
+			    "partner was asked.");
+	else
+		item_refuse(it, CODE_INTERNAL_ERROR, "The database refused to "
+			    "read the ticket; nothing was changed, and no "
+			    "partner was asked. The log says why.");
+	if (step != STEP__MAX)
+		trace_note(&it->trace, step, STEP_FAILED, clock_wall_ms(),
+			   "the database refused it");
+}
+
+/* The database refused this; the traces are kept if they can be. */
+static void open_refused(struct app *app, struct batch *b, bool loaded)
 {
 	struct change ch;
 
@@ -342,21 +364,11 @@ static void save_refused(struct app *app, struct batch *b)
 		return;
 	change_init(&ch, b);
 	batch_each (b, it) {
-		enum step step = flows[it->kind]->save_step;
-
 		if (is_shed(it))
 			continue;
 		it->state = OP_REFUSED;
-		if (it->code) { /* by a gate, before */
-			change_op_new(&ch, it, NULL);
-			continue;
-		}
-		item_refuse(it, CODE_DB_SAVE_FAILED, "The database refused to "
-			    "save the change; nothing was changed, and no "
-			    "partner was asked.");
-		if (step != STEP__MAX)
-			trace_note(&it->trace, step, STEP_FAILED,
-				   clock_wall_ms(), "the database refused it");
+		if (!it->code) /* by a gate, before */
+			item_refused(it, loaded);
 		change_op_new(&ch, it, NULL);
 	}
 	store_save(app->db, &ch);
@@ -366,7 +378,8 @@ static void saga_open(struct app *app, const struct flow *flow,
 		      struct batch *b)
 {
 	for (unsigned tries = 0; tries < TX_TRIES; tries++) {
-		enum rc rc = try_open(app, flow, b);
+		bool loaded;
+		enum rc rc = try_open(app, flow, b, &loaded);
 
 		if (rc == RC_DOUBT)
 			rc = look_for_rows(app, b);
@@ -380,7 +393,7 @@ static void saga_open(struct app *app, const struct flow *flow,
 					item_reset(it);
 				open_halves(app, flow, b);
 			} else {
-				save_refused(app, b);
+				open_refused(app, b, loaded);
 			}
 			return;
 		case RC_AGAIN:

@@ -40,24 +40,22 @@ static const char *hash_of(struct arena *mem, const char *before,
 	return hash_sha256(mem, text, strlen(text));
 }
 
-static const char *text_of(const struct rows *r, size_t i, unsigned col)
+static const char *or_empty(const char *cell)
 {
-	const char *text = rows_text(r, i, col);
-
-	return text ? text : "";
+	return cell ? cell : "";
 }
 
-struct audit audit_read(const struct rows *r, size_t i, unsigned col)
+struct audit audit_of(const struct sealed_row *row)
 {
 	return (struct audit){
-		.entity = text_of(r, i, col),
-		.id = rows_id(r, i, col + 1),
-		.action = text_of(r, i, col + 2),
-		.outcome = text_of(r, i, col + 3),
-		.actor = text_of(r, i, col + 4),
-		.request_id = text_of(r, i, col + 5),
-		.operation_id = text_of(r, i, col + 6),
-		.detail = text_of(r, i, col + 7),
+		.entity = or_empty(row->entity_type),
+		.id = cell_id(row->entity_id),
+		.action = or_empty(row->action),
+		.outcome = or_empty(row->outcome),
+		.actor = or_empty(row->actor),
+		.request_id = or_empty(row->request_id),
+		.operation_id = or_empty(row->operation_id),
+		.detail = or_empty(row->detail),
 	};
 }
 
@@ -83,15 +81,15 @@ static void breach(struct verify *v, uint64_t id, const char *type,
 }
 
 /* One row, behind those of its ticket that were walked already. */
-static void verify_row(struct verify *v, const struct rows *r, size_t i)
+static void verify_row(struct verify *v, const struct trail_row *row)
 {
-	const struct audit a = audit_read(r, i, 1);
+	const struct audit a = audit_of(&row->sealed);
 	const char *key = db_conf(v->db)->audit_key;
-	const char *hash = text_of(r, i, 10);
+	const char *hash = or_empty(row->hash);
 
 	if (a.id != v->ticket)
 		*v->before = '\0';
-	v->id = rows_id(r, i, 0);
+	v->id = cell_id(row->id);
 	v->ticket = a.id;
 	v->rows++;
 	if (!*hash) {
@@ -100,7 +98,7 @@ static void verify_row(struct verify *v, const struct rows *r, size_t i)
 			       "not written by cttd, or without its key");
 	} else if (strcmp(hash, hash_of(v->mem, v->before,
 					audit_seal(v->mem, key, &a),
-					text_of(r, i, 9)))) {
+					or_empty(row->created_at)))) {
 		breach(v, v->id, a.entity, a.id, "does not follow from the row "
 		       "before it: it was changed, or a row before it was "
 		       "changed, removed or swapped");
@@ -127,7 +125,7 @@ static enum rc verify_type(struct verify *v, const char *type)
 		if (rc != RC_OK)
 			return rc;
 		for (size_t i = 0; i < r.n; i++)
-			verify_row(v, &r, i);
+			verify_row(v, ROW(trail, &r, i));
 		arena_reset(v->mem);
 	}
 	return RC_OK;
@@ -140,10 +138,10 @@ static enum rc verify_trails(struct verify *v, struct arena *mem)
 
 	if (rc != RC_OK)
 		return rc;
-	v->first = r.n ? rows_id(&r, 0, 0) : 0;
+	v->first = r.n ? cell_id(ROW(audit_first, &r, 0)->id) : 0;
 	rc = db_run(v->db, SQL_AUDIT_TYPES, NULL, mem, &r, 1);
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++)
-		rc = verify_type(v, rows_text(&r, i, 0));
+		rc = verify_type(v, ROW(audit_type, &r, i)->entity_type);
 	return rc;
 }
 
@@ -154,7 +152,7 @@ static enum rc verify_journal(struct verify *v)
 	enum rc rc = db_run(v->db, SQL_CHECK_AUDIT, NULL, v->mem, &r, 1);
 
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++)
-		v->say(rows_text(&r, i, 0));
+		v->say(ROW(audit_breach, &r, i)->line);
 	v->breaches += rc == RC_OK ? r.n : 0;
 	arena_reset(v->mem);
 	return rc;
@@ -213,10 +211,13 @@ static enum rc verify_heads(struct verify *v, FILE *f)
 		struct rows r;
 
 		rc = db_run(v->db, SQL_AUDIT_GONE, &doc, v->mem, &r, 1);
-		for (size_t i = 0; rc == RC_OK && i < r.n; i++)
-			breach(v, rows_id(&r, i, 0), rows_text(&r, i, 1),
-			       rows_id(&r, i, 2), "is in the file of heads, "
-			       "and was removed or changed since");
+		for (size_t i = 0; rc == RC_OK && i < r.n; i++) {
+			const struct audit_gone_row *g = ROW(audit_gone, &r, i);
+
+			breach(v, cell_id(g->id), g->type, cell_id(g->ticket),
+			       "is in the file of heads, and was removed or "
+			       "changed since");
+		}
 		arena_reset(v->mem);
 	}
 	return rc;
@@ -290,7 +291,7 @@ static enum rc append_heads(struct db *db, struct arena *mem, int fd)
 	static uint64_t passed; /* no row up to this one is chained */
 	struct buf doc, text;
 	struct rows sets[2], *r = &sets[1];
-	uint64_t id;
+	uint64_t id, looked;
 	enum rc rc;
 
 	if (!last_head(fd, &id))
@@ -304,16 +305,19 @@ static enum rc append_heads(struct db *db, struct arena *mem, int fd)
 	rc = db_run(db, SQL_AUDIT_NEWS, &doc, mem, sets, 2);
 	if (rc != RC_OK)
 		return rc == RC_NO ? RC_FAULT : rc;
+	looked = cell_id(ROW(audit_passed, &sets[0], 0)->id);
 	if (!r->n) {
-		if (id == passed && rows_id(&sets[0], 0, 0))
-			passed = rows_id(&sets[0], 0, 0);
+		if (id == passed && looked)
+			passed = looked;
 		return RC_OK;
 	}
 	buf_init(&text, mem);
-	for (size_t i = 0; i < r->n; i++)
-		buf_printf(&text, "%s %s %s %s\n", rows_text(r, i, 0),
-			   rows_text(r, i, 1), rows_text(r, i, 2),
-			   rows_text(r, i, 3));
+	for (size_t i = 0; i < r->n; i++) {
+		const struct audit_new_row *row = ROW(audit_new, r, i);
+
+		buf_printf(&text, "%s %s %s %s\n", row->id, row->entity_type,
+			   row->entity_id, row->hash);
+	}
 	errno = ENOSPC;
 	return write(fd, text.s, text.len) == (ssize_t)text.len ? RC_OK : RC_NO;
 }

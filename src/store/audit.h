@@ -28,8 +28,7 @@ struct audit {
 	const char *detail; /* JSON, as it is stored */
 };
 
-/* Row i's columns from `col` on, in the order of the members. */
-struct audit audit_read(const struct rows *r, size_t i, unsigned col);
+struct audit audit_of(const struct sealed_row *row);
 
 const char *audit_seal(struct arena *mem, const char *key,
 		       const struct audit *a);

@@ -16,21 +16,34 @@ static const char *replace(struct arena *mem, const char *text,
 /* An audit row is mended with its seal, or without a hash if there is no
  * key. */
 static const char *mend_audit(struct arena *mem, const char *key,
-			      const struct rows *r, size_t i)
+			      const struct audit_breach_row *row)
 {
-	const struct audit a = audit_read(r, i, 2);
+	const struct audit a = audit_of(&row->sealed);
 	const char *seal = !*key ? "NULL" :
 		arena_printf(mem, "'%s'", audit_seal(mem, key, &a));
 
-	return replace(mem, rows_text(r, i, 1), "@SEAL@", seal);
+	return replace(mem, row->mend, "@SEAL@", seal);
+}
+
+static void say_breach(struct db *db, struct arena *mem, enum sql sql,
+		       const struct rows *r, size_t i,
+		       void (*say)(const char *breach, const char *mend))
+{
+	const char *key = db_conf(db)->audit_key;
+
+	if (sql == SQL_CHECK_AUDIT) {
+		const struct audit_breach_row *row = ROW(audit_breach, r, i);
+
+		say(row->line, mend_audit(mem, key, row));
+	} else {
+		say(ROW(breach, r, i)->line, ROW(breach, r, i)->mend);
+	}
 }
 
 enum rc store_check(struct db *db, struct arena *mem,
 		    void (*say)(const char *breach, const char *mend),
 		    size_t *breaches_r)
 {
-	const char *key = db_conf(db)->audit_key;
-
 	*breaches_r = 0;
 	for (int sql = SQL_CHECK_LINK; sql <= SQL_CHECK_OPEN; sql++) {
 		struct rows r;
@@ -39,8 +52,7 @@ enum rc store_check(struct db *db, struct arena *mem,
 		if (rc != RC_OK)
 			return rc;
 		for (size_t i = 0; i < r.n; i++)
-			say(rows_text(&r, i, 0), sql == SQL_CHECK_AUDIT ?
-			    mend_audit(mem, key, &r, i) : rows_text(&r, i, 1));
+			say_breach(db, mem, (enum sql)sql, &r, i, say);
 		*breaches_r += r.n;
 	}
 	return RC_OK;

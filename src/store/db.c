@@ -7,7 +7,6 @@
  */
 #include "store/db.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,14 +25,13 @@ enum {
 	LOCK_WAIT_S = 3, /* strictly below the next */
 	IO_TIMEOUT_S = 6,
 	ENDING_MS = 50, /* between looks whether a session has ended */
-	MARKS_MAX = 192, /* of parameters in one text */
 	IDLE_S = 300, /* a session that a lost host left is gone after this */
 };
 
 /*
  * What the statements lean on. The server's own settings and its init_connect
  * may say otherwise, so each session says it itself. group_concat_max_len: the
- * last hashes of the trails that a bulk adds to are one such text (sql.c).
+ * last hashes of the trails that a bulk adds to are one such text (change.sql).
  * SESSION: without it these two are the next transaction's only.
  */
 #define SESSION                                                              \
@@ -52,7 +50,7 @@ enum {
 struct prepared {
 	MYSQL_STMT *st;   /* NULL: not yet */
 	MYSQL_BIND *bind; /* of its marks, and the parameter of each */
-	unsigned char mark[MARKS_MAX];
+	unsigned char mark[SQL_MARKS_MAX];
 };
 
 struct db {
@@ -268,77 +266,133 @@ bool db_is_owner(const struct db *db, const char *name)
 	return db->my && !strcmp(db->owner, name);
 }
 
-/* Whose mark stands behind this question mark; and where the text goes on. */
-static unsigned char mark_of(const char **text, unsigned n)
+/* A statement of this text, prepared; NULL: *rc_r says why not. */
+static MYSQL_STMT *prepared(struct db *db, const char *plain, const char *what,
+			    enum rc *rc_r)
 {
-	const char *at = *text;
-	char *end;
-	int param;
+	MYSQL_STMT *st = mysql_stmt_init(db->my);
 
-	if (!isalpha((unsigned char)*at))
-		return (unsigned char)n;
-	param = DB_PARAM(*at);
-	if (isdigit((unsigned char)*++at)) {
-		param = DB_CELL(param, (int)strtol(at, &end, 10));
-		at = end;
-	}
-	*text = at;
-	return (unsigned char)param;
+	if (!st)
+		arena_exhausted();
+	if (!mysql_stmt_prepare(st, plain, strlen(plain)))
+		return st;
+	*rc_r = statement_failed(db, st, what);
+	mysql_stmt_close(st);
+	return NULL;
 }
 
-/* The text as the server takes it, with question marks that have no names; and
- * whose marks they are. The caller frees it. */
-static char *unmark(const char *text, unsigned char *mark)
+/* The text as the server takes it; NULL: it names a parameter that the
+ * statement does not have. The caller frees it. */
+static char *plain_text(struct db *db, enum sql sql, unsigned char *mark)
 {
-	char *plain = malloc(strlen(text) + 1), *to = plain;
-	unsigned n = 0;
+	char *unknown, *plain = sql_plain(sql, mark, &unknown);
 
-	if (!plain)
-		arena_exhausted();
-	while ((*to++ = *text)) {
-		if (*text++ != '?')
-			continue;
-		if (n == MARKS_MAX)
-			abort(); /* no text of ours has so many */
-		mark[n] = mark_of(&text, n);
-		n++;
-	}
-	return plain;
+	if (plain)
+		return plain;
+	snprintf(db->error, sizeof db->error, "%s: there is no parameter %s",
+		 sql_statements[sql].name, unknown);
+	log_line(LOG_WARN, "db_error", "kind=refused error=\"%s\"", db->error);
+	free(unknown);
+	return NULL;
 }
 
 static enum rc prepare(struct db *db, enum sql sql)
 {
 	struct prepared *p = &db->prepared[sql];
-	char *text;
-	MYSQL_STMT *st;
-	enum rc rc = RC_OK;
+	enum rc rc = RC_NO;
+	char *plain;
 
 	if (p->st)
 		return RC_OK;
-	st = mysql_stmt_init(db->my);
-	if (!st)
+	plain = plain_text(db, sql, p->mark);
+	if (!plain)
+		return RC_NO;
+	p->st = prepared(db, plain, sql_statements[sql].name, &rc);
+	free(plain);
+	if (!p->st)
+		return rc;
+	p->bind = calloc(mysql_stmt_param_count(p->st) + 1, sizeof *p->bind);
+	if (!p->bind)
 		arena_exhausted();
-	text = unmark(sql_text[sql].text, p->mark);
-	if (mysql_stmt_prepare(st, text, strlen(text))) {
-		rc = statement_failed(db, st, sql_text[sql].name);
-		mysql_stmt_close(st);
-	} else {
-		p->st = st;
-		p->bind = calloc(mysql_stmt_param_count(st) + 1,
-				 sizeof *p->bind);
-		if (!p->bind)
-			arena_exhausted();
-	}
-	free(text);
-	return rc;
+	return RC_OK;
 }
 
-enum rc db_prepare_all(struct db *db)
+struct trial {
+	struct db *db;
+	const char *name;
+	enum rc rc; /* of the last part that was refused */
+};
+
+/* MariaDB looks at the columns of an INSERT, and their number, only when it
+ * runs: so it is explained, with NULL for each parameter. */
+static bool explain(struct db *db, const char *part, const char *what,
+		    enum rc *rc_r)
+{
+	char *text = malloc(strlen(part) + sizeof "EXPLAIN ");
+	MYSQL_STMT *st;
+	MYSQL_BIND *null;
+	bool good = false;
+
+	if (!text)
+		arena_exhausted();
+	sprintf(text, "EXPLAIN %s", part);
+	st = prepared(db, text, what, rc_r);
+	free(text);
+	if (!st)
+		return false;
+	null = calloc(mysql_stmt_param_count(st) + 1, sizeof *null);
+	if (!null)
+		arena_exhausted();
+	for (unsigned long i = 0; i < mysql_stmt_param_count(st); i++)
+		null[i].buffer_type = MYSQL_TYPE_NULL;
+	good = !mysql_stmt_bind_param(st, null) && !mysql_stmt_execute(st) &&
+	       !mysql_stmt_store_result(st);
+	if (!good)
+		*rc_r = statement_failed(db, st, what);
+	mysql_stmt_close(st);
+	free(null);
+	return good;
+}
+
+static bool try_part(void *to, const char *part)
+{
+	enum { MOST = 72 }; /* of the text, to find it by */
+	struct trial *t = to;
+	char what[128];
+	MYSQL_STMT *st;
+
+	if (t->rc != RC_OK && t->rc != RC_NO)
+		return false; /* there is no connection any more */
+	snprintf(what, sizeof what, "%s (%.*s%s)", t->name, MOST, part,
+		 strlen(part) > MOST ? "..." : "");
+	st = prepared(t->db, part, what, &t->rc);
+	if (!st)
+		return false;
+	mysql_stmt_close(st);
+	return strncmp(part, "INSERT ", 7) ||
+	       explain(t->db, part, what, &t->rc);
+}
+
+enum rc db_try_all(struct db *db)
 {
 	enum rc rc = ready(db);
 
-	for (int i = 0; rc == RC_OK && i < SQL__MAX; i++)
-		rc = prepare(db, (enum sql)i);
+	for (int i = 0; (rc == RC_OK || rc == RC_NO) && i < SQL__MAX; i++) {
+		struct trial t = {db, sql_statements[i].name, RC_OK};
+		unsigned char mark[SQL_MARKS_MAX];
+		enum rc whole = prepare(db, (enum sql)i);
+		char *plain;
+
+		if (whole != RC_OK) {
+			rc = whole;
+			continue;
+		}
+		plain = plain_text(db, (enum sql)i, mark);
+		sql_each_part(plain, try_part, &t);
+		free(plain);
+		if (t.rc != RC_OK)
+			rc = t.rc;
+	}
 	return rc;
 }
 
@@ -446,7 +500,7 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	if (size > db->packet_max)
 		return failed(db, ER_NET_PACKET_TOO_LARGE,
 			      "it is larger than max_allowed_packet",
-			      sql_text[sql].name);
+			      sql_statements[sql].name);
 	if (mysql_stmt_bind_param(st, p->bind) || mysql_stmt_execute(st))
 		goto broken;
 	while (!more && !db->unread) {
@@ -455,7 +509,7 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 		if (mysql_stmt_field_count(st) &&
 		    fetch(st, mem, set < most ? &sets[set++] : &unwanted))
 			goto broken;
-		if (set && sql_text[sql].ends_in_rows)
+		if (set && sql_statements[sql].ends_in_rows)
 			db->unread = st; /* it need not be waited for */
 		else
 			more = mysql_stmt_next_result(st);
@@ -463,11 +517,11 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	if (more > 0)
 		goto broken;
 	log_line(LOG_DEBUG, "db", "sql=%s bytes=%zu ms=%lld",
-		 sql_text[sql].name, size,
+		 sql_statements[sql].name, size,
 		 (long long)(clock_mono_ms() - began));
 	return RC_OK;
 broken:
-	return statement_failed(db, st, sql_text[sql].name);
+	return statement_failed(db, st, sql_statements[sql].name);
 }
 
 enum rc db_text(struct db *db, const char *text)
@@ -531,21 +585,19 @@ enum rc db_end_lost(struct db *db, int64_t until)
 	return RC_OK;
 }
 
-const char *rows_text(const struct rows *r, size_t row, unsigned col)
+const void *rows_at(const struct rows *r, size_t i, size_t size)
 {
-	return r->cell[row * r->cols + col];
+	if (r->cols * sizeof *r->cell != size)
+		abort(); /* these are rows of another SELECT */
+	return r->cell + i * r->cols;
 }
 
-uint64_t rows_id(const struct rows *r, size_t row, unsigned col)
+uint64_t cell_id(const char *cell)
 {
-	const char *text = rows_text(r, row, col);
-
-	return text ? strtoull(text, NULL, 10) : 0;
+	return cell ? strtoull(cell, NULL, 10) : 0;
 }
 
-int64_t rows_int(const struct rows *r, size_t row, unsigned col)
+int64_t cell_int(const char *cell)
 {
-	const char *text = rows_text(r, row, col);
-
-	return text ? strtoll(text, NULL, 10) : 0;
+	return cell ? strtoll(cell, NULL, 10) : 0;
 }

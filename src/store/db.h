@@ -27,29 +27,29 @@ const struct conf *db_conf(const struct db *db);
  * 6 s by default, too short for what the console does to whole tables. */
 void db_patience(struct db *db, unsigned seconds);
 
-/* One result set. A cell is text, or NULL. */
+/*
+ * One result set. A cell is text, or NULL. ROW(ctt_listed, &r, i)->next is a
+ * cell of row i by its column's name: SELECT <ctt_listed> of src/store/sql gave
+ * the rows, and struct ctt_listed_row was made of the same list of columns.
+ */
 struct rows {
 	size_t n;
 	unsigned cols;
 	const char **cell;
 };
 
-const char *rows_text(const struct rows *r, size_t row, unsigned col);
-uint64_t rows_id(const struct rows *r, size_t row, unsigned col); /* or 0 */
-int64_t rows_int(const struct rows *r, size_t row, unsigned col); /* or 0 */
+#define ROW(name, rows, i)                                                   \
+	((const struct name##_row *)rows_at((rows), (i),                     \
+					    sizeof(struct name##_row)))
+const void *rows_at(const struct rows *r, size_t i, size_t size);
+
+/* What a cell says, if it is a number; 0 for NULL. */
+uint64_t cell_id(const char *cell);
+int64_t cell_int(const char *cell);
 
 /*
- * The places of the parameters that a statement's text names: ?a to ?z; ?A to
- * ?Z; and ?a0, ?a1... One that is only a question mark is the next.
- */
-enum { DB_CELLS = 20, DB_TABLES = 10, DB_PARAMS = 52 + DB_TABLES * DB_CELLS };
-#define DB_PARAM(letter) \
-	((letter) >= 'a' ? (letter) - 'a' : (letter) - 'A' + 26)
-#define DB_CELL(table, n) (52 + (table) * DB_CELLS + (n))
-
-/*
- * Run one statement of sql.h: one round trip. `param` are its parameters, as
- * many texts as it takes; without a text it is NULL. The result sets go into
+ * Run one statement of sql.h: one round trip. `param` are its parameters, at
+ * their places (P_...); without a text one is NULL. The result sets go into
  * sets[0..most), memory from `mem`; sets that it did not make are empty.
  *
  * RC_OK     done
@@ -88,7 +88,8 @@ void db_drop(struct db *db);
 /* What the last failure was, for the log; never NULL. */
 const char *db_error(const struct db *db);
 
-/* Prepare every statement; RC_NO on the first that the server refuses. */
-enum rc db_prepare_all(struct db *db);
+/* Prepare every statement, and each statement within a block. RC_NO: the server
+ * refused some; a line of the log names each. */
+enum rc db_try_all(struct db *db);
 
 #endif

@@ -23,7 +23,7 @@ static enum rc version_of(struct db *db, struct arena *mem, int *version_r)
 	enum rc rc = db_run(db, SQL_SCHEMA_VERSION, NULL, mem, &r, 1);
 
 	if (rc == RC_OK)
-		*version_r = (int)rows_int(&r, 0, 0);
+		*version_r = (int)cell_int(ROW(schema_version, &r, 0)->version);
 	return rc;
 }
 
@@ -61,7 +61,7 @@ enum rc schema_migrate(struct db *db, struct arena *mem,
 	struct rows r;
 	enum rc rc = db_run(db, SQL_MIGRATE_LOCK, NULL, mem, &r, 1);
 
-	if (rc == RC_OK && rows_int(&r, 0, 0) != 1)
+	if (rc == RC_OK && cell_int(ROW(migrate_lock, &r, 0)->held) != 1)
 		rc = RC_AGAIN; /* another migration does not come to its end */
 	if (rc == RC_OK)
 		rc = migrate_locked(db, mem, say);
@@ -78,13 +78,13 @@ enum rc schema_grant(struct db *db, struct db *app, struct arena *mem,
 
 	if (rc != RC_OK)
 		return rc;
-	*user_r = rows_text(&r, 0, 0);
+	*user_r = ROW(current_user, &r, 0)->name;
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_str(&doc, "user", *user_r);
 	put_close(&doc, '}');
 	rc = db_run(db, SQL_GRANTS, &doc, mem, &r, 1);
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++)
-		rc = db_text(db, rows_text(&r, i, 0));
+		rc = db_text(db, ROW(grant, &r, i)->statement);
 	return rc;
 }

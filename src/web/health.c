@@ -13,11 +13,7 @@ enum { PATIENCE_S = 2 }; /* with a database that says nothing */
 
 enum { SET_WORKER, SET_OPEN, SET_OLDEST, SET_JOBS, SET_DEAD, SETS };
 
-static const int64_t open_ages[] = {
-#define A(s) s,
-	OPEN_AGES(A)
-#undef A
-};
+static const int64_t open_ages[] = {OPEN_AGES};
 
 enum { AGES = sizeof open_ages / sizeof open_ages[0] + 1 };
 
@@ -66,15 +62,18 @@ static enum rc look_at_database(struct request *rq, struct look *l)
 	return rc;
 }
 
-/* NULL also where there is no such row, as without the database. */
-static const char *cell(const struct rows *r, size_t row, unsigned col)
+static int64_t number(const char *cell)
 {
-	return row < r->n ? rows_text(r, row, col) : NULL;
+	return cell ? cell_int(cell) : -1;
 }
 
-static int64_t number(const struct rows *r, size_t row, unsigned col)
+/* What SQL_HEALTH says of the workers; all NULL without the database. */
+static const struct health_worker_row *worker_row(const struct look *l)
 {
-	return cell(r, row, col) ? rows_int(r, row, col) : -1;
+	static const struct health_worker_row unknown;
+	const struct rows *r = &l->sets[SET_WORKER];
+
+	return r->n ? ROW(health_worker, r, 0) : &unknown;
 }
 
 static void add(struct open_count *to, unsigned state, int64_t n)
@@ -88,16 +87,17 @@ static void count_open(struct look *l)
 
 	l->late_s = -1;
 	for (size_t i = 0; i < r->n; i++) {
-		unsigned state = op_state_of(rows_text(r, i, 0)) == OP_SETTLING;
-		enum kind kind = kind_of(rows_text(r, i, 1));
-		int64_t n = rows_int(r, i, 3);
+		const struct health_open_row *row = ROW(health_open, r, i);
+		unsigned state = op_state_of(row->state) == OP_SETTLING;
+		enum kind kind = kind_of(row->kind);
+		int64_t n = cell_int(row->n);
 
 		add(&l->open, state, n);
 		if (kind != KIND__MAX) /* a later version's */
 			add(&l->of_kind[kind], state, n);
-		add(&l->of_age[rows_int(r, i, 2)], state, n);
-		if (number(r, i, 4) > l->late_s)
-			l->late_s = number(r, i, 4);
+		add(&l->of_age[cell_int(row->ages)], state, n);
+		if (number(row->late_s) > l->late_s)
+			l->late_s = number(row->late_s);
 	}
 }
 
@@ -207,18 +207,25 @@ static void put_kinds_and_ages(struct buf *b, const struct look *l)
 
 static void put_oldest(struct buf *b, const struct rows *r)
 {
-	static const char *const more[] = {
-		"partner", "#tries", "lastError", "#ageS", "createdAt",
-		"nextTryAt", NULL,
-	};
+	const struct health_oldest_row *row;
 
 	if (!r->n) {
 		put_raw(b, "oldest", NULL);
 		return;
 	}
+	row = ROW(health_oldest, r, 0);
 	put_open(b, "oldest", '{');
-	put_operation_row(b, r, 0);
-	put_row(b, r, 0, 7, more);
+	put_str(b, "operationId", row->id);
+	put_str(b, "kind", row->kind);
+	put_str(b, "state", row->state);
+	put_ticket(b, "ctt", row->ctt_id, row->ctt_ticket_no);
+	put_ticket(b, "ntt", row->ntt_id, row->ntt_ticket_no);
+	put_str(b, "partner", row->partner);
+	put_raw(b, "tries", row->tries);
+	put_str(b, "lastError", row->last_error);
+	put_raw(b, "ageS", row->age_s);
+	put_str(b, "createdAt", row->created_at);
+	put_str(b, "nextTryAt", row->next_try_at);
 	put_close(b, '}');
 }
 
@@ -238,17 +245,19 @@ static void put_operations(struct buf *b, const struct look *l)
 
 static void put_dead(struct buf *b, const struct rows *r)
 {
-	static const char *const job[] = {"#id", "type", "operationId", NULL};
-	static const char *const end[] = {
-		"#attempts", "lastError", "createdAt", "diedAt", NULL,
-	};
-
 	put_open(b, "dead", '[');
 	for (size_t i = 0; i < r->n; i++) {
+		const struct health_dead_row *row = ROW(health_dead, r, i);
+
 		put_open(b, NULL, '{');
-		put_row(b, r, i, 0, job);
-		put_ticket(b, "ctt", r, i, 3);
-		put_row(b, r, i, 5, end);
+		put_raw(b, "id", row->id);
+		put_str(b, "type", row->type);
+		put_str(b, "operationId", row->operation_id);
+		put_ticket(b, "ctt", row->ctt_id, row->ctt_ticket_no);
+		put_raw(b, "attempts", row->attempts);
+		put_str(b, "lastError", row->last_error);
+		put_str(b, "createdAt", row->created_at);
+		put_str(b, "diedAt", row->died_at);
 		put_close(b, '}');
 	}
 	put_close(b, ']');
@@ -258,16 +267,25 @@ static void put_dead(struct buf *b, const struct rows *r)
 static const char *const job_state[] = {"READY", "RUNNING", "DEAD"};
 enum { JOB_STATES = 3, JOB_DEAD = 2 };
 
+static const struct health_jobs_row *jobs_row(const struct look *l, unsigned s)
+{
+	static const struct health_jobs_row unknown;
+	const struct rows *r = &l->sets[SET_JOBS];
+
+	return s < r->n ? ROW(health_jobs, r, s) : &unknown;
+}
+
 static void put_jobs(struct buf *b, const struct look *l)
 {
-	const struct rows *r = &l->sets[SET_JOBS];
 	int64_t oldest_s = -1;
 
 	put_open(b, "jobs", '{');
 	for (unsigned s = 0; s < JOB_STATES; s++) {
-		put_raw(b, job_state[s], cell(r, s, 1));
-		if (s != JOB_DEAD && number(r, s, 2) > oldest_s)
-			oldest_s = number(r, s, 2);
+		const struct health_jobs_row *row = jobs_row(l, s);
+
+		put_raw(b, job_state[s], row->n);
+		if (s != JOB_DEAD && number(row->oldest_s) > oldest_s)
+			oldest_s = number(row->oldest_s);
 	}
 	put_known(b, "oldestS", oldest_s >= 0, oldest_s);
 	if (l->counted)
@@ -279,14 +297,14 @@ static void put_jobs(struct buf *b, const struct look *l)
 
 static void put_worker(struct buf *b, const struct look *l)
 {
-	const struct rows *r = &l->sets[SET_WORKER];
+	const struct health_worker_row *row = worker_row(l);
 
 	put_open(b, "worker", '{');
-	put_raw(b, "running", cell(r, 0, 1));
-	put_str(b, "beatAt", cell(r, 0, 2));
-	put_str(b, "workedAt", cell(r, 0, 3));
+	put_raw(b, "running", row->running);
+	put_str(b, "beatAt", row->beat_at);
+	put_str(b, "workedAt", row->worked_at);
 	put_known(b, "operationLateS", l->late_s >= 0, l->late_s);
-	put_raw(b, "jobLateS", cell(r, 0, 0));
+	put_raw(b, "jobLateS", row->job_late_s);
 	put_close(b, '}');
 }
 
@@ -321,7 +339,7 @@ static void metric(struct buf *b, const char *name, const char *type,
 /* What only the database knows; nothing, if it does not say: 0 would be wrong. */
 static void metrics_of_database(struct buf *b, const struct look *l)
 {
-	const struct rows *w = &l->sets[SET_WORKER], *jobs = &l->sets[SET_JOBS];
+	const struct health_worker_row *worker = worker_row(l);
 
 	metric(b, "database_up", "gauge", l->up);
 	metric(b, "database_writable", "gauge", l->writable);
@@ -334,13 +352,13 @@ static void metrics_of_database(struct buf *b, const struct look *l)
 	buf_str(b, "# TYPE cttd_jobs gauge\n");
 	for (unsigned s = 0; s < JOB_STATES; s++)
 		buf_printf(b, "cttd_jobs{state=\"%s\"} %lld\n", job_state[s],
-			   (long long)or_0(number(jobs, s, 1)));
+			   (long long)or_0(number(jobs_row(l, s)->n)));
 	buf_printf(b, "# TYPE cttd_late_seconds gauge\n"
 		   "cttd_late_seconds{of=\"operation\"} %lld\n"
 		   "cttd_late_seconds{of=\"job\"} %lld\n",
 		   (long long)or_0(l->late_s),
-		   (long long)or_0(number(w, 0, 0)));
-	metric(b, "workers_running", "gauge", or_0(number(w, 0, 1)));
+		   (long long)or_0(number(worker->job_late_s)));
+	metric(b, "workers_running", "gauge", or_0(number(worker->running)));
 }
 
 static void metrics_of_partners(struct buf *b, const struct look *l)

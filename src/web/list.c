@@ -18,7 +18,7 @@ enum {
 	PAGE = 50,
 	PAGE_MAX = 200,
 	STATUS_MAX = 32,
-	STATUSES_MAX = 8, /* s0 to s7 of store/sql.c */
+	STATUSES_MAX = 8, /* status0 to status7 of sql/list.sql */
 	REQUEST_ID_MAX = 64,
 	ACTOR_MAX = 128,
 };
@@ -135,7 +135,7 @@ static const char *utc_of(const char *text, struct arena *mem)
 }
 
 /* The cursor of a list by the time of the last change: that time and an id, as
- * CURSOR of store/sql.c makes it. An id alone: only tickets behind it. */
+ * $cursor of sql/list.sql makes it. An id alone: only tickets behind it. */
 static void asked_time_and_id(struct asked *a)
 {
 	bool ok;
@@ -234,7 +234,8 @@ static bool label_statuses(struct asked *a)
 	if (!rows_read(a->rq, SQL_STATUS_LABELS, &doc, &r, 1))
 		return false;
 	for (size_t i = 0; i < a->nstatuses; i++) {
-		const char *label = i < r.n ? rows_text(&r, i, 1) : NULL;
+		const char *label = i < r.n ? ROW(status_label, &r, i)->label :
+					      NULL;
 
 		if (!label)
 			wrong(a, "status", arena_printf(a->rq->mem, "%s is "
@@ -245,22 +246,25 @@ static bool label_statuses(struct asked *a)
 	return true;
 }
 
-/* The page's rows, and the cursor of the next page if this one is full: column
- * `key` of its last row, an id or a text. */
-static void list_reply(struct asked *a, const struct rows *r, unsigned key,
-		       void (*show)(struct buf *, const struct rows *, size_t))
+/* Shows a row of a page. It returns the cursor of the page behind that row: an
+ * id, or a text with a '-'. */
+typedef const char *show_fn(struct buf *b, const struct rows *r, size_t i);
+
+/* The page's rows, and the cursor of the next page if this one is full. */
+static void list_reply(struct asked *a, const struct rows *r, show_fn *show)
 {
 	struct buf *b = &a->rq->reply;
-	const char *next = r->n == a->limit ? rows_text(r, r->n - 1, key) :
-					      NULL;
+	const char *next = NULL;
 
 	put_open(b, "items", '[');
 	for (size_t i = 0; i < r->n; i++) {
 		put_open(b, NULL, '{');
-		show(b, r, i);
+		next = show(b, r, i);
 		put_close(b, '}');
 	}
 	put_close(b, ']');
+	if (r->n < a->limit)
+		next = NULL;
 	if (next && strchr(next, '-'))
 		put_str(b, "next", next);
 	else
@@ -270,9 +274,20 @@ static void list_reply(struct asked *a, const struct rows *r, unsigned key,
 
 /* ---- tickets ---- */
 
-static void show_ctt(struct buf *b, const struct rows *r, size_t row)
+static const char *show_ctt(struct buf *b, const struct rows *r, size_t i)
 {
-	put_ctt_row(b, r, row, rows_text(r, row, 6));
+	const struct ctt_listed_row *row = ROW(ctt_listed, r, i);
+
+	put_ctt_row(b, &row->ctt, row->open_operation);
+	return row->next;
+}
+
+static const char *show_ntt(struct buf *b, const struct rows *r, size_t i)
+{
+	const struct ntt_listed_row *row = ROW(ntt_listed, r, i);
+
+	put_ntt_row(b, &row->ntt_shown);
+	return row->next;
 }
 
 /* What both lists of tickets can be asked for, but for the statuses. */
@@ -292,9 +307,7 @@ static struct asked asked_tickets(struct request *rq)
 	return a;
 }
 
-static void list_tickets(struct asked *a, enum sql sql, unsigned cursor,
-			 void (*show)(struct buf *, const struct rows *,
-				      size_t))
+static void list_tickets(struct asked *a, enum sql sql, show_fn *show)
 {
 	struct rows r;
 
@@ -302,14 +315,12 @@ static void list_tickets(struct asked *a, enum sql sql, unsigned cursor,
 	if (!asked_end(a) || !rows_read(a->rq, sql, &a->doc, &r, 1))
 		return;
 	reply_begin(a->rq);
-	list_reply(a, &r, cursor, show);
+	list_reply(a, &r, show);
 }
 
 /* What belongs to the ticket of the path: it is there, or `missing` says so. */
 static void list_of_ticket(struct request *rq, enum sql sql,
-			   void (*missing)(struct request *),
-			   void (*show)(struct buf *, const struct rows *,
-					size_t))
+			   void (*missing)(struct request *), show_fn *show)
 {
 	struct asked a = asked_begin(rq);
 	struct rows r[2];
@@ -322,7 +333,7 @@ static void list_of_ticket(struct request *rq, enum sql sql,
 		return;
 	}
 	reply_begin(rq);
-	list_reply(&a, &r[1], 0, show);
+	list_reply(&a, &r[1], show);
 }
 
 void list_ctts(struct request *rq)
@@ -330,14 +341,14 @@ void list_ctts(struct request *rq)
 	struct asked a = asked_tickets(rq);
 
 	if (label_statuses(&a))
-		list_tickets(&a, SQL_LIST_CTT, 7, show_ctt);
+		list_tickets(&a, SQL_LIST_CTT, show_ctt);
 }
 
 void list_ntts(struct request *rq)
 {
 	struct asked a = asked_tickets(rq);
 
-	list_tickets(&a, SQL_LIST_NTT, 5, put_ntt_row);
+	list_tickets(&a, SQL_LIST_NTT, show_ntt);
 }
 
 void list_ntt_ctts(struct request *rq)
@@ -347,21 +358,24 @@ void list_ntt_ctts(struct request *rq)
 
 /* ---- operations ---- */
 
-static void show_operation(struct buf *b, const struct rows *r, size_t row)
+static const char *show_operation(struct buf *b, const struct rows *r, size_t i)
 {
-	static const char *const names[] = {
-		"partner", "errorCode", "createdAt", "updatedAt", NULL,
-	};
+	const struct operation_listed_row *row = ROW(operation_listed, r, i);
 
-	put_operation_row(b, r, row);
-	put_row(b, r, row, 7, names);
+	put_operation_row(b, &row->operation);
+	put_str(b, "partner", row->partner);
+	put_str(b, "errorCode", row->error_code);
+	put_str(b, "createdAt", row->created_at);
+	put_str(b, "updatedAt", row->updated_at);
+	return row->next;
 }
 
 static void put_counts(struct buf *b, const struct rows *r)
 {
 	put_open(b, "counts", '{');
 	for (size_t i = 0; i < r->n; i++)
-		put_raw(b, rows_text(r, i, 0), rows_text(r, i, 1));
+		put_raw(b, ROW(state_count, r, i)->state,
+			ROW(state_count, r, i)->n);
 	put_close(b, '}');
 }
 
@@ -397,16 +411,19 @@ void list_operations(struct request *rq)
 		put_str(&rq->reply, "requestId", request);
 		put_counts(&rq->reply, &r[0]);
 	}
-	list_reply(&a, &r[1], 11, show_operation);
+	list_reply(&a, &r[1], show_operation);
 }
 
 /* ---- what was done ---- */
 
-static void show_audit(struct buf *b, const struct rows *r, size_t row)
+static const char *show_audit(struct buf *b, const struct rows *r, size_t i)
 {
-	put_row(b, r, row, 0, audit_names);
-	put_ticket(b, "ctt", r, row, AUDIT_NAMES);
-	put_ticket(b, "ntt", r, row, AUDIT_NAMES + 2);
+	const struct audit_listed_row *row = ROW(audit_listed, r, i);
+
+	put_audit_row(b, &row->audit);
+	put_ticket(b, "ctt", row->ctt_id, row->ctt_ticket_no);
+	put_ticket(b, "ntt", row->ntt_id, row->ntt_ticket_no);
+	return row->audit.id;
 }
 
 void list_audit(struct request *rq)
@@ -424,17 +441,22 @@ void list_audit(struct request *rq)
 	if (!asked_end(&a) || !rows_read(rq, SQL_LIST_AUDIT, &a.doc, &r, 1))
 		return;
 	reply_begin(rq);
-	list_reply(&a, &r, 0, show_audit);
+	list_reply(&a, &r, show_audit);
 }
 
-static void show_history(struct buf *b, const struct rows *r, size_t row)
+static const char *show_history(struct buf *b, const struct rows *r, size_t i)
 {
-	static const char *const names[] = {
-		"#id", "#networkElementId", "networkElement", "{before",
-		"{after", "actor", "operationId", "createdAt", NULL,
-	};
+	const struct history_listed_row *row = ROW(history_listed, r, i);
 
-	put_row(b, r, row, 0, names);
+	put_raw(b, "id", row->id);
+	put_raw(b, "networkElementId", row->network_element_id);
+	put_str(b, "networkElement", row->name);
+	put_raw(b, "before", row->before_json);
+	put_raw(b, "after", row->after_json);
+	put_str(b, "actor", row->actor);
+	put_str(b, "operationId", row->operation_id);
+	put_str(b, "createdAt", row->created_at);
+	return row->id;
 }
 
 void list_cpe_history(struct request *rq)

@@ -54,23 +54,23 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 static void close_key(struct request *rq, uint64_t id, const char *owner,
 		      enum sql sql, int status)
 {
-	struct buf docs[2];
+	struct buf param[P_KEY_CLOSE__MAX], *doc = &param[P_KEY_CLOSE_DOC];
 
-	buf_init(&docs[0], rq->mem);
-	put_open(&docs[0], NULL, '{');
-	put_id(&docs[0], "id", id);
-	put_str(&docs[0], "owner", owner);
-	put_id(&docs[0], "status", (uint64_t)status);
-	put_open(&docs[0], "headers", '{');
-	put_str(&docs[0], "type", rq->reply_type);
-	put_str(&docs[0], "location", rq->location);
-	put_int(&docs[0], "retryAfter", rq->retry_after_s);
-	put_close(&docs[0], '}');
-	put_close(&docs[0], '}');
-	buf_init(&docs[1], rq->mem);
-	buf_str(&docs[1], status ? rq->reply.s : "");
+	buf_init(doc, rq->mem);
+	put_open(doc, NULL, '{');
+	put_id(doc, "id", id);
+	put_str(doc, "owner", owner);
+	put_id(doc, "status", (uint64_t)status);
+	put_open(doc, "headers", '{');
+	put_str(doc, "type", rq->reply_type);
+	put_str(doc, "location", rq->location);
+	put_int(doc, "retryAfter", rq->retry_after_s);
+	put_close(doc, '}');
+	put_close(doc, '}');
+	buf_init(&param[P_KEY_CLOSE_REPLY], rq->mem);
+	buf_str(&param[P_KEY_CLOSE_REPLY], status ? rq->reply.s : "");
 	/* what cannot be closed is let go of: who asks next finds it out */
-	if (db_run(rq->app->db, sql, docs, rq->mem, NULL, 0) != RC_OK)
+	if (db_run(rq->app->db, sql, param, rq->mem, NULL, 0) != RC_OK)
 		db_drop(rq->app->db);
 }
 
@@ -136,12 +136,12 @@ void once_end(struct request *rq, const struct batch *b)
 	}
 }
 
-/* Row 0 of KEY_CLAIM has an answer: give it again, to the byte. */
-static void replay(struct request *rq, const struct rows *r)
+/* The key has an answer: give it again, to the byte. */
+static void replay(struct request *rq, const struct claimed_key_row *key)
 {
-	struct json_object *h = json_tokener_parse(rows_text(r, 0, 5));
+	struct json_object *h = json_tokener_parse(key->headers);
 
-	rq->status = (int)rows_int(r, 0, 4);
+	rq->status = (int)cell_int(key->status);
 	rq->reply_type = arena_strdup(rq->mem, json_object_get_string(
 		json_object_object_get(h, "type")));
 	rq->location = arena_strdup(rq->mem, json_object_get_string(
@@ -150,7 +150,7 @@ static void replay(struct request *rq, const struct rows *r)
 		json_object_object_get(h, "retryAfter"));
 	json_object_put(h);
 	buf_init(&rq->reply, rq->mem);
-	buf_str(&rq->reply, rows_text(r, 0, 6));
+	buf_str(&rq->reply, key->reply);
 	rq->replayed = true;
 }
 
@@ -182,8 +182,8 @@ static bool settle(struct request *rq, const struct rows *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		if (op_is_open(op_state_of(rows_text(r, i, 3))))
-			ids[n++] = rows_text(r, i, 0);
+		if (op_is_open(op_state_of(ROW(key_operation, r, i)->state)))
+			ids[n++] = ROW(key_operation, r, i)->id;
 	if (n)
 		saga_recover(rq->app, rq->mem, ids, n, rq->deadline);
 	return n > 0;
@@ -221,28 +221,28 @@ static void restore_error(struct batch *b, struct item *it)
 
 /* One operation of the journal, into its item (a move's later ones into the
  * items that follow it). */
-static void restore(struct batch *b, const struct rows *r, size_t i)
+static void restore(struct batch *b, const struct key_operation_row *row)
 {
-	size_t index = (size_t)rows_int(r, i, 1);
+	size_t index = (size_t)cell_int(row->item_index);
 	struct item *it = index < b->n ? b->it[index] : NULL;
 	struct ntt *ntt = arena_alloc(b->mem, sizeof *ntt);
 
 	if (!it)
 		return;
-	ntt->id = rows_id(r, i, 5);
-	ntt->ticket_no = rows_text(r, i, 6);
-	ntt->ctt_count = rows_int(r, i, 7);
+	ntt->id = cell_id(row->ntt_id);
+	ntt->ticket_no = row->ntt_ticket_no;
+	ntt->ctt_count = cell_int(row->ctt_count);
 	while (it->next)
 		it = it->next;
 	if (it->state != OP_NONE)
 		it = item_follow(b->mem, it, OP_LINK, ntt);
-	it->op_id = rows_text(r, i, 0);
-	it->kind = kind_of(rows_text(r, i, 2));
-	it->state = it->was = op_state_of(rows_text(r, i, 3));
+	it->op_id = row->id;
+	it->kind = kind_of(row->kind);
+	it->state = it->was = op_state_of(row->state);
 	it->ntt = ntt->id ? ntt : NULL;
-	it->code = code_of(rows_text(r, i, 8));
+	it->code = code_of(row->error_code);
 	it->nothing_to_do = it->state == OP_REFUSED && !it->code;
-	it->partner = rows_text(r, i, 13);
+	it->partner = row->partner;
 	if (it->code) {
 		it->detail = "The process died before it answered; this is "
 			     "what became of the operation: see its trace.";
@@ -250,17 +250,16 @@ static void restore(struct batch *b, const struct rows *r, size_t i)
 	}
 	if (it->resolve) {
 		struct json_object *o =
-			json_tokener_parse(rows_text(r, i, 9) ?
-					   rows_text(r, i, 9) : "null");
+			json_tokener_parse(row->intent ? row->intent : "null");
 
 		if (o) /* what was stored, whatever is the latest now */
 			flows[OP_RESOLVE]->recall(it, o, b->mem);
 		json_object_put(o);
-		it->resolve->stored.id = rows_id(r, i, 10);
-		it->resolve->note_id = rows_id(r, i, 11);
+		it->resolve->stored.id = cell_id(row->activity_id);
+		it->resolve->note_id = cell_id(row->note_id);
 	}
 	if (it->cpe)
-		it->cpe->history_id = rows_id(r, i, 12);
+		it->cpe->history_id = cell_id(row->history_id);
 }
 
 static void missing(struct batch *b)
@@ -311,12 +310,12 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 	if (rc == RC_OK && !r.n)
 		return false;
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++) {
-		enum kind kind = kind_of(rows_text(&r, i, 2));
+		const struct key_operation_row *row = ROW(key_operation, &r, i);
+		enum op_state state = op_state_of(row->state);
 
 		/* a resolve that goes on has its answer: 202 */
-		if (op_is_open(op_state_of(rows_text(&r, i, 3))) &&
-		    !(kind == OP_RESOLVE &&
-		      op_state_of(rows_text(&r, i, 3)) == OP_SETTLING)) {
+		if (op_is_open(state) && !(kind_of(row->kind) == OP_RESOLVE &&
+					   state == OP_SETTLING)) {
 			close_key(rq, id, b->owner, SQL_KEY_CLOSE, 0);
 			in_progress(rq);
 			return true;
@@ -330,7 +329,7 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 		return true;
 	}
 	for (size_t i = 0; i < r.n; i++)
-		restore(b, &r, i);
+		restore(b, ROW(key_operation, &r, i));
 	missing(b);
 	rq->replayed = true;
 	reply(rq, b);
@@ -343,6 +342,7 @@ bool once_begin(struct request *rq, const struct flow *flow,
 		void (*reply)(struct request *, const struct batch *),
 		struct batch *b)
 {
+	const struct claimed_key_row *key;
 	const char *owner;
 	struct rows r;
 	uint64_t id;
@@ -355,22 +355,24 @@ bool once_begin(struct request *rq, const struct flow *flow,
 		reply_db_failed(rq, rc);
 		return false;
 	}
-	id = rows_id(&r, 0, 2);
-	if (!rows_int(&r, 0, 3)) {
+	key = ROW(claimed_key, &r, 0);
+	id = cell_id(key->id);
+	if (!cell_int(key->same_body)) {
 		reply_problem(rq, CODE_IDEMPOTENCY_KEY_REUSED, "This key came "
 			      "with another body before; use a new one.");
 		return false;
 	}
-	if (rows_text(&r, 0, 4)) {
-		replay(rq, &r);
+	if (key->status) {
+		replay(rq, key);
 		return false;
 	}
-	if (!rows_int(&r, 0, 0) && !rows_int(&r, 0, 1)) {
+	if (!cell_int(key->is_new) && !cell_int(key->was_taken)) {
 		in_progress(rq);
 		return false;
 	}
 	b->owner = owner;
-	if (rows_int(&r, 0, 1) && answer_from_journal(rq, flow, reply, b, id))
+	if (cell_int(key->was_taken) &&
+	    answer_from_journal(rq, flow, reply, b, id))
 		return false;
 	b->idempotency_id = id;
 	batch_each (b, it)

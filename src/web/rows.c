@@ -1,7 +1,5 @@
 #include "web/rows.h"
 
-#include <string.h>
-
 #include "web/reply.h"
 
 bool rows_read(struct request *rq, enum sql sql, const struct buf *doc,
@@ -28,98 +26,61 @@ bool rows_read_by_id(struct request *rq, enum sql sql, struct rows *sets,
 	return rows_read(rq, sql, &doc, sets, n);
 }
 
-void put_row(struct buf *b, const struct rows *r, size_t row, unsigned from,
-	     const char *const *names)
+void put_ticket(struct buf *b, const char *key, const char *id,
+		const char *ticket_no)
 {
-	for (unsigned c = from; *names; c++, names++) {
-		const char *text = rows_text(r, row, c);
-
-		switch (**names) {
-		case '#':
-		case '{':
-			put_raw(b, *names + 1, text);
-			break;
-		case '?':
-			put_bool(b, *names + 1, text && strcmp(text, "0"));
-			break;
-		default:
-			put_str(b, *names, text);
-		}
-	}
-}
-
-void put_rows(struct buf *b, const char *key, const struct rows *r,
-	      const char *const *names)
-{
-	put_open(b, key, '[');
-	for (size_t i = 0; i < r->n; i++) {
-		put_open(b, NULL, '{');
-		put_row(b, r, i, 0, names);
-		put_close(b, '}');
-	}
-	put_close(b, ']');
-}
-
-void put_first_row(struct buf *b, const char *key, const struct rows *r,
-		   const char *const *names)
-{
-	if (!r->n) {
+	if (!id) {
 		put_raw(b, key, NULL);
 		return;
 	}
 	put_open(b, key, '{');
-	put_row(b, r, 0, 0, names);
+	put_raw(b, "id", id);
+	put_str(b, "ticketNo", ticket_no);
 	put_close(b, '}');
 }
 
-void put_ticket(struct buf *b, const char *key, const struct rows *r,
-		size_t row, unsigned col)
-{
-	if (!rows_text(r, row, col)) {
-		put_raw(b, key, NULL);
-		return;
-	}
-	put_open(b, key, '{');
-	put_id(b, "id", rows_id(r, row, col));
-	put_str(b, "ticketNo", rows_text(r, row, col + 1));
-	put_close(b, '}');
-}
-
-void put_ctt_row(struct buf *b, const struct rows *r, size_t row, bool open)
+void put_ctt_row(struct buf *b, const struct ctt_row *row, bool open)
 {
 	struct ctt c = {
-		.id = rows_id(r, row, 0),
-		.ticket_no = rows_text(r, row, 1),
-		.status = rows_text(r, row, 2),
-		.source = rows_text(r, row, 3),
+		.id = cell_id(row->id),
+		.ticket_no = row->ticket_no,
+		.status = row->status,
+		.source = row->source,
 	};
 
-	reply_ctt_members(b, &c, rows_id(r, row, 4), rows_text(r, row, 5),
+	reply_ctt_members(b, &c, cell_id(row->ntt_id), row->ntt_ticket_no,
 			  open);
 }
 
-void put_ntt_row(struct buf *b, const struct rows *r, size_t row)
+void put_ntt_row(struct buf *b, const struct ntt_shown_row *row)
 {
-	static const char *const names[] = {
-		"#id", "ticketNo", "#cttCount", "title", "status", NULL,
-	};
-
-	put_row(b, r, row, 0, names);
+	put_raw(b, "id", row->ntt.id);
+	put_str(b, "ticketNo", row->ntt.ticket_no);
+	put_raw(b, "cttCount", row->ntt.ctt_count);
+	put_str(b, "title", row->title);
+	put_str(b, "status", row->status);
 }
 
-void put_operation_row(struct buf *b, const struct rows *r, size_t row)
+void put_operation_row(struct buf *b, const struct operation_row *row)
 {
-	put_str(b, "operationId", rows_text(r, row, 0));
-	put_str(b, "kind", rows_text(r, row, 1));
-	put_str(b, "state", rows_text(r, row, 2));
-	put_ticket(b, "ctt", r, row, 3);
-	put_ticket(b, "ntt", r, row, 5);
+	put_str(b, "operationId", row->id);
+	put_str(b, "kind", row->kind);
+	put_str(b, "state", row->state);
+	put_ticket(b, "ctt", row->ctt_id, row->ctt_ticket_no);
+	put_ticket(b, "ntt", row->ntt_id, row->ntt_ticket_no);
 }
 
-const char *const audit_names[] = {
-	"#id", "action", "outcome", "actor", "requestId", "operationId",
-	"{detail", "createdAt", NULL,
-};
+void put_audit_row(struct buf *b, const struct audit_row *row)
+{
+	put_raw(b, "id", row->id);
+	put_str(b, "action", row->action);
+	put_str(b, "outcome", row->outcome);
+	put_str(b, "actor", row->actor);
+	put_str(b, "requestId", row->request_id);
+	put_str(b, "operationId", row->operation_id);
+	put_raw(b, "detail", row->detail);
+	put_str(b, "createdAt", row->created_at);
+}
 
 void ctt_missing(struct request *rq)
 {

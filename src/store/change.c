@@ -1,0 +1,485 @@
+/*
+ * store/change.c - what a batch changes, from structs to the parameters of
+ * SAVE and CLOSE, and back what became of it
+ *
+ * A row is written cell by cell, by the names that sql/change.sql gives them:
+ * as an object of a JSON array, or, if the batch is one item, as parameters of
+ * their own.
+ */
+#include "store/change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/load.h"
+
+/* One of the parameters, to be filled; most are left NULL. */
+static struct buf *param_of(struct change *ch, unsigned place)
+{
+	ch->param[place].mem = ch->mem;
+	return &ch->param[place];
+}
+
+void change_init(struct change *ch, const struct batch *b)
+{
+	/* what was in doubt may get one job more than there are cells for */
+	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s,
+			      .single = b->n == 1 && !b->it[0]->past.doubted};
+	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
+	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
+	for (int t = 0; t < CHANGE__MAX; t++)
+		put_open(param_of(ch, change_tables[t].param), NULL, '[');
+}
+
+/* ---- rows and cells ---- */
+
+static void begin_row(struct change *ch, enum change_table table)
+{
+	const struct change_columns *t = &change_tables[table];
+	size_t row = ch->rows[table]++;
+
+	if (ch->single && t->most) {
+		if (row == t->most)
+			abort(); /* or it would be lost in silence */
+		ch->doc = NULL;
+		ch->shift = (unsigned)row * t->n;
+	} else {
+		ch->doc = &ch->param[t->param];
+		put_open(ch->doc, NULL, '{');
+	}
+}
+
+static void end_row(struct change *ch)
+{
+	if (ch->doc)
+		put_close(ch->doc, '}');
+}
+
+/* The parameters are named "op.state": as a member it is the column's name. */
+static const char *member(enum cell c)
+{
+	return strchr(sql_statements[SQL_SAVE].params[c], '.') + 1;
+}
+
+/* The text is read only, and outlives the change. */
+static void lend(struct buf *own, const char *text)
+{
+	own->s = (char *)text;
+	own->len = strlen(text);
+}
+
+/* A cell: a text, JSON, a number, an id. A NULL, and an id of 0, are null. */
+static void cell(struct change *ch, enum cell c, const char *text)
+{
+	if (ch->doc)
+		put_str(ch->doc, member(c), text);
+	else if (text)
+		lend(param_of(ch, c + ch->shift), text);
+}
+
+static void cell_json(struct change *ch, enum cell c, const char *json)
+{
+	if (!json)
+		return; /* a member that is null would be the text null */
+	if (ch->doc)
+		put_raw(ch->doc, member(c), json);
+	else
+		lend(param_of(ch, c + ch->shift), json);
+}
+
+static void cell_number(struct change *ch, enum cell c, int64_t value)
+{
+	if (ch->doc)
+		put_int(ch->doc, member(c), value);
+	else
+		put_int(param_of(ch, c + ch->shift), NULL, value);
+}
+
+static void cell_ref(struct change *ch, enum cell c, uint64_t id)
+{
+	if (ch->doc)
+		put_id(ch->doc, member(c), id);
+	else if (id)
+		put_id(param_of(ch, c + ch->shift), NULL, id);
+}
+
+/* ---- what a flow changes ---- */
+
+static const char *steps_text(struct arena *mem, const struct item *it)
+{
+	struct buf steps;
+
+	buf_init(&steps, mem);
+	trace_write(&it->trace, kind_steps[it->kind], &steps, NULL);
+	return steps.s;
+}
+
+static const char *error_of(const struct item *it)
+{
+	return it->code ? code_info[it->code].name : NULL;
+}
+
+void change_op_new(struct change *ch, const struct item *it,
+		   const char *owner)
+{
+	begin_row(ch, CHANGE_NEW);
+	cell(ch, CELL_NEW_ID, it->op_id);
+	cell(ch, CELL_NEW_KIND, kind_name[it->kind]);
+	cell(ch, CELL_NEW_STATE, op_state_name[it->state]);
+	cell_ref(ch, CELL_NEW_CTT_ID, it->ctt ? it->ctt->id : 0);
+	cell_ref(ch, CELL_NEW_NTT_ID, it->ntt ? it->ntt->id : 0);
+	cell(ch, CELL_NEW_PARTNER, it->partner);
+	cell(ch, CELL_NEW_ACTOR, it->actor);
+	cell(ch, CELL_NEW_REQUEST_ID, it->request_id);
+	cell(ch, CELL_NEW_REMARK, it->remark);
+	cell_json(ch, CELL_NEW_INTENT, it->intent);
+	cell(ch, CELL_NEW_ERROR_CODE, error_of(it));
+	cell(ch, CELL_NEW_OWNER, op_is_open(it->state) ? owner : NULL);
+	cell_ref(ch, CELL_NEW_IDEMPOTENCY_ID, it->idempotency_id);
+	cell_number(ch, CELL_NEW_ITEM_INDEX, (int64_t)it->index);
+	cell_json(ch, CELL_NEW_STEPS, steps_text(ch->mem, it));
+	cell_json(ch, CELL_NEW_PARTNER_CALL, it->partner_call);
+	cell_number(ch, CELL_NEW_MENDS, it->mends);
+	end_row(ch);
+}
+
+static void cell_history(struct change *ch, const struct history *past)
+{
+	if (past->doubted)
+		cell_number(ch, CELL_OP_DOUBT_MS,
+			 clock_mono_ms() - past->doubted_at);
+	else
+		cell(ch, CELL_OP_DOUBT_MS, NULL);
+	cell_number(ch, CELL_OP_ACCEPTED, past->known == KNOWN_YES);
+	cell_number(ch, CELL_OP_REFUSALS, past->refusals);
+	cell_number(ch, CELL_OP_BODIES, past->bodies);
+	cell_ref(ch, CELL_OP_BODY_HASH, past->body_hash);
+}
+
+void change_op(struct change *ch, const struct item *it, int64_t next_ms)
+{
+	begin_row(ch, CHANGE_OP);
+	cell(ch, CELL_OP_ID, it->op_id);
+	cell(ch, CELL_OP_WAS, op_state_name[it->was]);
+	cell(ch, CELL_OP_STATE, op_state_name[it->state]);
+	cell(ch, CELL_OP_ERROR_CODE, error_of(it));
+	cell_number(ch, CELL_OP_TRIES, it->tries);
+	cell_number(ch, CELL_OP_NEXT_MS, next_ms);
+	cell(ch, CELL_OP_WHY, it->note);
+	cell_json(ch, CELL_OP_STEPS, steps_text(ch->mem, it));
+	cell_history(ch, &it->past);
+	cell_number(ch, CELL_OP_ASSUMED, it->assumed);
+	cell(ch, CELL_OP_OWNER, it->owner);
+	end_row(ch);
+}
+
+void change_link(struct change *ch, const struct ctt *ctt,
+		 const struct ntt *ntt)
+{
+	begin_row(ch, CHANGE_LINK);
+	cell_ref(ch, CELL_LINK_ID, ctt->id);
+	cell_ref(ch, CELL_LINK_NTT_ID, ntt ? ntt->id : 0);
+	cell(ch, CELL_LINK_NTT_TICKET_NO, ntt ? ntt->ticket_no : NULL);
+	end_row(ch);
+}
+
+static void count(struct change *ch, uint64_t ntt_id, int by)
+{
+	for (size_t i = 0; i < ch->ncounts; i++) {
+		if (ch->counts[i].ntt_id == ntt_id) {
+			ch->counts[i].by += by;
+			return;
+		}
+	}
+	ch->counts[ch->ncounts++] = (struct count){ntt_id, by};
+}
+
+void change_count(struct change *ch, const struct ntt *ntt, int by)
+{
+	count(ch, ntt->id, by);
+}
+
+void change_job(struct change *ch, const struct item *it, const char *type,
+		const struct buf *payload, int64_t delay_ms)
+{
+	begin_row(ch, CHANGE_JOB);
+	cell(ch, CELL_JOB_TYPE, type);
+	cell(ch, CELL_JOB_DEDUPE_KEY,
+	     arena_printf(ch->mem, "%s:%s", it->op_id, type));
+	cell_json(ch, CELL_JOB_PAYLOAD, payload->s);
+	cell_number(ch, CELL_JOB_DELAY_MS, delay_ms);
+	end_row(ch);
+}
+
+void change_status(struct change *ch, const struct item *it,
+		   const char *status)
+{
+	begin_row(ch, CHANGE_STATUS);
+	cell_ref(ch, CELL_STATUS_ID, it->ctt->id);
+	cell(ch, CELL_STATUS_OPERATION_ID, it->op_id);
+	cell(ch, CELL_STATUS_STATUS, status);
+	end_row(ch);
+}
+
+void change_activity(struct change *ch, const struct item *it,
+		     const struct activity *a, const char *note)
+{
+	begin_row(ch, CHANGE_ACTIVITY);
+	cell_ref(ch, CELL_ACTIVITY_CTT_ID, it->ctt->id);
+	cell(ch, CELL_ACTIVITY_TYPE, a->type);
+	cell(ch, CELL_ACTIVITY_STATUS, a->status);
+	cell(ch, CELL_ACTIVITY_CAUSE_CODE, a->code[CODE_CAUSE]);
+	cell(ch, CELL_ACTIVITY_DISPOSITION, a->code[CODE_DISPOSITION]);
+	cell(ch, CELL_ACTIVITY_RESOLUTION_CODE, a->code[CODE_RESOLUTION]);
+	cell(ch, CELL_ACTIVITY_DELAY_REASON, a->code[CODE_DELAY]);
+	cell(ch, CELL_ACTIVITY_ACTOR, it->actor);
+	cell(ch, CELL_ACTIVITY_OPERATION_ID, it->op_id);
+	end_row(ch);
+	if (!note)
+		return;
+	begin_row(ch, CHANGE_NOTE);
+	cell(ch, CELL_NOTE_OPERATION_ID, it->op_id);
+	cell(ch, CELL_NOTE_TEXT, note);
+	end_row(ch);
+}
+
+void change_element(struct change *ch, const struct item *it)
+{
+	const struct network_element *e = it->cpe->element;
+
+	begin_row(ch, CHANGE_ELEMENT_CHANGE);
+	cell_ref(ch, CELL_ELEMENT_CHANGE_ID, e->id);
+	cell_ref(ch, CELL_ELEMENT_CHANGE_CTT_ID, it->ctt->id);
+	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_BEFORE_JSON), &e->cpe);
+	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_AFTER_JSON),
+		&it->cpe->wanted);
+	cell(ch, CELL_ELEMENT_CHANGE_ACTOR, it->actor);
+	cell(ch, CELL_ELEMENT_CHANGE_OPERATION_ID, it->op_id);
+	end_row(ch);
+}
+
+static const char *audit_detail(struct arena *mem, const struct item *it,
+				const char *ntt_no)
+{
+	struct buf doc;
+
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
+	put_str(&doc, "nttTicketNo", ntt_no);
+	put_str(&doc, "partner", it->partner);
+	put_str(&doc, "remark", it->remark);
+	if (it->intent)
+		put_raw(&doc, "intent", it->intent);
+	if (it->mends)
+		put_bool(&doc, "mends", true);
+	if (it->assumed)
+		put_bool(&doc, "assumed", true);
+	if (it->forced)
+		put_str(&doc, "forced", it->forced);
+	if (it->by_hand) {
+		put_open(&doc, "closedByHand", '{');
+		put_str(&doc, "as", it->by_hand->done ? "done" : "undone");
+		put_str(&doc, "by", it->by_hand->by);
+		put_str(&doc, "reason", it->by_hand->reason);
+		put_close(&doc, '}');
+	}
+	put_close(&doc, '}');
+	return doc.s;
+}
+
+void change_audit(struct change *ch, const struct item *it,
+		  const char *outcome, bool on_ntt)
+{
+	uint64_t ntt_id = it->ntt ? it->ntt->id : it->ctt->ntt_id;
+	const char *no = it->ntt ? it->ntt->ticket_no : it->ctt->ntt_ticket_no;
+	struct audit a = {
+		.entity = "CTT",
+		.id = it->ctt->id,
+		.action = kind_name[it->kind],
+		.outcome = outcome,
+		.actor = it->actor,
+		.request_id = it->request_id,
+		.operation_id = it->op_id,
+		.detail = audit_detail(ch->mem, it, no),
+	};
+
+	ch->audits[ch->naudits++] = a;
+	if (!on_ntt || !ntt_id)
+		return;
+	count(ch, ntt_id, 0);
+	a.entity = "NTT";
+	a.id = ntt_id;
+	ch->audits[ch->naudits++] = a;
+}
+
+static int by_ticket(const void *a, const void *b)
+{
+	const struct audit *x = a, *y = b;
+	int of = strcmp(x->entity, y->entity);
+
+	return of ? of : x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Rows of one ticket stand together; the first of them follows the last one
+ * that the database has of it. */
+static void put_audits(struct change *ch, const char *key)
+{
+	qsort(ch->audits, ch->naudits, sizeof *ch->audits, by_ticket);
+	for (size_t i = 0; i < ch->naudits; i++) {
+		const struct audit *a = &ch->audits[i];
+
+		begin_row(ch, CHANGE_AUDIT_ROW);
+		cell_ref(ch, CELL_AUDIT_ROW_ENTITY_ID, a->id);
+		cell(ch, CELL_AUDIT_ROW_ENTITY_TYPE, a->entity);
+		cell(ch, CELL_AUDIT_ROW_ACTION, a->action);
+		cell(ch, CELL_AUDIT_ROW_OUTCOME, a->outcome);
+		cell(ch, CELL_AUDIT_ROW_ACTOR, a->actor);
+		cell(ch, CELL_AUDIT_ROW_REQUEST_ID, a->request_id);
+		cell(ch, CELL_AUDIT_ROW_OPERATION_ID, a->operation_id);
+		cell_json(ch, CELL_AUDIT_ROW_DETAIL, a->detail);
+		cell_number(ch, CELL_AUDIT_ROW_FIRST,
+			    !i || by_ticket(a, a - 1));
+		cell(ch, CELL_AUDIT_ROW_SEAL,
+		     *key ? audit_seal(ch->mem, key, a) : NULL);
+		end_row(ch);
+	}
+}
+
+static int by_count_id(const void *a, const void *b)
+{
+	const struct count *x = a, *y = b;
+
+	return x->ntt_id < y->ntt_id ? -1 : x->ntt_id > y->ntt_id;
+}
+
+static void put_counts(struct change *ch)
+{
+	qsort(ch->counts, ch->ncounts, sizeof *ch->counts, by_count_id);
+	for (size_t i = 0; i < ch->ncounts; i++) {
+		begin_row(ch, CHANGE_COUNT);
+		cell_ref(ch, CELL_COUNT_ID, ch->counts[i].ntt_id);
+		cell_number(ch, CELL_COUNT_BY, ch->counts[i].by);
+		end_row(ch);
+	}
+}
+
+/* Finish the parameters of a statement. */
+static const struct buf *change_params(struct change *ch, const char *audit_key)
+{
+	put_audits(ch, audit_key);
+	put_counts(ch);
+	for (int t = 0; t < CHANGE__MAX; t++) {
+		unsigned place = change_tables[t].param;
+
+		put_close(&ch->param[place], ']');
+		put_int(param_of(ch, place + 1), NULL, (int64_t)ch->rows[t]);
+	}
+	put_int(param_of(ch, P_CHANGE_SINGLE), NULL, ch->single);
+	return ch->param;
+}
+
+enum rc store_save(struct db *db, struct change *ch)
+{
+	return db_run(db, SQL_SAVE, change_params(ch, ""), ch->mem, NULL, 0);
+}
+
+static struct item *find_op(const struct batch *b, const char *op_id)
+{
+	batch_each (b, it)
+		if (!strcmp(it->op_id, op_id))
+			return it;
+	return NULL;
+}
+
+static void read_counts(const struct rows *r, const struct batch *b)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct closed_row *row = ROW(closed, r, i);
+
+		batch_each (b, it)
+			if (it->ntt && it->ntt->id == cell_id(row->ntt_id))
+				it->ntt->ctt_count = cell_int(row->ctt_count);
+	}
+}
+
+static void read_activity(const struct stored_activity_row *row,
+			  const struct batch *b)
+{
+	struct item *it = find_op(b, row->operation_id);
+
+	if (!it || !it->resolve)
+		return;
+	it->resolve->stored.id = cell_id(row->id);
+	it->resolve->note_id = cell_id(row->note_id);
+	it->ctt->status = row->status;
+}
+
+static void read_stored_history(const struct stored_history_row *row,
+				const struct batch *b)
+{
+	struct item *it = find_op(b, row->operation_id);
+
+	if (it && it->cpe)
+		it->cpe->history_id = cell_id(row->id);
+}
+
+/* Rows of elements: they are all there are of their CTTs. */
+static void reread_elements(const struct rows *r, const struct batch *b)
+{
+	batch_each (b, it) {
+		if (!it->cpe)
+			continue;
+		it->ctt->elements = NULL;
+		for (size_t i = 0; i < r->n; i++) {
+			const struct stored_element_row *row =
+				ROW(stored_element, r, i);
+
+			if (cell_id(row->ctt_id) == it->ctt->id)
+				store_add_element(it->ctt, store_element(
+					&row->element, b->mem));
+		}
+	}
+}
+
+/* What CLOSE_ALL says of what it stored: it has a result for each. */
+static void read_stored(const struct rows *r, const struct change *ch,
+			const struct batch *b)
+{
+	if (ch->rows[CHANGE_ACTIVITY]) {
+		for (size_t i = 0; i < r->n; i++)
+			read_activity(ROW(stored_activity, r, i), b);
+		r++;
+	}
+	if (ch->rows[CHANGE_ELEMENT_CHANGE]) {
+		for (size_t i = 0; i < r->n; i++)
+			read_stored_history(ROW(stored_history, r, i), b);
+		reread_elements(r + 1, b);
+	}
+}
+
+/* Whether nothing changes but operations, jobs, counts and the trail. */
+static bool is_plain(const struct change *ch)
+{
+	return !ch->rows[CHANGE_NEW] && !ch->rows[CHANGE_LINK] &&
+	       !ch->rows[CHANGE_STATUS] && !ch->rows[CHANGE_ACTIVITY] &&
+	       !ch->rows[CHANGE_NOTE] && !ch->rows[CHANGE_ELEMENT_CHANGE];
+}
+
+enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
+		    bool *won_r)
+{
+	struct rows r[4]; /* the counts; activities, history, elements */
+	enum rc rc = db_run(db, is_plain(ch) ? SQL_CLOSE : SQL_CLOSE_ALL,
+			    change_params(ch, db_conf(db)->audit_key), ch->mem,
+			    r, 4);
+
+	*won_r = rc == RC_OK && r[0].n &&
+		 cell_int(ROW(closed, &r[0], 0)->won) == 1;
+	if (*won_r) {
+		read_counts(&r[0], b);
+		read_stored(&r[1], ch, b);
+	}
+	return rc;
+}

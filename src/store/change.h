@@ -1,0 +1,82 @@
+#ifndef STORE_CHANGE_H
+#define STORE_CHANGE_H
+
+#include "model/batch.h"
+#include "store/audit.h"
+#include "store/db.h"
+
+/*
+ * Changes of rows, gathered by the stages of a flow for all items of a batch,
+ * and made in one round trip: sql/change.sql has the tables, and the statements
+ * that write them. Texts that are given are not copied: they have to live until
+ * the change is made. What is made of them is the batch's arena's.
+ */
+struct change {
+	struct arena *mem;
+	int64_t block_ttl_s; /* the batch's */
+	struct buf param[P_CHANGE__MAX];
+	size_t rows[CHANGE__MAX];
+	bool single; /* of one item, whose cells are parameters of their own */
+	struct buf *doc; /* the row that is open is JSON, in this; or NULL:  */
+	unsigned shift;  /* its cells are so many places behind the first's  */
+	struct count {
+		uint64_t ntt_id;
+		int by;
+	} *counts;
+	struct audit *audits;
+	size_t ncounts, naudits;
+};
+
+/* An item has one count at most, and one audit. */
+void change_init(struct change *ch, const struct batch *b);
+
+/* A new journal row, with what is known of the item; an open one is the
+ * `owner`'s. */
+void change_op_new(struct change *ch, const struct item *it,
+		   const char *owner);
+
+/* The state that an item's journal row should take, if it is still in
+ * it->was; next_ms: when an open one is tried again. */
+void change_op(struct change *ch, const struct item *it, int64_t next_ms);
+
+/* Link a CTT to an NTT, or to none. */
+void change_link(struct change *ch, const struct ctt *ctt,
+		 const struct ntt *ntt);
+
+/* One more, or less, linked CTT of an NTT. */
+void change_count(struct change *ch, const struct ntt *ntt, int by);
+
+/* A new status of an item's CTT, which is its resolution; not if it was closed
+ * or cancelled meanwhile. */
+void change_status(struct change *ch, const struct item *it,
+		   const char *status);
+
+/* A new activity of an item's CTT, and a note on it (NULL: none). */
+void change_activity(struct change *ch, const struct item *it,
+		     const struct activity *a, const char *note);
+
+/* New CPE data of an item's network element, with its history. */
+void change_element(struct change *ch, const struct item *it);
+
+/* A job of an operation, due in delay_ms; `payload` is all of its JSON. */
+void change_job(struct change *ch, const struct item *it, const char *type,
+		const struct buf *payload, int64_t delay_ms);
+
+/* The audit rows of an operation: its CTT's, and its NTT's if it has one. An
+ * NTT is locked for that, so that its trail has one end. */
+void change_audit(struct change *ch, const struct item *it,
+		  const char *outcome, bool on_ntt);
+
+/* Make them, in the transaction that store_load began, and end it. */
+enum rc store_save(struct db *db, struct change *ch);
+
+/*
+ * Make them, in a transaction of its own. *won_r is false, and nothing is done,
+ * if some operation is not in its item's `was` any more, or not its owner's.
+ * On success NTTs know their new counts, and items what was stored: activity,
+ * note, history, elements.
+ */
+enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
+		    bool *won_r);
+
+#endif

@@ -1,0 +1,72 @@
+-- The chain of the audit trail: store/audit.h says how it is made.
+
+-- The types of tickets that have a trail.
+@statement AUDIT_TYPES
+SELECT DISTINCT <audit_type> entity_type FROM audit_log
+
+-- {"type","ticket","id"}: behind this row, ticket by ticket.
+@statement AUDIT_TRAIL(:doc)
+$takes_doc
+DECLARE of_type VARCHAR(8) CHARACTER SET utf8mb4
+	DEFAULT JSON_VALUE(doc, '$.type');
+DECLARE of_ticket BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.ticket');
+DECLARE behind_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.id');
+SELECT <trail> l.id, $sealed, CAST(l.created_at AS CHAR) AS created_at, l.hash
+FROM audit_log l
+WHERE l.entity_type = of_type AND (l.entity_id > of_ticket
+	OR l.entity_id = of_ticket AND l.id > behind_id)
+ORDER BY l.entity_id, l.id LIMIT 1000;
+
+-- The rows that come from now on are chained; what was noted stays.
+@statement AUDIT_START
+INSERT IGNORE INTO audit_start(id, audit_id)
+SELECT 1, COALESCE(MAX(id), 0) FROM audit_log
+
+-- From which row on they have to be; NULL: none is.
+@statement AUDIT_FIRST
+SELECT <audit_first> MIN(x.id) AS id
+FROM (SELECT audit_id + 1 id FROM audit_start
+	UNION ALL (SELECT id FROM audit_log WHERE hash IS NOT NULL
+		ORDER BY id LIMIT 1)) x
+
+-- {"id":n}: what was added behind this row -> id of the last row that was
+-- looked at; those that are chained. An old trail is passed over in parts: no
+-- index knows where the chain begins. A row whose COMMIT is still to come is
+-- waited for, by its lock, or it would be passed by; hence the rows of the
+-- last moment are left for later. A time to come was written before the clock
+-- was set back. InnoDB shows a row before it is sure to survive; a COMMIT that
+-- follows makes it so, and that of the mark is one.
+@statement AUDIT_NEWS(:doc)
+$takes_doc
+DECLARE behind_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.id');
+SELECT MAX(x.id) INTO @passed FROM (SELECT l.id FROM audit_log l
+	WHERE l.id > behind_id
+	AND (l.created_at < UTC_TIMESTAMP(3) - INTERVAL 2 SECOND
+		OR l.created_at > UTC_TIMESTAMP(3))
+	ORDER BY l.id LIMIT 100000) x;
+SELECT <audit_passed> @passed AS id;
+START TRANSACTION;
+SELECT <audit_new> l.id, l.entity_type, l.entity_id, l.hash FROM audit_log l
+WHERE l.id > behind_id AND l.id <= @passed AND l.hash IS NOT NULL
+ORDER BY l.id LIMIT 1000 LOCK IN SHARE MODE;
+IF FOUND_ROWS() THEN
+	INSERT INTO audit_mark(id, audit_id, marked_at)
+	VALUES (1, @passed, UTC_TIMESTAMP(3))
+	ON DUPLICATE KEY UPDATE audit_id = @passed,
+		marked_at = UTC_TIMESTAMP(3);
+END IF;
+COMMIT;
+
+-- {"head":[{"id","type","ticket","hash"}...]} -> those that are not there any
+-- more.
+@statement AUDIT_GONE(:doc)
+$takes_doc
+SELECT <audit_gone> x.id, x.type, x.ticket
+FROM JSON_TABLE(doc, '$.head[*]' COLUMNS(
+	id BIGINT UNSIGNED PATH '$.id',
+	type VARCHAR(8) PATH '$.type',
+	ticket BIGINT UNSIGNED PATH '$.ticket',
+	hash CHAR(64) CHARACTER SET ascii PATH '$.hash')) x
+LEFT JOIN audit_log l ON l.id = x.id AND l.entity_type = x.type
+	AND l.entity_id = x.ticket AND l.hash = x.hash
+WHERE l.id IS NULL;

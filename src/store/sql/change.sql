@@ -1,0 +1,364 @@
+-- What a batch changes: SAVE ends the transaction that LOAD began, CLOSE is
+-- one of its own. store/change.c fills their parameters.
+--
+-- A @table is what is changed of one kind: its columns, and their types. :op
+-- is all its rows as JSON, :op.rows how many there are. If the batch is one
+-- item (:single), :op.state is a parameter of its own: JSON has its price
+-- (HACKING, "Where the time goes"), and a single item is the commonest case.
+-- With a number, one item has up to so many rows, :job1.type to :job3.type; a
+-- table "as JSON" has only that form. A + is before what is no column of the
+-- database's table.
+--
+-- Order of locks, everywhere: operation, ctt (ids rising), ntt (ids rising). A
+-- hot NTT's row is taken as late as can be.
+
+-- New journal rows. Only the open ones have an owner.
+@table new
+id              VARCHAR(64) CHARACTER SET ascii
+kind            VARCHAR(16)
+state           VARCHAR(16)
+ctt_id          BIGINT UNSIGNED
+ntt_id          BIGINT UNSIGNED
+partner         VARCHAR(8)
+actor           VARCHAR(128)
+request_id      VARCHAR(64)
+remark          TEXT
+intent          JSON
+error_code      VARCHAR(64)
+owner           VARCHAR(64)
+idempotency_id  BIGINT UNSIGNED
+item_index      INT UNSIGNED
+steps           JSON
+partner_call    JSON
+mends           BOOLEAN
+
+-- Links made, or taken away.
+@table link
+id              BIGINT UNSIGNED
+ntt_id          BIGINT UNSIGNED
+ntt_ticket_no   VARCHAR(64)
+
+-- New states of operations, and the history of their steps. All or none of
+-- them, each only if it `was` in that state and is still its owner's.
+@table op
+id              VARCHAR(64) CHARACTER SET ascii
+was             VARCHAR(16)
+state           VARCHAR(16)
+error_code      VARCHAR(64)
+tries           INT UNSIGNED
+next_ms         BIGINT
+why             TEXT
+steps           JSON
+doubt_ms        BIGINT
+accepted        BOOLEAN
+refusals        INT UNSIGNED
+bodies          INT UNSIGNED
+body_hash       BIGINT UNSIGNED
+assumed         BOOLEAN
+owner           VARCHAR(64) CHARACTER SET ascii
+
+-- What a resolve makes of the CTT.
+@table status as JSON
+id              BIGINT UNSIGNED
+operation_id    VARCHAR(64) CHARACTER SET ascii
+status          VARCHAR(32)
+
+@table activity as JSON
+ctt_id          BIGINT UNSIGNED
+type            VARCHAR(64)
+status          VARCHAR(32)
+cause_code      VARCHAR(64)
+disposition     VARCHAR(64)
+resolution_code VARCHAR(64)
+delay_reason    VARCHAR(64)
+actor           VARCHAR(128)
+operation_id    VARCHAR(64) CHARACTER SET ascii
+
+@table note as JSON
+operation_id    VARCHAR(64) CHARACTER SET ascii
+text            TEXT
+
+-- Elements, with all five facts before and after, as the API has them.
+@table element_change as JSON
+id              BIGINT UNSIGNED
+ctt_id          BIGINT UNSIGNED
+before_json     JSON
+after_json      JSON
+actor           VARCHAR(128)
+operation_id    VARCHAR(64) CHARACTER SET ascii
+
+-- Jobs are due in delay_ms.
+@table job 3
+type            VARCHAR(64)
+dedupe_key      VARCHAR(128)
+payload         JSON
++delay_ms       BIGINT
+
+-- Audit rows, those of a ticket one after the other; `first` follows the last
+-- one that the database has of it (store/audit.h).
+@table audit_row 2
+n FOR ORDINALITY
+entity_id       BIGINT UNSIGNED
+entity_type     VARCHAR(8)
+action          VARCHAR(16)
+outcome         VARCHAR(16)
+actor           VARCHAR(128)
+request_id      VARCHAR(64)
+operation_id    VARCHAR(64)
+detail          JSON
++first          BOOLEAN
++seal           CHAR(64) CHARACTER SET ascii
+
+-- What is added to NTTs' counts.
+@table count
+id              BIGINT UNSIGNED
++by             INT
+
+@macro insert_operations
+IF :new.rows AND :single THEN
+	INSERT INTO operation($new.columns, next_try_at, created_at, updated_at)
+	VALUES ($new.params, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3),
+		UTC_TIMESTAMP(3));
+ELSEIF :new.rows THEN
+	INSERT INTO operation($new.columns, next_try_at, created_at, updated_at)
+	SELECT $new.values, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)
+	FROM $new.json x;
+END IF;
+
+@macro update_links
+IF :link.rows AND :single THEN
+	UPDATE ctt c SET c.ntt_id = :link.ntt_id,
+		c.ntt_ticket_no = :link.ntt_ticket_no,
+		c.updated_at = UTC_TIMESTAMP(3)
+	WHERE c.id = CAST(:link.id AS UNSIGNED);
+ELSEIF :link.rows THEN
+	UPDATE $link.json x STRAIGHT_JOIN ctt c ON c.id = x.id
+	SET c.ntt_id = x.ntt_id, c.ntt_ticket_no = x.ntt_ticket_no,
+		c.updated_at = UTC_TIMESTAMP(3);
+END IF;
+
+@macro set_operation(of)
+SET o.state = $of.state, o.error_code = $of.error_code, o.steps = $of.steps,
+	o.tries = $of.tries, o.next_try_at = $in_ms($of.next_ms),
+	o.last_error = LEFT($of.why, 255), o.owner = NULL,
+	o.doubted_at = $in_ms(-$of.doubt_ms), o.accepted = $of.accepted,
+	o.refusals = $of.refusals, o.bodies = $of.bodies,
+	o.body_hash = $of.body_hash, o.assumed = $of.assumed,
+	o.updated_at = UTC_TIMESTAMP(3)
+
+@macro update_operations
+IF :single THEN
+	UPDATE operation o $set_operation(:op)
+	WHERE o.id = :op.id AND o.state = :op.was AND o.owner = :op.owner;
+ELSE
+	UPDATE $op.json x STRAIGHT_JOIN operation o ON o.id = x.id
+	$set_operation(x) WHERE o.state = x.was AND o.owner = x.owner;
+END IF;
+
+-- Not of a CTT that was closed or cancelled meanwhile, and the trace says so.
+@macro update_statuses
+IF :status.rows THEN
+	UPDATE $status.json x
+	STRAIGHT_JOIN operation o ON o.id = x.operation_id
+	STRAIGHT_JOIN ctt c ON c.id = x.id
+	SET o.steps = JSON_ARRAY_APPEND(o.steps,
+		CONCAT(SUBSTRING_INDEX(JSON_UNQUOTE(
+			JSON_SEARCH(o.steps, 'one', 'save_activity')), ']', 1),
+			']'),
+		CONCAT('the CTT was ', c.status, ' meanwhile, and stays so'))
+	WHERE c.status IN ('Closed', 'Cancel');
+	UPDATE $status.json(id status) x STRAIGHT_JOIN ctt c ON c.id = x.id
+	SET c.status = x.status, c.resolved_at = UTC_TIMESTAMP(3),
+		c.updated_at = UTC_TIMESTAMP(3)
+	WHERE c.status NOT IN ('Closed', 'Cancel');
+END IF;
+
+@macro insert_activities
+IF :activity.rows THEN
+	INSERT INTO ctt_activity(ctt_id, type, status, cause_code, disposition,
+		resolution_code, delay_reason, created_by, created_at,
+		operation_id)
+	SELECT x.ctt_id, x.type, x.status, x.cause_code, x.disposition,
+		x.resolution_code, x.delay_reason, x.actor, UTC_TIMESTAMP(3),
+		x.operation_id
+	FROM $activity.json x;
+END IF;
+IF :note.rows THEN
+	INSERT INTO activity_note(ctt_id, activity_id, text, author, created_at)
+	SELECT a.ctt_id, a.id, x.text, a.created_by, UTC_TIMESTAMP(3)
+	FROM $note.json x
+	STRAIGHT_JOIN ctt_activity a ON a.operation_id = x.operation_id;
+END IF;
+
+-- The equipment, its copy for reporting, and its history.
+@macro elements
+JSON_TABLE(:element_change, '$[*]' COLUMNS(
+	id BIGINT UNSIGNED PATH '$.id',
+	ctt_id BIGINT UNSIGNED PATH '$.ctt_id',
+	manufacturer VARCHAR(64) PATH '$.after_json.manufacturer',
+	model VARCHAR(64) PATH '$.after_json.model',
+	ip_address VARCHAR(45) PATH '$.after_json.ipAddress',
+	bandwidth_mbps INT UNSIGNED PATH '$.after_json.bandwidthMbps',
+	port VARCHAR(32) PATH '$.after_json.port')) x
+
+@macro update_elements
+IF :element_change.rows THEN
+	UPDATE $elements STRAIGHT_JOIN network_element e ON e.id = x.id
+	SET e.manufacturer = x.manufacturer, e.model = x.model,
+		e.ip_address = x.ip_address,
+		e.bandwidth_mbps = x.bandwidth_mbps, e.port = x.port,
+		e.updated_at = UTC_TIMESTAMP(3);
+	INSERT INTO corp_data_temp(ctt_id, network_element_id, manufacturer,
+		model, ip_address, bandwidth_mbps, port, updated_at)
+	SELECT x.ctt_id, x.id, x.manufacturer, x.model, x.ip_address,
+		x.bandwidth_mbps, x.port, UTC_TIMESTAMP(3)
+	FROM $elements
+	ON DUPLICATE KEY UPDATE ctt_id = x.ctt_id,
+		manufacturer = x.manufacturer, model = x.model,
+		ip_address = x.ip_address, bandwidth_mbps = x.bandwidth_mbps,
+		port = x.port, updated_at = UTC_TIMESTAMP(3);
+	INSERT INTO cpe_history(ctt_id, network_element_id, before_json,
+		after_json, actor, operation_id, created_at)
+	SELECT x.ctt_id, x.id, x.before_json, x.after_json, x.actor,
+		x.operation_id, UTC_TIMESTAMP(3)
+	FROM $element_change.json x;
+END IF;
+
+@macro into_job
+INSERT INTO job(type, dedupe_key, payload, run_at, since, created_at,
+	updated_at)
+
+@macro job_values(job)
+($job.type, $job.dedupe_key, $job.payload, $in_ms($job.delay_ms),
+	UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))
+
+@macro insert_jobs
+IF :single AND :job.rows = 3 THEN
+	$into_job VALUES $job_values(:job1), $job_values(:job2),
+		$job_values(:job3);
+ELSEIF :single AND :job.rows = 2 THEN
+	$into_job VALUES $job_values(:job1), $job_values(:job2);
+ELSEIF :single AND :job.rows = 1 THEN
+	$into_job VALUES $job_values(:job1);
+ELSEIF :job.rows THEN
+	$into_job SELECT x.type, x.dedupe_key, x.payload, $in_ms(x.delay_ms),
+		UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)
+	FROM $job.json x;
+END IF;
+
+-- Late, because every link of a mass outage waits for this row; but before the
+-- audit rows: whoever holds the NTT's row has the end of its trail. (By 0:
+-- only that.)
+@macro counted(by)
+GREATEST(0, CAST(n.ctt_count AS SIGNED) + $by),
+	n.updated_at = IF($by, UTC_TIMESTAMP(3), n.updated_at)
+
+@macro update_counts
+IF :count.rows AND :single THEN
+	UPDATE ntt n SET n.ctt_count = @count := $counted(CAST(:count.by AS
+		SIGNED)) WHERE n.id = CAST(:count.id AS UNSIGNED);
+ELSEIF :count.rows THEN
+	UPDATE $count.json x STRAIGHT_JOIN ntt n ON n.id = x.id
+	SET n.ctt_count = $counted(x.`by`);
+END IF;
+
+@macro last_hash(type; id)
+COALESCE((SELECT p.hash FROM audit_log p WHERE p.entity_type = $type
+	AND p.entity_id = $id ORDER BY p.id DESC LIMIT 1), '')
+
+@macro hash(before; seal)
+SHA2(CONCAT($before, $seal, UTC_TIMESTAMP(3)), 256)
+
+@macro into_audit
+INSERT INTO audit_log($audit_row.columns, created_at, hash)
+
+-- One ticket's rows are chained (store/audit.h). The last hashes are read
+-- first, 64 places for each row, because an INSERT that reads its own table
+-- goes by a temporary one on disk. One item's are of two tickets.
+@macro insert_audits
+IF :single AND :audit_row.rows = 2 THEN
+	SELECT $last_hash(:audit_row1.entity_type;
+			CAST(:audit_row1.entity_id AS UNSIGNED)),
+		$last_hash(:audit_row2.entity_type;
+			CAST(:audit_row2.entity_id AS UNSIGNED))
+	INTO @last, @hash;
+	$into_audit VALUES
+	($audit_row1.params, UTC_TIMESTAMP(3), $hash(@last; :audit_row1.seal)),
+	($audit_row2.params, UTC_TIMESTAMP(3), $hash(@hash; :audit_row2.seal));
+ELSEIF :single AND :audit_row.rows = 1 THEN
+	SELECT $last_hash(:audit_row1.entity_type;
+		CAST(:audit_row1.entity_id AS UNSIGNED)) INTO @last;
+	$into_audit VALUES
+	($audit_row1.params, UTC_TIMESTAMP(3), $hash(@last; :audit_row1.seal));
+ELSEIF :audit_row.rows THEN
+	SELECT GROUP_CONCAT(RPAD(IF(x.`first`,
+			$last_hash(x.entity_type; x.entity_id), ''), 64, ' ')
+		ORDER BY x.n SEPARATOR ''), ''
+	INTO @last, @hash
+	FROM $audit_row.json(entity_id entity_type first) x;
+	$into_audit
+	SELECT $audit_row.values, UTC_TIMESTAMP(3), @hash := $hash(IF(x.`first`,
+		RTRIM(SUBSTR(@last, 64 * x.n - 63, 64)), @hash); x.seal)
+	FROM $audit_row.json x;
+END IF;
+
+-- The first transaction ends.
+@statement SAVE(change)
+$update_links
+$insert_operations
+COMMIT;
+
+-- The second transaction. If any of the operations is not in the state any
+-- more in which it was found, nothing is done -> won is 0; else it is 1, with
+-- the count of each NTT in :count. CLOSE is what ends most links and does no
+-- more; CLOSE_ALL does all else too.
+@macro close(changes; answers)
+START TRANSACTION;
+$update_operations
+IF ROW_COUNT() <> :op.rows THEN
+	ROLLBACK;
+	SELECT <closed> 0 AS won, NULL AS ntt_id, NULL AS ctt_count;
+ELSE
+	$changes
+	$insert_jobs
+	$update_counts
+	$insert_audits
+	COMMIT;
+	IF :single THEN
+		SELECT <closed> 1 AS won, :count.id AS ntt_id,
+			@count AS ctt_count;
+	ELSE
+		SELECT <closed> 1 AS won, NULL AS ntt_id, NULL AS ctt_count
+		UNION ALL SELECT <closed> 1 AS won, n.id AS ntt_id, n.ctt_count
+		FROM $count.json(id) x STRAIGHT_JOIN ntt n ON n.id = x.id;
+	END IF;
+	$answers
+END IF;
+
+@statement CLOSE(change) ends in rows
+$close(; )
+
+-- What was stored, and the elements of the CTTs as they are now: one result, or
+-- two, of what there was to store.
+@macro what_was_stored
+IF :activity.rows THEN
+	SELECT <stored_activity> x.operation_id, a.id, t.id AS note_id, c.status
+	FROM $activity.json(operation_id) x
+	STRAIGHT_JOIN ctt_activity a ON a.operation_id = x.operation_id
+	LEFT JOIN ctt c ON c.id = a.ctt_id
+	LEFT JOIN activity_note t ON t.ctt_id = a.ctt_id
+		AND t.activity_id = a.id;
+END IF;
+IF :element_change.rows THEN
+	SELECT <stored_history> x.operation_id, h.id
+	FROM $element_change.json(ctt_id operation_id) x
+	STRAIGHT_JOIN cpe_history h ON h.ctt_id = x.ctt_id
+		AND h.operation_id = x.operation_id;
+	SELECT <stored_element> e.ctt_id, $element
+	FROM $element_change.json(ctt_id) x
+	STRAIGHT_JOIN network_element e ON e.ctt_id = x.ctt_id;
+END IF;
+
+@statement CLOSE_ALL(change)
+$close($update_links $update_statuses $insert_operations $insert_activities
+	$update_elements; $what_was_stored)

@@ -1,0 +1,67 @@
+-- What the files of this folder share. HACKING, "The SQL", tells how they are
+-- read; scripts/embed-statements makes C of them.
+
+-- A time as the API has it.
+@macro utc(time)
+CONCAT(LEFT(DATE_FORMAT($time, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')
+
+-- So many milliseconds from now.
+@macro in_ms(ms)
+TIMESTAMPADD(MICROSECOND, $ms * 1000, UTC_TIMESTAMP(3))
+
+-- A row whose owner is gone: nobody holds the lock of that name (store/db.h).
+@macro abandoned(row)
+($row.owner IS NULL OR IS_FREE_LOCK(CONCAT('cttd:', $row.owner)) = 1)
+
+-- The operations of a later version are left to it.
+@macro is_ours(o)
+$o.kind IN ('LINK', 'UNLINK', 'RESOLVE', 'CPE_UPDATE')
+
+-- The ids of a JSON array, as rows in their order. Joined with STRAIGHT_JOIN
+-- they decide in which order rows are locked.
+@macro ids(doc)
+JSON_TABLE($doc, '$[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
+
+-- The parameter of statements that take one JSON object. MariaDB copies a
+-- variable's value into each statement of a block that uses it: fine for a
+-- short text, and no way for what a batch changes (change.sql).
+@macro takes_doc
+DECLARE doc LONGTEXT CHARACTER SET utf8mb4 DEFAULT :doc;
+
+-- A column's collation takes other texts for equal too. Its index finds them
+-- all; of these only what is the same is meant.
+@macro is_exactly(column; text)
+$column = $text AND BINARY $column = BINARY $text
+
+-- All that is read between this and COMMIT is of one moment.
+@macro snapshot
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+
+-- Columns that several statements have in common.
+
+@row ctt
+c.id, c.ticket_no, c.status, c.source, c.ntt_id, c.ntt_ticket_no
+
+@row ntt
+n.id, n.ticket_no, n.ctt_count
+
+@row element
+e.id, e.name, e.access_type, e.manufacturer, e.model, e.ip_address,
+e.bandwidth_mbps, e.port, $utc(e.updated_at) AS updated_at
+
+@row audit
+l.id, l.action, l.outcome, l.actor, l.request_id, l.operation_id, l.detail,
+$utc(l.created_at) AS created_at
+
+@row operation
+o.id, o.kind, o.state, o.ctt_id, c.ticket_no AS ctt_ticket_no, o.ntt_id,
+n.ticket_no AS ntt_ticket_no
+
+@row ntt_shown
+$ntt, n.title, n.status
+
+-- What an audit row's seal is made of (store/audit.h).
+@row sealed
+l.entity_type, l.entity_id, l.action, l.outcome, l.actor, l.request_id,
+l.operation_id, l.detail

@@ -1,0 +1,87 @@
+-- The console's: cttctl migrate, operations, jobs.
+
+-- Once no other migration runs; held until the connection ends.
+@statement MIGRATE_LOCK
+SELECT <migrate_lock> GET_LOCK(CONCAT('cttd-migrate:', DATABASE()), 5) AS held
+
+@statement SCHEMA_VERSION
+SELECT <schema_version> COALESCE(MAX(version), 0) AS version FROM schema_version
+
+@statement CURRENT_USER
+SELECT <current_user> CURRENT_USER() AS name
+
+-- {"user":"name@host"} -> the texts that give cttd's user the rights that it
+-- needs: it adds to the audit trail, and takes nothing away from it.
+@statement GRANTS(:doc)
+$takes_doc
+DECLARE to_user VARCHAR(255) CHARACTER SET utf8mb4
+	DEFAULT JSON_VALUE(doc, '$.user');
+SET to_user = CONCAT(' TO ', QUOTE(SUBSTRING_INDEX(to_user, '@', 1)), '@',
+	QUOTE(SUBSTRING_INDEX(to_user, '@', -1)));
+SELECT <grant> CONCAT('GRANT SELECT ON `', DATABASE(), '`.*', to_user)
+	AS statement
+UNION ALL
+SELECT <grant> CONCAT('GRANT INSERT',
+	IF(t.table_name IN ('audit_log', 'audit_start'), '', ',UPDATE,DELETE'),
+	' ON `', t.table_name, '`', to_user) AS statement
+FROM information_schema.tables t
+WHERE t.table_schema = DATABASE() AND t.table_name <> 'schema_version';
+
+@macro with_tickets
+FROM operation o
+LEFT JOIN ctt c ON c.id = o.ctt_id LEFT JOIN ntt n ON n.id = o.ntt_id
+
+@statement ASSUMED_OPERATIONS
+SELECT <assumed_operation> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
+	n.ticket_no AS ntt_ticket_no, o.partner,
+	$utc(o.updated_at) AS updated_at, o.last_error
+$with_tickets WHERE o.assumed ORDER BY o.updated_at, o.id
+
+-- busy: somebody works on it; undoing: only its undo is missing; goes_on: the
+-- caller was told that it is driven on.
+@statement OPEN_OPERATIONS
+SELECT <operation_open> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
+	n.ticket_no AS ntt_ticket_no, o.partner, o.tries, o.last_error,
+	TIMESTAMPDIFF(SECOND, o.created_at, UTC_TIMESTAMP(3)) AS age_s,
+	CEIL(TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), o.next_try_at)
+		/ 1000000) AS next_in_s,
+	NOT $abandoned(o) AS busy, o.undoing, o.kind = 'RESOLVE'
+		OR JSON_EXISTS(COALESCE(o.intent, '{}'), '$.goesOn') AS goes_on
+$with_tickets WHERE o.open_ctt_id IS NOT NULL ORDER BY o.created_at, o.id
+
+-- {"id":[operation...]}, or {"all":true} -> which of these, from 1 on, are not
+-- open, and their state; how many are due now.
+@statement RETRY_OPERATIONS(:doc)
+$takes_doc
+SELECT <not_retried> x.n, o.state
+FROM JSON_TABLE(doc, '$.id[*]' COLUMNS(n FOR ORDINALITY,
+	id VARCHAR(64) CHARACTER SET ascii PATH '$')) x
+LEFT JOIN operation o ON o.id = x.id
+WHERE o.open_ctt_id IS NULL ORDER BY x.n;
+UPDATE operation o SET o.next_try_at = UTC_TIMESTAMP(3)
+WHERE o.open_ctt_id IS NOT NULL AND (JSON_EXISTS(doc, '$.all')
+	OR o.id IN (SELECT x.id FROM JSON_TABLE(doc, '$.id[*]' COLUMNS(
+		id VARCHAR(64) CHARACTER SET ascii PATH '$')) x));
+SELECT <retried> ROW_COUNT() AS n;
+
+@statement DEAD_JOBS
+SELECT <dead_job> id, type, dedupe_key, attempts, last_error,
+	$utc(created_at) AS created_at
+FROM job WHERE state = 'DEAD' ORDER BY id
+
+-- {"id":[job...]}, or {"all":true} -> which of these, from 1 on, are not DEAD,
+-- and their state; how many are ready again.
+@statement RETRY_JOBS(:doc)
+$takes_doc
+SELECT <not_retried> x.n, b.state
+FROM JSON_TABLE(doc, '$.id[*]' COLUMNS(n FOR ORDINALITY,
+	id BIGINT UNSIGNED PATH '$')) x
+LEFT JOIN job b ON b.id = x.id
+WHERE NOT (b.state <=> 'DEAD') ORDER BY x.n;
+UPDATE job b SET b.state = 'READY', b.attempts = 0, b.refusals = 0,
+	b.since = UTC_TIMESTAMP(3), b.run_at = UTC_TIMESTAMP(3),
+	b.updated_at = UTC_TIMESTAMP(3)
+WHERE b.state = 'DEAD' AND (JSON_EXISTS(doc, '$.all')
+	OR b.id IN (SELECT x.id FROM JSON_TABLE(doc, '$.id[*]' COLUMNS(
+		id BIGINT UNSIGNED PATH '$')) x));
+SELECT <retried> ROW_COUNT() AS n;

@@ -1,0 +1,80 @@
+-- The queue of jobs, and what is too old to be kept: job/outbox.c,
+-- job/retention.c.
+
+-- Begin, and lock jobs that are due. Jobs whose worker is gone count. One
+-- waits until the earlier ones of its CTT are DONE or DEAD; only a look at a
+-- partner is nobody's turn.
+@statement JOB_PICK
+START TRANSACTION;
+UPDATE job SET state = 'READY', owner = NULL
+WHERE state = 'RUNNING' AND $abandoned(job);
+SELECT <picked_job> b.id, b.type, b.payload, b.dedupe_key, b.attempts,
+	b.refusals, TIMESTAMPDIFF(SECOND, b.since, UTC_TIMESTAMP(3)) AS age_s,
+	$utc(b.created_at) AS created_at
+FROM job b
+WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
+	AND (b.type = 'look-again' OR NOT EXISTS(SELECT 1 FROM job e
+		WHERE e.ctt_id = b.ctt_id AND e.state IN ('READY', 'RUNNING')
+		AND e.id < b.id AND e.type <> 'look-again'))
+ORDER BY b.run_at, b.id LIMIT 128 FOR UPDATE SKIP LOCKED;
+
+-- {"id":[id...],"owner":name}: the jobs that were picked are ours.
+@statement JOB_TAKE(:doc)
+$takes_doc
+UPDATE JSON_TABLE(doc, '$.id[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
+STRAIGHT_JOIN job b ON b.id = x.id
+SET b.state = 'RUNNING', b.owner = JSON_VALUE(doc, '$.owner'),
+	b.attempts = b.attempts + 1, b.updated_at = UTC_TIMESTAMP(3);
+COMMIT;
+
+-- {"job":[{"id","state","next_ms","why","refused","unasked"}],"owner":name}:
+-- what became of them.
+@statement JOB_CLOSE(:doc)
+$takes_doc
+UPDATE JSON_TABLE(doc, '$.job[*]' COLUMNS(
+	id BIGINT UNSIGNED PATH '$.id',
+	state VARCHAR(16) PATH '$.state',
+	next_ms BIGINT PATH '$.next_ms',
+	refused INT PATH '$.refused',
+	unasked INT PATH '$.unasked',
+	why TEXT PATH '$.why')) x
+STRAIGHT_JOIN job b ON b.id = x.id
+SET b.state = x.state, b.owner = NULL, b.refusals = b.refusals + x.refused,
+	b.attempts = b.attempts - x.unasked, b.run_at = $in_ms(x.next_ms),
+	b.last_error = LEFT(x.why, 255), b.updated_at = UTC_TIMESTAMP(3)
+WHERE b.state = 'RUNNING' AND b.owner = JSON_VALUE(doc, '$.owner');
+
+-- How many rows REMOVE_... take at once: each is locked until the COMMIT.
+@constant REMOVE_MOST 500
+
+@macro too_old
+UTC_TIMESTAMP(3) - INTERVAL CAST(:days AS UNSIGNED) DAY
+
+-- What is older than so many days is removed -> how many rows. The mark says
+-- that operations (their jobs) before it may lack something.
+@macro remove(what; delete)
+START TRANSACTION;
+$delete;
+SET @gone = ROW_COUNT();
+IF @gone THEN
+	INSERT INTO retention(what, removed_before) VALUES ('$what', $too_old)
+	ON DUPLICATE KEY UPDATE
+		removed_before = GREATEST(removed_before,
+			VALUE(removed_before));
+END IF;
+COMMIT;
+SELECT <removed> @gone AS n;
+
+-- run_at of a job that is DONE is when it was done (JOB_CLOSE), and has an
+-- index.
+@statement REMOVE_JOBS(:days)
+$remove(job; DELETE FROM job WHERE state = 'DONE' AND run_at < $too_old
+	ORDER BY run_at, id LIMIT $REMOVE_MOST)
+
+-- Those that were made first: if they are not too old, none is.
+@statement REMOVE_REFUSED(:days)
+$remove(refused; DELETE o FROM (SELECT r.id, r.created_at
+		FROM operation r FORCE INDEX(operation_state)
+		WHERE r.state = 'REFUSED' ORDER BY r.seq LIMIT $REMOVE_MOST) x
+	STRAIGHT_JOIN operation o ON o.id = x.id
+	WHERE x.created_at < $too_old)

@@ -1,0 +1,101 @@
+-- The tickets of a batch, and what the gates look at: store/load.c.
+
+-- {"ctt":[number...],"ntt":[number...]} -> the ids of each; twice. The
+-- collation finds more than was asked for: compare the numbers.
+@statement TICKET_IDS(:doc)
+$takes_doc
+SELECT <ticket_id> c.id, c.ticket_no
+FROM JSON_TABLE(doc, '$.ctt[*]' COLUMNS(no VARCHAR(64) PATH '$')) x
+STRAIGHT_JOIN ctt c ON c.ticket_no = x.no;
+SELECT <ticket_id> n.id, n.ticket_no
+FROM JSON_TABLE(doc, '$.ntt[*]' COLUMNS(no VARCHAR(64) PATH '$')) x
+STRAIGHT_JOIN ntt n ON n.ticket_no = x.no;
+
+-- Each LOAD begins the transaction and locks the CTTs. What it reads goes as
+-- one result, because each result costs a packet there and back: a UNION whose
+-- first column is the name of the part. The parts' columns have names of their
+-- own; NULLs that make them equally long are added when the text is embedded.
+-- :ctts [ctt...] and :ntts [ntt...] have ids rising; :pairs is [[ctt,ntt]...].
+-- If a batch is one item, :ctt and :ntt are its ids, and the others not read.
+@params load
+:ctts :ntts :pairs :block_s :ctt :ntt
+
+@macro the_ctts
+$ids(:ctts) STRAIGHT_JOIN ctt c ON c.id = x.id
+
+@macro the_pairs
+JSON_TABLE(:pairs, '$[*]' COLUMNS(c BIGINT UNSIGNED PATH '$[0]',
+	n BIGINT UNSIGNED PATH '$[1]')) x
+STRAIGHT_JOIN operation o ON o.ctt_id = x.c AND o.ntt_id = x.n WHERE
+
+-- First of all, for what is read after it is as those left it for whom this
+-- waited (READ COMMITTED, and the parts are read in turn).
+@macro locked_ctts(from)
+(SELECT <load.ctt> $ctt, c.external_sync, c.segment_group, c.partner_ref
+	FROM $from FOR UPDATE)
+
+@macro open_operations(from)
+UNION ALL SELECT <load.open> o.open_ctt_id AS ctt_id, o.id, o.kind, o.state,
+	$abandoned(o) AS orphan,
+	TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), o.next_try_at) DIV 1000
+		AS next_in_ms
+	FROM $from
+
+-- For each of its work orders once; an NTT may come twice.
+@macro ntts(from; where)
+UNION ALL SELECT <load.ntt> $ntt, w.id AS order_id, w.order_no,
+	w.status AS order_status, n.partner_ref, n.status
+	FROM $from LEFT JOIN work_order w ON w.ntt_id = n.id $where
+
+-- The links and unlinks of a pair in the last :block_s seconds.
+@macro pairs(from)
+UNION ALL SELECT <load.pair> o.ctt_id, o.ntt_id, o.kind, o.seq,
+	TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3),
+		o.updated_at + INTERVAL :block_s SECOND) DIV 1000 AS left_ms
+	FROM $from o.kind IN ('LINK', 'UNLINK') AND o.state = 'SUCCEEDED'
+	AND NOT o.mends
+	AND o.updated_at > UTC_TIMESTAMP(3) - INTERVAL :block_s SECOND
+
+-- The latest activity of each CTT.
+@macro activities
+UNION ALL SELECT <load.activity> a.ctt_id, a.id, a.type, a.status,
+	a.cause_code, a.disposition, a.resolution_code, a.delay_reason
+	FROM $ids(:ctts) STRAIGHT_JOIN ctt_activity a ON a.id =
+		(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id = x.id)
+
+@macro one_item
+START TRANSACTION;
+$locked_ctts(ctt c WHERE c.id = CAST(:ctt AS UNSIGNED))
+$open_operations(operation o WHERE o.open_ctt_id = CAST(:ctt AS UNSIGNED))
+$ntts(ntt n; WHERE n.id = CAST(:ntt AS UNSIGNED))
+$pairs(operation o WHERE o.ctt_id = CAST(:ctt AS UNSIGNED)
+	AND o.ntt_id = CAST(:ntt AS UNSIGNED) AND)
+
+@macro tickets(more)
+START TRANSACTION;
+$locked_ctts($the_ctts)
+$open_operations($ids(:ctts) STRAIGHT_JOIN operation o
+	ON o.open_ctt_id = x.id)
+$ntts($ids(:ntts) STRAIGHT_JOIN ntt n ON n.id = x.id; )
+$more
+$pairs($the_pairs)
+
+@statement LOAD(load) ends in rows
+IF :ctt AND :ntt THEN
+	$one_item;
+ELSE
+	$tickets();
+END IF;
+
+-- Also the NTTs to which the CTTs are linked.
+@statement LOAD_ACTIVITIES(load) ends in rows
+$tickets($ntts($the_ctts JOIN ntt n ON n.id = c.ntt_id; )) $activities;
+
+@statement LOAD_LOV(load) ends in rows
+$tickets() $activities
+UNION ALL SELECT <load.lov> type, code, label FROM lov WHERE active;
+
+@statement LOAD_ELEMENTS(load) ends in rows
+$tickets() $activities
+UNION ALL SELECT <load.element> e.ctt_id, $element FROM $ids(:ctts)
+	STRAIGHT_JOIN network_element e ON e.ctt_id = x.id;

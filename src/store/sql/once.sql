@@ -1,0 +1,65 @@
+-- Idempotency keys: web/once.c.
+
+-- {"actor","path","key","hash","owner"}: this key's request is the owner's, if
+-- it is new or its process is gone (taken) -> the key.
+@statement KEY_CLAIM(:doc)
+$takes_doc
+DECLARE by_actor VARCHAR(128) CHARACTER SET utf8mb4
+	DEFAULT JSON_VALUE(doc, '$.actor');
+DECLARE of_path, the_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin;
+DECLARE hash, new_owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin;
+DECLARE fresh, taken INT DEFAULT 0;
+SET of_path = JSON_VALUE(doc, '$.path'), the_key = JSON_VALUE(doc, '$.key'),
+	hash = JSON_VALUE(doc, '$.hash'),
+	new_owner = JSON_VALUE(doc, '$.owner');
+DELETE FROM idempotency WHERE actor = by_actor AND path = of_path
+	AND idem_key = the_key
+	AND created_at < UTC_TIMESTAMP(3) - INTERVAL 24 HOUR;
+INSERT IGNORE INTO idempotency(actor, path, idem_key, body_hash, owner,
+	created_at)
+VALUES (by_actor, of_path, the_key, hash, new_owner, UTC_TIMESTAMP(3));
+SET fresh = ROW_COUNT();
+IF fresh = 0 THEN
+	UPDATE idempotency i SET i.owner = new_owner
+	WHERE i.actor = by_actor AND i.path = of_path AND i.idem_key = the_key
+		AND i.body_hash = hash AND i.status IS NULL AND $abandoned(i);
+	SET taken = ROW_COUNT();
+END IF;
+SELECT <claimed_key> fresh AS is_new, taken AS was_taken, i.id,
+	i.body_hash = hash AS same_body, i.status, i.headers, i.reply
+FROM idempotency i
+WHERE i.actor = by_actor AND i.path = of_path AND i.idem_key = the_key;
+
+-- {"id","owner","status","headers"}, and the reply: the answer, to be given
+-- again. Without a status it is still to be found out, by whoever asks next.
+@statement KEY_CLOSE(:doc :reply)
+$takes_doc
+DECLARE answer LONGTEXT CHARACTER SET utf8mb4 DEFAULT :reply;
+UPDATE idempotency SET owner = NULL, status = JSON_VALUE(doc, '$.status'),
+	headers = JSON_QUERY(doc, '$.headers'), reply = NULLIF(answer, '')
+WHERE id = JSON_VALUE(doc, '$.id') AND owner = JSON_VALUE(doc, '$.owner');
+
+-- {"id","owner"}: nothing was begun; the key is free again.
+@statement KEY_FORGET(:doc)
+$takes_doc
+DELETE FROM idempotency WHERE id = JSON_VALUE(doc, '$.id')
+	AND owner = JSON_VALUE(doc, '$.owner');
+
+-- {"id"} -> the operations of a key's request, by item and age.
+@statement KEY_OPERATIONS(:doc)
+$takes_doc
+SELECT <key_operation> o.id, o.item_index, o.kind, o.state, o.ctt_id, o.ntt_id,
+	n.ticket_no AS ntt_ticket_no, n.ctt_count, o.error_code, o.intent,
+	a.id AS activity_id, t.id AS note_id, h.id AS history_id, o.partner
+FROM operation o
+LEFT JOIN ntt n ON n.id = o.ntt_id
+LEFT JOIN ctt_activity a ON a.operation_id = o.id
+LEFT JOIN activity_note t ON t.ctt_id = a.ctt_id AND t.activity_id = a.id
+LEFT JOIN cpe_history h ON h.ctt_id = o.ctt_id AND h.operation_id = o.id
+WHERE o.idempotency_id = JSON_VALUE(doc, '$.id')
+ORDER BY o.item_index, o.seq;
+
+-- What is older than 24 h is forgotten, some at a time.
+@statement KEY_PURGE
+DELETE FROM idempotency WHERE created_at < UTC_TIMESTAMP(3) - INTERVAL 24 HOUR
+ORDER BY created_at LIMIT 1000
