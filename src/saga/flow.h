@@ -26,6 +26,11 @@ struct flow {
 	const char *noun;      /* "link": what a detail calls the change       */
 	bool needs_ntt;        /* it is about a pair, and in the audit of both */
 	bool audits_ntt;       /* its success is in the NTT's audit            */
+	const char *done;      /* "linked": the outcome of one that succeeded  */
+	int count;             /* what its success adds to the NTT's count     */
+	bool blocks;           /* its success blocks the pair (section 5)      */
+	bool outlives_ticket;  /* about a pair of which one is gone, it is
+				* driven on, and not taken back                */
 
 	/* What recovery will have to know of the request goes into
 	 * it->intent. */
@@ -40,6 +45,8 @@ struct flow {
 	 * what would undo it (NULL: it cannot be undone, and goes on). */
 	void (*ask)(const struct item *it, struct call *c);
 	void (*unask)(const struct item *it, struct call *c);
+	/* How its success leaves the CTT, in *after. */
+	void (*leave)(const struct item *it, struct ctt *after);
 	/* The partner said yes: all that follows from it. */
 	void (*settle)(struct item *it, struct change *ch);
 	/* It said no, or nobody knows: take the local change back. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "partner/partner.h"
+#include "saga/flow.h"
 
 static void reply_problem_with(struct request *rq, enum code code, int status,
 			       const char *detail)
@@ -210,16 +211,11 @@ static void reply_item_problem(struct request *rq, const struct item *it)
 /* A CTT as an operation that succeeded has left it. */
 static void ctt_after(struct buf *b, const struct item *it)
 {
-	const struct ntt *to = it->kind == OP_LINK ? it->ntt : NULL;
-	bool moved = it->kind == OP_LINK || it->kind == OP_UNLINK;
 	struct ctt after = *it->ctt;
 
-	if (it->kind == OP_RESOLVE && !status_is_terminal(after.status))
-		after.status = "Resolved"; /* or closed meanwhile */
+	flows[it->kind]->leave(it, &after);
 	put_open(b, "ctt", '{');
-	reply_ctt_members(b, &after, moved ? (to ? to->id : 0) : after.ntt_id,
-			  moved ? (to ? to->ticket_no : NULL) :
-			  after.ntt_ticket_no, false);
+	reply_ctt_members(b, &after, after.ntt_id, after.ntt_ticket_no, false);
 	put_close(b, '}');
 }
 
@@ -402,9 +398,7 @@ static void pair_members(struct buf *b, const struct item *it)
 
 static const char *pair_outcome(const struct item *it)
 {
-	if (!succeeded(it))
-		return failed_or_unknown(it);
-	return it->kind == OP_LINK ? "linked" : "unlinked";
+	return succeeded(it) ? flows[it->kind]->done : failed_or_unknown(it);
 }
 
 void reply_pairs(struct request *rq, const struct batch *b)
@@ -478,8 +472,8 @@ static const char *move_outcome(const struct item *it)
 {
 	if (it->nothing_to_do)
 		return "already-on-target";
-	if (it->kind == OP_LINK)
-		return succeeded(it) ? "linked" : failed_or_unknown(it);
+	if (!it->then_id)
+		return pair_outcome(it);
 	return it->next && succeeded(it->next) ? "moved" :
 	       failed_or_unknown(it->next ? it->next : it);
 }
@@ -539,7 +533,7 @@ void reply_move(struct request *rq, const struct batch *b)
 		return;
 	}
 	batch_each (b, it) {
-		const struct ntt *n = it->kind == OP_LINK ? it->ntt :
+		const struct ntt *n = !it->then_id ? it->ntt :
 				      it->next ? it->next->ntt : it->then_ntt;
 
 		/* a dry run's later waves know nothing of the earlier ones */
@@ -558,7 +552,7 @@ static const char *status_outcome(const struct item *it)
 	    it->code == CODE_CTT_ALREADY_RESOLVED ||
 	    it->code == CODE_DUPLICATE_ITEM)
 		return skipped;
-	return succeeded(it) ? "resolved" : is_pending(it) ? pending :
+	return succeeded(it) ? flow_resolve.done : is_pending(it) ? pending :
 	       failed_or_unknown(it);
 }
 
