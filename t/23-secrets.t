@@ -109,6 +109,8 @@ for (
 
 	hear($c->get("/ticket/ctt/$_")) for @ctts;
 	hear($c->get($_)) for qw(/healthz /readyz /metrics /ticket/ctt);
+	hear($c->get('/ticket/health', Authorization => 'Bearer '
+		. $c->token(roles => ['ctt-admin'])));
 	hear($c->get("/ticket/operation/$_"))
 	    for $c->column('SELECT id FROM operation');
 

@@ -12,7 +12,7 @@ use Ctt;
 use Test::More;
 
 my $JSON = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
-my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 1500,
+my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 3000,
 	CTT_BREAKER_FAILURES => 1_000_000 });
 
 sub state_of ($op) { return $c->row(operation => $op)->{state} }

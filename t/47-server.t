@@ -213,7 +213,8 @@ for (
 	my ($r) = $c->parallel(2, sub ($i) {
 		return $c->link($ctt, $ntt) unless $i;
 		my $dbh = $c->dba;
-		sleep 0.4;
+		$c->wait_for(10, sub { $c->one('SELECT COUNT(*) FROM operation'
+		    . ' WHERE ctt_id = ?', $ctt) });
 		$dbh->do('SET GLOBAL read_only = 1');
 		sleep $away;
 		$dbh->do('SET GLOBAL read_only = 0');

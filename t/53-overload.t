@@ -12,11 +12,13 @@ use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use constant TIMES => 5;    # that all processes are replaced
+
 my $c = Ctt->start(pool => 2);
 
 # What n clients are answered that ask one thing after another for some
-# seconds: {ctt, status, code, retry, ms, whole}.
-sub load ($n, $seconds, $ctts, $ask) {
+# seconds, and as long as $goes says: {ctt, status, code, retry, ms, whole}.
+sub load ($n, $seconds, $ctts, $ask, $goes = sub { 1 }) {
 	my $each = int @$ctts / $n;
 	my $from = time;
 
@@ -24,7 +26,7 @@ sub load ($n, $seconds, $ctts, $ask) {
 		my @mine = @$ctts[ $i * $each .. ($i + 1) * $each - 1 ];
 		my @answers;
 
-		while (time < $from + $seconds && @mine) {
+		while (time < $from + $seconds && $goes->() && @mine) {
 			my $ctt = shift @mine;
 			my $began = time;
 			my $r = $ask->($ctt);
@@ -141,18 +143,23 @@ sub whole (@answers) {
 # ask one after another.
 {
 	my ($ntt) = $c->given(ntt => {});
-	my @ctts = given_ctts(60 * 40);
+	my @ctts = given_ctts(60 * 60);
 
 	load(10, 0.5, [ splice @ctts, 0, 400 ],
 	    sub ($ctt) { $c->link($ctt, $ntt) });
 	my @before = memory();
 	$c->sim(PUT => '/latency', { taas => 200, tmf => 100 });
-	my @answers = load(50, 4, \@ctts, sub ($ctt) { $c->link($ctt, $ntt) });
+	# what two clients get done: on an idle machine 40
+	my $alone = grep { $_->{status} == 200 } load(2, 4,
+		[ splice @ctts, 0, 400 ], sub ($ctt) { $c->link($ctt, $ntt) });
+	my $seconds = 4 * 40 / ($alone || 1);
+	my @answers = load(50, $seconds > 30 ? 30 : $seconds, \@ctts,
+		sub ($ctt) { $c->link($ctt, $ntt) });
 
 	note tally(@answers);
 	turned_away(@answers);
-	cmp_ok scalar(grep { $_->{status} == 200 } @answers), '>', 0.7 * 4 * 10,
-	    'the pool does what it can';
+	cmp_ok scalar(grep { $_->{status} == 200 } @answers), '>', 0.7 * $alone,
+	    "the pool does what it can: two alone get $alone done";
 	each_is_true('five times', @answers);
 	whole(@answers);
 	my @after = memory();
@@ -209,30 +216,32 @@ sub whole (@answers) {
 	my @ctts = given_ctts(6 * 400);
 
 	$c->sim(PUT => '/latency', { taas => 20, tmf => 10 });
+	my $replaced = $c->dir . '/replaced';
 	my $restarts = fork // die "fork: $!\n";
 	if (!$restarts) {
 		delete $c->{dbh};
-		my $end = time + 10;
 		my $bad = 0;
-		while (time < $end) {
+		for (1 .. TIMES) {
 			my $next = time + 2;
 			$c->stack('restart', $_) or $bad++ for qw(pool worker);
 			sleep($next - time) if $next > time;
 		}
+		open my $fh, '>', $replaced;
 		POSIX::_exit($bad);
 	}
-	my @answers = load(6, 10, \@ctts, sub ($ctt) { $c->link($ctt, $ntt) });
+	my @answers = load(6, 100, \@ctts,
+		sub ($ctt) { $c->link($ctt, $ntt) }, sub { !-e $replaced });
 	waitpid $restarts, 0;
 
 	note tally(@answers);
 	is $?, 0, 'the pool and the worker were replaced, again and again';
 	my %pids = map { /pid=(\d+) .*event=started/ ? ($1 => 1) : () }
 	    $c->log_lines('pool');
-	cmp_ok keys %pids, '>=', 2 * 5, keys(%pids) . ' processes in turn';
+	cmp_ok keys %pids, '>=', 2 * TIMES, keys(%pids) . ' processes in turn';
 	whole(@answers);
 	turned_away(@answers);
-	cmp_ok scalar(grep { $_->{status} == 200 } @answers), '>', 100,
-	    'most are done';
+	cmp_ok scalar(grep { $_->{status} == 200 } @answers), '>',
+	    0.5 * @answers, 'most are done';
 	my %mine = map { $_->{ctt} => 1 } grep { $_->{status} == 200 } @answers;
 	is_deeply [ $c->column('SELECT id FROM ctt WHERE ntt_id = ?'
 	    . ' ORDER BY id', $ntt) ], [ sort { $a <=> $b } keys %mine ],

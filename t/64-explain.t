@@ -39,14 +39,15 @@ my %EXCEPT = (
 
 # May read more rows than MOST.
 my @MORE = (
-	[ 10 * GAUGE, qr/'cttd_jobs\{/, '/metrics, which counts so far' ],
+	[ 10 * GAUGE, qr/'READY' state,COUNT/, '/metrics, which counts so far' ],
 	[ 200_000, qr/ audit_log l WHERE l\.id> NAME_CONST\('i',\d+\)/,
 		'the ends of the audit trail pass over what has no seal, once,'
 		. ' in parts; or as it comes' ],
 );
 
 # Tables of which all is wanted, and that do not grow with the tickets.
-my %SMALL = (lov => 'the lists of values');
+my %SMALL = (lov => 'the lists of values', w => 'a row for each worker',
+	worker => 'likewise');
 
 my $c = Ctt->start(pool => 2, workers => 1, set => {
 	CTT_LOG_LEVEL => 'debug', CTT_PARTNER_TIMEOUT_MS => 400,

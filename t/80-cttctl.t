@@ -252,7 +252,7 @@ sub schema () {
 	$c->do("ALTER TABLE $_ DROP KEY ${_}_linked,"
 	    . " DROP KEY ${_}_status_linked, DROP linked") for qw(ctt ntt);
 	$c->do('ALTER TABLE ctt DROP came_ntt_id');
-	$c->do('DROP TABLE audit_mark, audit_start');
+	$c->do('DROP TABLE audit_mark, audit_start, worker');
 	$c->do('ALTER TABLE ctt ALTER created_at SET DEFAULT'
 	    . ' CURRENT_TIMESTAMP(3)');
 	$c->do('ALTER TABLE ntt DROP KEY ntt_partner_ref');

@@ -8,6 +8,7 @@
 #include <sys/select.h>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "job/outbox.h"
@@ -18,11 +19,50 @@
 enum {
 	POLL_MS = 100,  /* with nothing done; a new job waits no longer   */
 	AWAY_MS = 1000, /* with no database                              */
+	BEAT_MS = 3000, /* between the beats that say that we run        */
+	BEAT_LATE_MS = 10000, /* so late one may be, and the partners' time */
+	ROUNDS = 3,     /* of calls to partners between two of them      */
 	PURGE_MS = 60000, /* between forgettings of old idempotency keys */
 	HEADS_MS = 1000,  /* between looks at the audit trail's end      */
 	HEADS_LATE_MS = 5000,   /* when a row of it is not committed yet */
 	HEADS_PAUSE_MS = 60000, /* when its file cannot be written       */
 };
+
+/* What the database is told of this worker, for GET /ticket/health. */
+struct beat {
+	char name[ID_LEN + 1];
+	int64_t next; /* when it is time again */
+	bool worked;  /* since the last one    */
+};
+
+static enum rc tell_alive(struct app *app, struct arena *mem, struct beat *beat,
+			  int64_t for_ms)
+{
+	struct buf param[3];
+	enum rc rc;
+
+	memset(param, 0, sizeof param);
+	buf_init(&param[0], mem);
+	buf_str(&param[0], beat->name);
+	buf_init(&param[1], mem);
+	put_int(&param[1], NULL, for_ms);
+	buf_init(&param[2], mem);
+	if (beat->worked)
+		buf_str(&param[2], "1");
+	rc = db_run(app->db, SQL_BEAT, param, mem, NULL, 0);
+	if (rc == RC_OK)
+		beat->worked = false;
+	return rc == RC_AGAIN ? RC_OK : rc; /* nobody waits for it */
+}
+
+static enum rc beat_now(struct app *app, struct arena *mem, struct beat *beat)
+{
+	if (clock_mono_ms() < beat->next)
+		return RC_OK;
+	beat->next = clock_mono_ms() + BEAT_MS;
+	return tell_alive(app, mem, beat, BEAT_LATE_MS +
+			  ROUNDS * app->conf->partner_timeout_ms);
+}
 
 static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 {
@@ -99,16 +139,20 @@ int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
 	int64_t purge = 0, heads = 0, old = 0, start = 0;
+	struct beat beat = {.next = 0};
 	sigset_t waiting;
 
+	id_make(beat.name);
 	stop_setup(&waiting);
 	log_line(LOG_INFO, "started", "version=%s", PACKAGE_VERSION);
 	while (!stop_asked()) {
 		struct timespec wait = {0};
 		size_t jobs = 0, settled = 0;
 		int64_t began = clock_mono_ms();
-		enum rc rc = settle_due(app, mem, &settled);
+		enum rc rc = beat_now(app, mem, &beat);
 
+		if (rc != RC_FAULT)
+			rc = settle_due(app, mem, &settled);
 		if (rc != RC_FAULT)
 			rc = deliver(app, mem, clock_mono_ms() - began, &jobs);
 		if (rc == RC_OK)
@@ -120,12 +164,14 @@ int job_loop(struct app *app)
 		if (rc == RC_OK)
 			rc = retention_step(app, mem, &old);
 		arena_reset(mem);
+		beat.worked |= jobs || settled;
 		if (rc == RC_FAULT)
 			wait.tv_sec = AWAY_MS / 1000;
 		else if (!jobs && !settled)
 			wait.tv_nsec = POLL_MS * 1000000L;
 		pselect(0, NULL, NULL, NULL, &wait, &waiting);
 	}
+	tell_alive(app, mem, &beat, 0); /* or it will be seen to be late */
 	arena_close(mem);
 	log_line(LOG_INFO, "stopped", "cause=signal");
 	return EXIT_SUCCESS;

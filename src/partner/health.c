@@ -21,7 +21,7 @@
 #include "base/log.h"
 
 enum {
-	LAYOUT = 2,           /* of what is shared; not to be read by others */
+	LAYOUT = 3,           /* of what is shared; not to be read by others */
 	PLACES = 1024,        /* processes on one host                     */
 	MAKE_TRIES = 50,      /* for who makes the file, 20 ms apart       */
 	USUAL_MOST_MS = 600000, /* no answer takes longer                  */
@@ -48,6 +48,8 @@ struct breaker {
 	atomic_int_least64_t probe; /* a probe is under way until then       */
 	atomic_int_least64_t usual; /* ms: the slowest answers of late       */
 	atomic_int_least64_t answered; /* the last one; clock_mono_ms        */
+	atomic_int_least64_t failed;   /* likewise, the last failure         */
+	atomic_int failed_status;
 };
 
 /* Whose place it is holds a lock on its byte of the file, which no death and no
@@ -529,7 +531,7 @@ bool health_may_wait(struct health *h, enum partner_id p)
 }
 
 void health_report(struct health *h, enum partner_id p, bool answered,
-		   int64_t ms)
+		   long status, int64_t ms)
 {
 	struct breaker *b = &h->shared->breaker[p];
 	unsigned failures, limit = (unsigned)h->cf->breaker_failures;
@@ -548,6 +550,8 @@ void health_report(struct health *h, enum partner_id p, bool answered,
 		wait_anew(h, p);
 		return;
 	}
+	atomic_store(&b->failed_status, (int)status);
+	atomic_store(&b->failed, clock_mono_ms());
 	failures = atomic_fetch_add(&b->failures, 1) + 1;
 	if (failures < limit)
 		return;
@@ -588,7 +592,40 @@ unsigned long health_assumed(const struct health *h)
 	return atomic_load(&h->shared->assumed);
 }
 
-unsigned health_waiting(const struct health *h, enum partner_id p)
+/* How long ago that was; -1: never. */
+static int64_t ago_or_never(int64_t when)
 {
-	return take_census(h, p).waiting;
+	int64_t now = clock_mono_ms();
+
+	return when > 0 && when <= now ? now - when : -1;
+}
+
+/* How many processes of the pool may wait for one that is slow; see has_room. */
+static unsigned limit_of(const struct health *h, unsigned pool)
+{
+	unsigned share = (unsigned)h->cf->partner_share;
+	unsigned limit = share >= 100 ? pool : pool * share / 100;
+
+	return limit ? limit : 1;
+}
+
+struct partner_health health_look(struct health *h, enum partner_id p)
+{
+	struct breaker *b = &h->shared->breaker[p];
+	int64_t usual = usual_ms(b);
+	int status = atomic_load(&b->failed_status);
+	struct census c;
+
+	bury_dead(h);
+	c = take_census(h, p);
+	return (struct partner_health){
+		.broken = health_is_broken(h, p),
+		.failures = atomic_load(&b->failures),
+		.waiting = c.waiting,
+		.limit = limit_of(h, c.pool),
+		.usual_ms = usual ? usual - 1 : -1, /* 0 is not known */
+		.answered_ms = ago_or_never(atomic_load(&b->answered)),
+		.failed_ms = ago_or_never(atomic_load(&b->failed)),
+		.failed_status = status < 100 || status > 999 ? 0 : status,
+	};
 }

@@ -57,9 +57,9 @@ enum { HEALTH_WATCH_MS = 50 };
 bool health_may_wait(struct health *h, enum partner_id p);
 
 /* A call that was made has come to an end after `ms`; a refusal is an answer
- * too. */
+ * too. `status`: the last of HTTP, or 0. */
 void health_report(struct health *h, enum partner_id p, bool answered,
-		   int64_t ms);
+		   long status, int64_t ms);
 
 /* Seconds until it is worth while to come again. */
 int health_retry_s(const struct health *h, enum partner_id p);
@@ -70,6 +70,22 @@ unsigned long health_no_cache(const struct health *h);
 void health_count_assumed(struct health *h); /* an operation so closed */
 unsigned long health_assumed(const struct health *h);
 bool health_is_broken(const struct health *h, enum partner_id p);
-unsigned health_waiting(const struct health *h, enum partner_id p);
+
+/* What is known of a partner, whatever other programs have written into the
+ * file. */
+struct partner_health {
+	bool broken;
+	unsigned failures; /* in a row */
+	unsigned waiting;  /* processes of the pool; none that has died */
+	unsigned limit;    /* so many may wait for it once it is slow */
+	int64_t usual_ms;    /* what its slower answers took of late; -1:
+			      * it has answered none                  */
+	int64_t answered_ms; /* how long ago the last one was,        */
+	int64_t failed_ms;   /* and the last failure; -1: none was    */
+	int failed_status;   /* its HTTP status; 0: no answer came    */
+};
+
+/* Places of the dead are freed first. */
+struct partner_health health_look(struct health *h, enum partner_id p);
 
 #endif

@@ -425,7 +425,8 @@ static void call_end(struct slot *s, enum said said, const char *why)
 
 	conclude(c, said, why);
 	c->ms = clock_wall_ms() - c->began;
-	health_report(s->http->health, c->partner, is_answered(s), c->ms);
+	health_report(s->http->health, c->partner, is_answered(s), c->status,
+		      c->ms);
 	log_call(c);
 	curl_slist_free_all(s->headers);
 	s->headers = NULL;

@@ -854,6 +854,19 @@ SQL_TEXT(REMOVE_REFUSED,
 	       ") x STRAIGHT_JOIN operation o ON o.id=x.id"
 	       " WHERE x.created_at<" TOO_OLD)),
 
+/* a worker's name (?a) runs, and counts as running for so many ms (?b); ?c: and
+ * it has done something. Who does not count any more is forgotten, but for when
+ * it last worked. */
+SQL_TEXT(BEAT,
+	"BEGIN NOT ATOMIC "
+	"INSERT INTO worker(name,beat_at,alive_until,worked_at)"
+	" SELECT ?a," NOW "," IN_MS("CAST(?b AS SIGNED)") ","
+	"IF(?c IS NULL,MAX(w.worked_at)," NOW ") FROM worker w"
+	" ON DUPLICATE KEY UPDATE beat_at=VALUE(beat_at),"
+	"alive_until=VALUE(alive_until),worked_at=VALUE(worked_at);"
+	"DELETE FROM worker WHERE alive_until<=" NOW " AND name<>?a;"
+	"END"),
+
 /* {"id":operation}. Its set of characters is the column's, or the whole table
  * would be converted and compared. */
 SQL_TEXT(READ_OPERATION,
@@ -1039,30 +1052,55 @@ SQL_TEXT(READ_LOV,
 /* a write that changes nothing: does the database take any? */
 SQL_TEXT(PING, "DELETE FROM idempotency WHERE id=0"),
 
-/* -> how many operations are RUNNING, SETTLING, and jobs READY, RUNNING, DEAD,
- * as METRICS counts them; for how many seconds the operation, and the job, that
- * is due for longest has waited (NULL: none is); whether writes are taken */
-#define HOW_MANY(table, where) \
-	"(SELECT COUNT(*) FROM(SELECT 1 FROM " table " WHERE " where \
-	" LIMIT 10000) x)"
-/* how many seconds ago what is due for longest was due; NULL: nothing is */
-#define LATE(due)                                                            \
-	"(SELECT TIMESTAMPDIFF(SECOND,MIN(x.at)," NOW ") FROM(" due ") x"    \
-	" WHERE x.at<" NOW ")"
-#define OPERATION_LATE                                                       \
-	LATE("SELECT next_try_at at FROM operation"                          \
-	     " WHERE open_ctt_id IS NOT NULL LIMIT 10000")
-#define JOB_LATE                                                             \
-	LATE("SELECT run_at at FROM job WHERE state='READY'"                 \
-	     " ORDER BY run_at LIMIT 1")
+/*
+ * How cttd is, and for the metrics. No more than 10,000 rows are counted of what
+ * is open, or of jobs in one state.
+ * -> for how many seconds the job that is due for longest has waited (NULL: none
+ *    is due); workers that run, when one last said so, when one last worked
+ * -> open operations by state, kind and how many of OPEN_AGES they have reached:
+ *    their number, and for how long the one that is due for longest has waited
+ * -> the oldest (ids begin with their time): id, kind, state, CTT, NTT, partner, tries, last error, age in
+ *    seconds, when it was begun, when it is tried next
+ * -> jobs by state: their number, the age of the oldest in seconds (its id is
+ *    the lowest, and in the index)
+ * -> the jobs that died last: id, type, operation, CTT, attempts, last error,
+ *    when they were written, when they died
+ */
+#define AGE_IN_S(column) "TIMESTAMPDIFF(SECOND," column "," NOW ")"
+#define LATE(due)        "IF(" due "<" NOW "," AGE_IN_S(due) ",NULL)"
+#define SOME_OPEN(columns)                                                   \
+	"(SELECT " columns " FROM operation FORCE INDEX(operation_open)"     \
+	" WHERE open_ctt_id IS NOT NULL LIMIT 10000) x"
+#define HAS_AGE(s) "+(x.created_at<=" NOW "-INTERVAL " #s " SECOND)"
+#define JOBS_IN(state)                                                       \
+	"SELECT '" state "' state,COUNT(*) n,MIN(y.id) id FROM"              \
+	"(SELECT id FROM job WHERE state='" state "' LIMIT 10000) y"
 SQL_TEXT(HEALTH,
-	"SELECT "
-	HOW_MANY("operation", "state='RUNNING' AND open_ctt_id IS NOT NULL") ","
-	HOW_MANY("operation", "state='SETTLING' AND open_ctt_id IS NOT NULL") ","
-	HOW_MANY("job", "state='READY'") ","
-	HOW_MANY("job", "state='RUNNING'") ","
-	HOW_MANY("job", "state='DEAD'") ","
-	OPERATION_LATE "," JOB_LATE ",@@GLOBAL.read_only=0"),
+	"BEGIN NOT ATOMIC "
+	"SELECT " LATE("(SELECT run_at FROM job WHERE state='READY'"
+	" ORDER BY run_at LIMIT 1)") ",COALESCE(SUM(w.alive_until>" NOW "),0),"
+	UTC("MAX(w.beat_at)") "," UTC("MAX(w.worked_at)") " FROM worker w;"
+	"SELECT x.state,x.kind,0" OPEN_AGES(HAS_AGE) " age,COUNT(*),"
+	LATE("MIN(x.next_try_at)") " FROM"
+	SOME_OPEN("state,kind,created_at,next_try_at")
+	" GROUP BY x.state,x.kind,age;"
+	"SELECT o.id,o.kind,o.state,c.id,c.ticket_no,n.id,n.ticket_no,"
+	"o.partner,o.tries,o.last_error," AGE_IN_S("o.created_at") ","
+	UTC("o.created_at") "," UTC("o.next_try_at") " FROM"
+	"(SELECT MIN(x.id) id FROM" SOME_OPEN("id") ") y"
+	" STRAIGHT_JOIN operation o ON o.id=y.id"
+	" LEFT JOIN ctt c ON c.id=o.ctt_id LEFT JOIN ntt n ON n.id=o.ntt_id;"
+	"SELECT x.state,x.n," AGE_IN_S("b.created_at") " FROM("
+	JOBS_IN("READY") " UNION ALL " JOBS_IN("RUNNING") " UNION ALL "
+	JOBS_IN("DEAD") ") x LEFT JOIN job b ON b.id=x.id"
+	" ORDER BY FIELD(x.state,'READY','RUNNING','DEAD');"
+	"SELECT b.id,b.type,JSON_VALUE(b.payload,'$.operationId'),c.id,"
+	"c.ticket_no,b.attempts,b.last_error," UTC("b.created_at") ","
+	UTC("b.updated_at") " FROM(SELECT id FROM job WHERE state='DEAD'"
+	" ORDER BY run_at DESC,id DESC LIMIT 5) x STRAIGHT_JOIN job b"
+	" ON b.id=x.id LEFT JOIN ctt c ON c.id=b.ctt_id"
+	" ORDER BY b.run_at DESC,b.id DESC;"
+	"END"),
 
 /* -> 1, once no other migration runs; held until the connection ends */
 SQL_TEXT(MIGRATE_LOCK, "SELECT GET_LOCK(CONCAT('cttd-migrate:',DATABASE()),5)"),
@@ -1155,22 +1193,6 @@ SQL_TEXT(RETRY_JOBS,
 	"b.updated_at=" NOW " WHERE b.state='DEAD' AND (JSON_EXISTS(j,'$.all')"
 	" OR b.id IN(SELECT x.id FROM" JSON_ROWS("$.id[*]", ID_AT("$")) "));"
 	"SELECT ROW_COUNT(); END"),
-
-/* -> name of a gauge, value; which is counted no further than to 10,000 */
-#define GAUGE(name, table, state, open)                                      \
-	"SELECT '" name "{state=\"" state "\"}',COUNT(*) FROM(SELECT 1 FROM "\
-	table " WHERE state='" state "'" open " LIMIT 10000) x"
-#define OPEN_IN(state)                                                       \
-	GAUGE("cttd_operations_open", "operation", state,                    \
-	      " AND open_ctt_id IS NOT NULL")
-#define JOBS_IN(state) GAUGE("cttd_jobs", "job", state, "")
-SQL_TEXT(METRICS,
-	OPEN_IN("RUNNING") " UNION ALL " OPEN_IN("SETTLING") " UNION ALL "
-	JOBS_IN("READY") " UNION ALL " JOBS_IN("RUNNING") " UNION ALL "
-	JOBS_IN("DEAD") " UNION ALL "
-	"SELECT 'cttd_late_seconds{of=\"operation\"}',"
-	"COALESCE(" OPERATION_LATE ",0) UNION ALL "
-	"SELECT 'cttd_late_seconds{of=\"job\"}',COALESCE(" JOB_LATE ",0)"),
 
 /*
  * The promises of contract section 10 -> what is wrong, one line a breach; the

@@ -37,6 +37,7 @@
 	S(JOB_CLOSE)                                                         \
 	S(REMOVE_JOBS)                                                       \
 	S(REMOVE_REFUSED)                                                    \
+	S(BEAT)                                                              \
 	/* reading */                                                        \
 	S(READ_OPERATION)                                                    \
 	S(LIST_OPERATIONS)                                                   \
@@ -60,7 +61,6 @@
 	S(RETRY_OPERATIONS)                                                  \
 	S(DEAD_JOBS)                                                         \
 	S(RETRY_JOBS)                                                        \
-	S(METRICS)                                                           \
 	S(CHECK_LINK)                                                        \
 	S(CHECK_LINK_OPERATION)                                              \
 	S(CHECK_COUNT)                                                       \
@@ -97,6 +97,10 @@ enum sql {
 
 /* What link_settle notes of a link without work orders; CHECK_JOB looks for it. */
 #define NO_WORK_ORDERS "the NTT has no work orders to notify"
+
+/* What HEALTH counts apart: the open operations younger than these, in seconds;
+ * and those that are not. */
+#define OPEN_AGES(A) A(10) A(60) A(600) A(3600) A(86400)
 
 struct sql_statement {
 	const char *name, *text;

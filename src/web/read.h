@@ -11,6 +11,8 @@ void read_lov(struct request *rq);
 void read_openapi(struct request *rq);
 void read_healthz(struct request *rq);
 void read_readyz(struct request *rq);
+
+/* How cttd is: web/health.c. They answer without the database too. */
 void read_metrics(struct request *rq);
 void read_health(struct request *rq);
 

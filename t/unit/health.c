@@ -39,7 +39,7 @@ static int fresh(void **state)
 static void fails(struct health *h, int times)
 {
 	while (times--)
-		health_report(h, PARTNER_TAAS, false, 10);
+		health_report(h, PARTNER_TAAS, false, 503, 10);
 }
 
 /* A process of the pool that waits for the partner, or does not, and is killed.
@@ -71,10 +71,10 @@ static void dead(void **state)
 	die(false);
 	fails(h, 3); /* it is slow: half of the pool may wait */
 	assert_int_equal(health_enter(h, PARTNER_TAAS), HEALTH_GO);
-	assert_int_equal(health_waiting(h, PARTNER_TAAS), 1);
+	assert_int_equal(health_look(h, PARTNER_TAAS).waiting, 1);
 	health_close(h);
 	h = health_open(&cf, true);
-	assert_int_equal(health_waiting(h, PARTNER_TAAS), 0);
+	assert_int_equal(health_look(h, PARTNER_TAAS).waiting, 0);
 	health_close(h);
 	while (wait(NULL) > 0)
 		;
@@ -90,12 +90,12 @@ static void use(struct health *h)
 		health_admits(h, p);
 		health_may_wait(h, p);
 		assert_in_range(health_retry_s(h, p), 1, 3);
-		health_report(h, p, false, 5);
-		health_report(h, p, true, 5);
+		health_report(h, p, false, 0, 5);
+		health_report(h, p, true, 200, 5);
 		assert_false(health_is_broken(h, p));
 		assert_int_equal(health_admits(h, p), HEALTH_GO);
 		health_leave(h);
-		assert_int_equal(health_waiting(h, p), 0);
+		assert_int_equal(health_look(h, p).waiting, 0);
 		health_at_work(h, false);
 	}
 	health_count_no_cache(h);
