@@ -265,6 +265,17 @@ static void save_refused(struct app *app, struct batch *b)
 	store_save(app->db, &ch);
 }
 
+/* Nobody knows whether it was begun, but of what a gate refused. */
+static void saved_perhaps(struct batch *b)
+{
+	batch_each (b, it)
+		if (!it->code)
+			item_refuse(it, CODE_NO_ANSWER, "The database went "
+				    "away while the change was being saved; "
+				    "look the operation up before trying "
+				    "again.");
+}
+
 void saga_open(struct app *app, const struct flow *flow, struct batch *b,
 	       struct abandoned *abandoned)
 {
@@ -292,9 +303,7 @@ void saga_open(struct app *app, const struct flow *flow, struct batch *b,
 			retry_pause(tries);
 			break;
 		case RC_DOUBT:
-			fail_all(b, CODE_NO_ANSWER, "The database went away "
-				 "while the change was being saved; look the "
-				 "operation up before trying again.");
+			saved_perhaps(b);
 			return;
 		case RC_FAULT:
 			saga_db_away(b);
