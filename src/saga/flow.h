@@ -10,8 +10,8 @@ struct json_object;
 /*
  * A flow is what one kind of operation does in each stage of the pipeline.
  * The stages fill verdicts and gather changes; they never answer the client,
- * never touch a connection and never commit. open.c and close.c alone do. A stage that
- * a flow does not have is NULL.
+ * never touch a connection and never commit: open.c and close.c alone do. A
+ * stage that a flow does not have is NULL.
  */
 struct flow {
 	enum kind kind;

@@ -178,7 +178,8 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 
 /*
  * The COMMIT of the first transaction may have happened, or may happen yet. Its
- * rows tell, once the session that was lost has ended; until then nobody can say.
+ * rows tell, once the session that was lost has ended; until then nobody can
+ * say.
  */
 static enum rc look_for_rows(struct app *app, struct batch *b)
 {
@@ -214,8 +215,8 @@ static void open_halves(struct app *app, const struct flow *flow,
 	saga_open(app, flow, &half, NULL);
 }
 
-/* Did a COMMIT whose answer was lost take effect all the same? Then the recovery
- * goes on with it: what this process knew of it is gone. */
+/* Did the COMMIT whose reply was lost take effect? Then the recovery finishes
+ * the operation: this process has forgotten what it knew of it. */
 static bool is_saved(struct app *app, struct batch *b)
 {
 	bool saved = false;

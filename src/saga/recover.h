@@ -5,8 +5,8 @@
 
 /*
  * The pipeline, entered in its middle: take over those of the operations that
- * are open and abandoned, ask their partners again with the same keys, and close
- * them, or leave them open until later. Returns how many were closed.
+ * are open and abandoned, ask their partners again with the same keys, and
+ * close them, or leave them open until later. Returns how many were closed.
  */
 size_t saga_recover(struct app *app, struct arena *mem,
 		    const char *const *ids, size_t n, int64_t deadline);

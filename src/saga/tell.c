@@ -1,6 +1,6 @@
 /*
- * saga/tell.c - what became of an operation, in words: in its trace, and for who
- * asked
+ * saga/tell.c - what became of an operation, in words: for its trace and for the
+ * caller
  */
 #include "saga/tell.h"
 
