@@ -17,7 +17,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "saga/reconcile.h"
-#include "saga/saga.h"
+#include "saga/recover.h"
 #include "store/audit.h"
 #include "store/check.h"
 #include "store/db.h"

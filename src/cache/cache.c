@@ -225,14 +225,6 @@ void cache_read_blocks(struct cache *c, const struct batch *b)
 		rest(c, rc);
 }
 
-static bool leaves_block(const struct item *it)
-{
-	if (it->kind != OP_UNLINK || it->state != OP_SUCCEEDED)
-		return false;
-	/* a move that failed and was put back can be tried again */
-	return !it->next || it->next->state == OP_SUCCEEDED;
-}
-
 void cache_add_blocks(struct cache *c, const struct batch *b)
 {
 	memcached_return_t rc = MEMCACHED_SUCCESS;
@@ -245,8 +237,6 @@ void cache_add_blocks(struct cache *c, const struct batch *b)
 	batch_each (b, it) {
 		char *key;
 
-		if (!leaves_block(it))
-			continue;
 		if (cache_is_away(c))
 			return;
 		key = block_key(b->mem, it);

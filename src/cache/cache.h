@@ -17,8 +17,7 @@ void cache_close(struct cache *c);
 /* Fill the items' block_ms from the blocks of their pairs (ids). */
 void cache_read_blocks(struct cache *c, const struct batch *b);
 
-/* Set the blocks of the unlinks that succeeded, and were not taken back by
- * what followed them. */
+/* Block the pairs of all items. */
 void cache_add_blocks(struct cache *c, const struct batch *b);
 
 /* Does some server answer? */

@@ -79,6 +79,13 @@ static void cpe_unask(const struct item *it, struct call *c)
 	say(it, c, true);
 }
 
+/* Its element is one of the CTT's. */
+static void cpe_leave(const struct item *it, struct ctt *after)
+{
+	(void)after;
+	it->cpe->element->cpe = it->cpe->wanted;
+}
+
 static void cpe_settle(struct item *it, struct change *ch)
 {
 	change_element(ch, it);
@@ -93,9 +100,11 @@ const struct flow flow_cpe = {
 	.save_step = STEP__MAX,
 	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
 	.noun = "CPE update",
+	.done = "updated",
 	.intend = cpe_intend,
 	.recall = cpe_recall,
 	.ask = cpe_ask,
 	.unask = cpe_unask,
+	.leave = cpe_leave,
 	.settle = cpe_settle,
 };

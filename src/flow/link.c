@@ -18,7 +18,8 @@ static void link_check(struct batch *b, struct item *it)
 {
 	(void)(check_ctt_found(b, it) && check_ntt_found(b, it) &&
 	       check_idle(b, it) && check_not_linked(b, it) &&
-	       check_not_blocked(b, it) && check_open(b, it));
+	       check_not_blocked(b, it) &&
+	       check_open(b, it, STEP_save_local));
 }
 
 static void unlink_check(struct batch *b, struct item *it)
@@ -57,7 +58,8 @@ static void move_check(struct batch *b, struct item *it)
 	if (check_ctt_found(b, it) && check_linked(b, it) &&
 	    check_idle(b, it)) {
 		it->ntt = target; /* it is the new pair that may be blocked */
-		(void)(check_not_blocked(b, it) && check_open(b, it));
+		(void)(check_not_blocked(b, it) &&
+		       check_open(b, it, STEP_clear_local));
 	}
 	it->ntt = it->ctt->ntt;
 	it->then_ntt = target;
@@ -102,6 +104,21 @@ static void unlink_here(struct item *it, struct change *ch)
 	change_link(ch, it->ctt, NULL);
 }
 
+static void link_leave(const struct item *it, struct ctt *after)
+{
+	after->ntt = it->ntt;
+	after->ntt_id = it->ntt->id;
+	after->ntt_ticket_no = it->ntt->ticket_no;
+}
+
+static void unlink_leave(const struct item *it, struct ctt *after)
+{
+	(void)it;
+	after->ntt = NULL;
+	after->ntt_id = 0;
+	after->ntt_ticket_no = NULL;
+}
+
 static void say(const struct item *it, struct call *c, enum verb verb)
 {
 	c->partner = strcmp(it->ctt->source, "TAAS") ? PARTNER_TMF :
@@ -143,7 +160,7 @@ static void notify_work_orders(struct item *it, struct change *ch)
 
 static void link_settle(struct item *it, struct change *ch)
 {
-	change_count(ch, it->ntt, +1);
+	change_count(ch, it->ntt, flow_link.count);
 	note_done(it, STEP_update_ctt_count, NULL);
 	job_plain(ch, it, "create-ctt-related-kci");
 	if (it->ntt->work_orders)
@@ -155,7 +172,7 @@ static void link_settle(struct item *it, struct change *ch)
 
 static void unlink_settle(struct item *it, struct change *ch)
 {
-	change_count(ch, it->ntt, -1);
+	change_count(ch, it->ntt, flow_unlink.count);
 	note_done(it, STEP_update_ctt_count, NULL);
 	if (ch->block_ttl_s)
 		note_done(it, STEP_set_unlink_block, arena_printf(ch->mem,
@@ -226,12 +243,15 @@ const struct flow flow_link = {
 	.save_step = STEP_save_local,
 	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
 	.noun = "link",
+	.done = "linked",
 	.needs_ntt = true,
+	.count = +1,
 	.intend = link_intend,
 	.apply = link_here,
 	.recall = link_recall,
 	.ask = say_link,
 	.unask = say_unlink,
+	.leave = link_leave,
 	.settle = link_settle,
 	.undo = unlink_here,
 	.follow = link_follow,
@@ -244,12 +264,17 @@ const struct flow flow_unlink = {
 	.save_step = STEP_clear_local,
 	.sync_failed = CODE_EXTERNAL_UNLINK_FAILED,
 	.noun = "unlink",
+	.done = "unlinked",
 	.needs_ntt = true,
+	.count = -1,
+	.blocks = true,
+	.outlives_ticket = true,
 	.intend = link_intend,
 	.apply = unlink_here,
 	.recall = link_recall,
 	.ask = say_unlink,
 	.unask = say_link,
+	.leave = unlink_leave,
 	.settle = unlink_settle,
 	.undo = link_here,
 	.follow = unlink_follow,

@@ -80,6 +80,13 @@ static void resolve_ask(const struct item *it, struct call *c)
 	c->resolve = it->resolve;
 }
 
+static void resolve_leave(const struct item *it, struct ctt *after)
+{
+	if (!status_is_terminal(after->status))
+		after->status = "Resolved"; /* or it was closed meanwhile */
+	after->activity = &it->resolve->stored;
+}
+
 static void resolve_settle(struct item *it, struct change *ch)
 {
 	change_activity(ch, it, &it->resolve->stored, it->remark);
@@ -111,9 +118,11 @@ const struct flow flow_resolve = {
 	.save_step = STEP__MAX,
 	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
 	.noun = "resolution",
+	.done = "resolved",
 	.audits_ntt = true,
 	.intend = resolve_intend,
 	.recall = resolve_recall,
 	.ask = resolve_ask,
+	.leave = resolve_leave,
 	.settle = resolve_settle,
 };

@@ -13,7 +13,7 @@
 #include "base/stop.h"
 #include "job/outbox.h"
 #include "job/retention.h"
-#include "saga/saga.h"
+#include "saga/recover.h"
 #include "store/audit.h"
 
 enum {

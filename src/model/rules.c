@@ -146,22 +146,19 @@ bool check_not_resolved(struct batch *b, struct item *it)
 				 it->ctt->ticket_no));
 }
 
-/* It has no step of its own: what it refuses was not saved. */
-bool check_open(struct batch *b, struct item *it)
+bool check_open(struct batch *b, struct item *it, enum step save)
 {
 	const struct ntt *to = it->ntt;
-	enum step step = it->kind == OP_UNLINK ? STEP_clear_local :
-						 STEP_save_local;
 	bool ctt = status_is_terminal(it->ctt->status);
 	bool ntt = to->status && status_is_terminal(to->status);
 
 	if (!b->refuse_closed || (!ctt && !ntt))
 		return true;
-	return ctt ? gate(it, step, false, CODE_CTT_STATUS_TERMINAL,
+	return ctt ? gate(it, save, false, CODE_CTT_STATUS_TERMINAL,
 			  arena_printf(b->mem, "CTT %s is %s; it cannot be "
 				       "linked.", it->ctt->ticket_no,
 				       it->ctt->status)) :
-		     gate(it, step, false, CODE_NTT_STATUS_TERMINAL,
+		     gate(it, save, false, CODE_NTT_STATUS_TERMINAL,
 			  arena_printf(b->mem, "NTT %s is %s; nothing can be "
 				       "linked to it.", to->ticket_no,
 				       to->status));

@@ -14,7 +14,9 @@ bool check_idle(struct batch *b, struct item *it);
 bool check_not_linked(struct batch *b, struct item *it);
 bool check_linked(struct batch *b, struct item *it);
 bool check_not_blocked(struct batch *b, struct item *it);
-bool check_open(struct batch *b, struct item *it); /* by CTT_LINK_CLOSED */
+/* by CTT_LINK_CLOSED; it has no step of its own: what it refuses has failed the
+ * `save` step */
+bool check_open(struct batch *b, struct item *it, enum step save);
 bool check_activity(struct batch *b, struct item *it);
 bool check_first(struct batch *b, struct item *it); /* of its CTT in a bulk */
 bool check_not_terminal(struct batch *b, struct item *it);

@@ -12,8 +12,8 @@ struct json_object;
 /*
  * A flow is what one kind of operation does in each stage of the pipeline.
  * The stages fill verdicts and gather changes; they never answer the client,
- * never touch a connection and never commit. saga.c alone does. A stage that
- * a flow does not have is NULL.
+ * never touch a connection and never commit: open.c and close.c alone do. A
+ * stage that a flow does not have is NULL.
  */
 struct flow {
 	enum kind kind;
@@ -28,6 +28,11 @@ struct flow {
 	const char *noun;      /* "link": what a detail calls the change       */
 	bool needs_ntt;        /* it is about a pair, and in the audit of both */
 	bool audits_ntt;       /* its success is in the NTT's audit            */
+	const char *done;      /* "linked": the outcome of one that succeeded  */
+	int count;             /* what its success adds to the NTT's count     */
+	bool blocks;           /* its success blocks the pair (section 5)      */
+	bool outlives_ticket;  /* about a pair of which one is gone, it is
+				* driven on, and not taken back                */
 
 	/* What recovery will have to know of the request goes into
 	 * it->intent. */
@@ -42,6 +47,8 @@ struct flow {
 	 * what would undo it (NULL: it cannot be undone, and goes on). */
 	void (*ask)(const struct item *it, struct call *c);
 	void (*unask)(const struct item *it, struct call *c);
+	/* How its success leaves the CTT, in *after. */
+	void (*leave)(const struct item *it, struct ctt *after);
 	/* The partner said yes: all that follows from it. */
 	void (*settle)(struct item *it, struct change *ch);
 	/* It said no, or nobody knows: take the local change back. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "partner/partner.h"
+#include "saga/recover.h"
 #include "saga/saga.h"
 #include "saga/step.h"
 

@@ -153,13 +153,16 @@ bool step_goes_on(const struct item *it)
 	return it->goes_on || it->mends || !flows[it->kind]->unask;
 }
 
-/* The link to a ticket that is gone is not to be had back, and not to be kept
- * either. */
+/* A link to a ticket that is gone cannot be kept; its unlink is driven on. */
+static bool is_of_lost_pair(const struct item *it)
+{
+	return it->is_lost && flows[it->kind]->needs_ntt;
+}
+
 static bool is_driven_on(const struct item *it)
 {
-	if (it->is_lost && flows[it->kind]->needs_ntt)
-		return it->kind == OP_UNLINK;
-	return step_goes_on(it);
+	return is_of_lost_pair(it) ? flows[it->kind]->outlives_ticket :
+				     step_goes_on(it);
 }
 
 static int64_t late_ms(const struct conf *cf, const struct item *it,
@@ -211,7 +214,7 @@ static bool is_forced(const struct item *it)
 {
 	const struct call *c = it->call;
 
-	return it->force && it->kind == OP_UNLINK && it->was == OP_RUNNING &&
+	return it->force && it->was == OP_RUNNING &&
 	       c->verdict != RC_OK && c->no == NO_SUCH;
 }
 
@@ -231,8 +234,7 @@ enum next step_next(const struct conf *cf, struct item *it, bool recovered)
 	}
 	if (it->goes_on && next == NEXT_BACK && e.known == KNOWN_UNSENT)
 		return NEXT_SETTLE; /* a way back is tried until it is clear */
-	/* its NTT or CTT is gone: what was linked is to be taken back */
-	if (it->is_lost && it->kind == OP_LINK && next == NEXT_DONE)
-		return NEXT_SETTLE;
+	if (is_of_lost_pair(it) && !is_driven_on(it) && next == NEXT_DONE)
+		return NEXT_SETTLE; /* and is taken back */
 	return next;
 }

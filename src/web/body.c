@@ -76,9 +76,8 @@ static bool has_control(const char *s, const char *allowed)
 }
 
 /* A ticket: an id, or a ticket number. */
-static void ticket_value(struct faults *f, const char *prefix,
-			 const char *field, struct json_object *v,
-			 struct ref *ref_r)
+static void ticket_value(struct faults *f, const char *field,
+			 struct json_object *v, struct ref *ref_r)
 {
 	if (json_object_is_type(v, json_type_int)) {
 		int64_t id = json_object_get_int64(v);
@@ -86,7 +85,7 @@ static void ticket_value(struct faults *f, const char *prefix,
 		if (id >= 1 && (uint64_t)id < TICKET_ID_MAX)
 			ref_r->id = (uint64_t)id;
 		else
-			fault_add(f, prefix, field,
+			fault_add(f, "", field,
 				  "must be between 1 and 9007199254740991");
 	} else if (json_object_is_type(v, json_type_string)) {
 		const char *no = text_trim(f->mem, json_object_get_string(v));
@@ -95,27 +94,26 @@ static void ticket_value(struct faults *f, const char *prefix,
 		if (n >= 1 && n <= TICKET_NO_MAX && !has_control(no, ""))
 			ref_r->no = no;
 		else
-			fault_add(f, prefix, field, "must be a ticket number "
+			fault_add(f, "", field, "must be a ticket number "
 				  "of 1 to 64 printable characters");
 	} else {
-		fault_add(f, prefix, field, "must be a ticket's id (an integer)"
+		fault_add(f, "", field, "must be a ticket's id (an integer)"
 			  " or its ticket number (a string)");
 	}
 }
 
-static void ticket(struct faults *f, const char *prefix, const char *field,
-		   struct json_object *o, struct ref *ref_r)
+void field_ticket(struct faults *f, const char *field, struct json_object *o,
+		  struct ref *ref_r)
 {
 	struct json_object *v;
 
 	if (json_object_object_get_ex(o, field, &v))
-		ticket_value(f, prefix, field, v, ref_r);
+		ticket_value(f, field, v, ref_r);
 	else
-		fault_add(f, prefix, field, "is required");
+		fault_add(f, "", field, "is required");
 }
 
-/* A remark of blanks is none: *remark_r stays as it is. */
-static void remark(struct faults *f, struct json_object *o,
+void field_remark(struct faults *f, struct json_object *o,
 		   const char **remark_r)
 {
 	struct json_object *v;
@@ -169,6 +167,15 @@ static void options(struct faults *f, struct request *rq,
 			  "ASCII characters");
 }
 
+struct json_object *body_begin(struct request *rq, struct faults *f)
+{
+	struct json_object *o = body_read(rq);
+
+	if (o)
+		options(f, rq, o);
+	return o;
+}
+
 /* Who asks, for each item. */
 static void sign(struct request *rq, struct batch *b)
 {
@@ -179,18 +186,6 @@ static void sign(struct request *rq, struct batch *b)
 	}
 }
 
-/* One kind of item: its fields, in an object of its own or among others. */
-typedef void item_fields(struct faults *f, struct json_object *o,
-			 struct item *it);
-
-static void link_fields(struct faults *f, struct json_object *o,
-			struct item *it)
-{
-	ticket(f, "", "cttId", o, &it->ctt_ref);
-	ticket(f, "", "nttId", o, &it->ntt_ref);
-	remark(f, o, &it->remark);
-}
-
 /* An empty text is a choice that was not made. */
 static bool is_empty(struct json_object *v)
 {
@@ -198,9 +193,8 @@ static bool is_empty(struct json_object *v)
 		      !json_object_get_string_len(v));
 }
 
-/* A whole number under this name; 0 if it is not given and need not be. */
-static uint64_t whole(struct faults *f, const char *field,
-		      struct json_object *o, uint64_t most, bool required)
+uint64_t field_whole(struct faults *f, const char *field,
+		     struct json_object *o, uint64_t most, bool required)
 {
 	struct json_object *v;
 	int64_t n = 0;
@@ -220,8 +214,7 @@ static uint64_t whole(struct faults *f, const char *field,
 	return 0;
 }
 
-/* A code or a label under this name; NULL if it is not given. */
-static const char *choice(struct faults *f, const char *field,
+const char *field_choice(struct faults *f, const char *field,
 			  struct json_object *o, bool required)
 {
 	struct json_object *v;
@@ -245,41 +238,13 @@ static const char *choice(struct faults *f, const char *field,
 	return NULL;
 }
 
-static void code_fields(struct faults *f, struct json_object *o,
-			struct item *it)
+bool body_single(struct request *rq, struct batch *b_r, item_fields *fields)
 {
-	it->resolve = arena_alloc(f->mem, sizeof *it->resolve);
-	for (int i = 0; i < CODES_MAX; i++)
-		it->resolve->code[i] = choice(f, resolve_code_name[i], o,
-					      false);
-	remark(f, o, &it->remark);
-}
-
-static void status_fields(struct faults *f, struct json_object *o,
-			  struct item *it)
-{
-	ticket(f, "", "cttId", o, &it->ctt_ref);
-	code_fields(f, o, it);
-	it->resolve->status = choice(f, "status", o, true);
-}
-
-static void activity_fields(struct faults *f, struct json_object *o,
-			    struct item *it)
-{
-	status_fields(f, o, it);
-	it->resolve->activity_id = whole(f, "activityId", o,
-					 TICKET_ID_MAX - 1, true);
-}
-
-/* A body that is one item. */
-static bool single(struct request *rq, struct batch *b_r, item_fields *fields)
-{
-	struct json_object *o = body_read(rq);
 	struct faults f;
+	struct json_object *o = body_begin(rq, &f);
 
 	if (!o)
 		return false;
-	options(&f, rq, o);
 	*b_r = batch_new(rq->mem, 1);
 	sign(rq, b_r);
 	fields(&f, o, b_r->it[0]);
@@ -327,17 +292,15 @@ static void fail_faulty(struct item *it, const struct faults *f)
 	it->op_id = NULL;
 }
 
-/* A body with an array of such items, and a remark for those without. */
-static bool bulk(struct request *rq, struct batch *b_r, item_fields *fields)
+bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 {
-	struct json_object *o = body_read(rq), *items;
-	const char *common = NULL;
 	struct faults f;
+	struct json_object *o = body_begin(rq, &f), *items;
+	const char *common = NULL;
 
 	if (!o)
 		return false;
-	options(&f, rq, o);
-	remark(&f, o, &common);
+	field_remark(&f, o, &common);
 	items = bulk_array(rq, &f, o, "items");
 	*b_r = bulk_batch(rq, items);
 	batch_each (b_r, it) {
@@ -357,16 +320,6 @@ static bool bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 	return faults_reply(rq, &f);
 }
 
-bool body_link(struct request *rq, struct batch *b_r)
-{
-	return single(rq, b_r, link_fields);
-}
-
-bool body_link_bulk(struct request *rq, struct batch *b_r)
-{
-	return bulk(rq, b_r, link_fields);
-}
-
 static bool same_ref(const struct ref *a, const struct ref *b)
 {
 	return a->no ? b->no && !strcmp(a->no, b->no) : a->id && a->id == b->id;
@@ -381,11 +334,8 @@ static bool is_repeated(const struct batch *b, const struct item *it)
 	return false;
 }
 
-/* An array of CTTs, an item each. `together`: none may be named twice, and a
- * fault of one is one of all. */
-static void ctt_array(struct request *rq, struct faults *f,
-		      struct json_object *o, const char *name, bool together,
-		      struct batch *b_r)
+void body_ctts(struct request *rq, struct faults *f, struct json_object *o,
+	       const char *name, bool together, struct batch *b_r)
 {
 	struct json_object *items = bulk_array(rq, f, o, name);
 
@@ -396,190 +346,11 @@ static void ctt_array(struct request *rq, struct faults *f,
 		const char *field = arena_printf(rq->mem, "%s[%zu]", name,
 						 it->index);
 
-		ticket_value(to, "", field,
+		ticket_value(to, field,
 			     json_object_array_get_idx(items, it->index),
 			     &it->ctt_ref);
 		if (together && is_repeated(b_r, it))
 			fault_add(f, "", field, "is named twice");
 		fail_faulty(it, &own);
 	}
-}
-
-/* `force`: true or false; absent and null are false. */
-static bool force(struct faults *f, struct json_object *o)
-{
-	struct json_object *v = json_object_object_get(o, "force");
-
-	if (v && !json_object_is_type(v, json_type_boolean))
-		fault_add(f, "", "force", "has to be true or false");
-	return json_object_get_boolean(v);
-}
-
-/* One NTT under `name`, or else `other`, and CTTs: each an item. Only all
- * together can be forced. */
-static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
-			const char *name, const char *other, bool together)
-{
-	struct json_object *o = body_read(rq);
-	struct ref ntt = {0};
-	const char *common = NULL;
-	struct faults f;
-
-	if (!o)
-		return false;
-	options(&f, rq, o);
-	if (other && json_object_object_get_ex(o, other, NULL)) {
-		ticket(&f, "", other, o, &ntt);
-		if (json_object_object_get_ex(o, name, NULL))
-			fault_add(&f, "", other, "says the same as another "
-				  "field; send one of them");
-	} else {
-		ticket(&f, "", name, o, &ntt);
-	}
-	ctt_array(rq, &f, o, "cttIds", together, b_r);
-	remark(&f, o, &common);
-	b_r->force = together && force(&f, o);
-	batch_each (b_r, it) {
-		it->ntt_ref = ntt;
-		it->remark = common;
-		it->force = b_r->force;
-	}
-	return faults_reply(rq, &f);
-}
-
-bool body_unlink(struct request *rq, struct batch *b_r)
-{
-	bool good = ctts_of_ntt(rq, b_r, "nttId", NULL, true);
-
-	b_r->all_or_none = true;
-	return good && (!b_r->force || request_may(rq, MAY_ADMIN));
-}
-
-bool body_move(struct request *rq, struct batch *b_r)
-{
-	return ctts_of_ntt(rq, b_r, "ticketNo", "nttId", false);
-}
-
-bool body_status(struct request *rq, struct batch *b_r)
-{
-	if (!single(rq, b_r, status_fields))
-		return false;
-	b_r->it[0]->resolve->activity_id = rq->path_id;
-	return true;
-}
-
-bool body_status_bulk(struct request *rq, struct batch *b_r)
-{
-	return bulk(rq, b_r, activity_fields);
-}
-
-bool body_resolve_tickets(struct request *rq, struct batch *b_r)
-{
-	struct json_object *o = body_read(rq);
-	struct item common = {0};
-	struct faults f;
-
-	if (!o)
-		return false;
-	options(&f, rq, o);
-	ctt_array(rq, &f, o, "ticketIds", false, b_r);
-	code_fields(&f, o, &common);
-	batch_each (b_r, it) {
-		it->resolve = arena_alloc(rq->mem, sizeof *it->resolve);
-		*it->resolve = *common.resolve;
-		it->remark = common.remark;
-	}
-	return faults_reply(rq, &f);
-}
-
-/* A text that can be stored, without the blanks around it; NULL: none. Whether
- * it is one that can be set is a gate's to say, which knows what is stored. */
-static const char *storable(struct faults *f, const char *prefix,
-			    const char *field, struct json_object *v,
-			    size_t most)
-{
-	const char *s;
-
-	if (!v)
-		return NULL;
-	if (json_object_is_type(v, json_type_string)) {
-		s = text_trim(f->mem, json_object_get_string(v));
-		if (text_chars(s, strlen(s)) <= most)
-			return s;
-	}
-	fault_add(f, prefix, field, arena_printf(f->mem, "must be text of at "
-		  "most %zu characters", most));
-	return NULL;
-}
-
-static int64_t storable_number(struct faults *f, const char *prefix,
-			       const char *field, struct json_object *v)
-{
-	int64_t n = -1;
-
-	if (!v)
-		return 0;
-	if (json_object_is_type(v, json_type_int))
-		n = json_object_get_int64(v);
-	if (n >= 0 && n <= UINT32_MAX)
-		return n;
-	fault_add(f, prefix, field, arena_printf(f->mem, "must be a whole "
-		  "number from 1 to %d", BANDWIDTH_MAX));
-	return 0;
-}
-
-/* The facts that are named; returns which. */
-static unsigned cpe_facts(struct faults *f, const char *prefix,
-			  struct json_object *o, struct cpe *cpe)
-{
-	struct json_object *v;
-	unsigned given = 0;
-
-	for (int i = 0; i < CPE_TEXTS; i++) {
-		const struct cpe_text *t = &cpe_text[i];
-
-		if (!json_object_object_get_ex(o, t->name, &v))
-			continue;
-		*cpe_text_at(cpe, i) = storable(f, prefix, t->name, v, t->most);
-		given |= 1U << i;
-	}
-	if (json_object_object_get_ex(o, "bandwidthMbps", &v)) {
-		cpe->bandwidth_mbps = storable_number(f, prefix,
-						      "bandwidthMbps", v);
-		given |= 1U << CPE_BANDWIDTH;
-	}
-	return given;
-}
-
-static void cpe_fields(struct faults *f, struct json_object *o,
-		       struct item *it)
-{
-	struct cpe_update *u = arena_alloc(f->mem, sizeof *u);
-	struct json_object *v;
-
-	it->cpe = u;
-	if (!json_object_object_get_ex(o, "new", &v))
-		fault_add(f, "", "new", "is required");
-	else if (!json_object_is_type(v, json_type_object))
-		fault_add(f, "", "new", "must be an object");
-	else if (!(u->given = cpe_facts(f, "new.", v, &u->asked)))
-		fault_add(f, "", "new", "must name what is to be changed");
-	if (json_object_object_get_ex(o, "current", &v) && v) {
-		u->has_current = true;
-		if (json_object_is_type(v, json_type_object))
-			cpe_facts(f, "current.", v, &u->current);
-		else
-			fault_add(f, "", "current", "must be an object");
-	}
-	u->element_id = whole(f, "networkElementId", o, TICKET_ID_MAX - 1,
-			      false);
-	remark(f, o, &it->remark);
-}
-
-bool body_cpe(struct request *rq, struct batch *b_r)
-{
-	if (!single(rq, b_r, cpe_fields))
-		return false;
-	b_r->it[0]->ctt_ref.id = rq->path_id;
-	return true;
 }

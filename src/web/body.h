@@ -1,19 +1,47 @@
 #ifndef WEB_BODY_H
 #define WEB_BODY_H
 
+#include "web/reply.h"
 #include "web/request.h"
 
 /*
  * From a request's body to a batch: size, media type, JSON syntax and fields,
- * in the order of contract section 3. False: the reply is a problem already.
+ * in the order of contract section 3. What the endpoints share.
  */
-bool body_link(struct request *rq, struct batch *b_r);      /* unlink's items */
-bool body_link_bulk(struct request *rq, struct batch *b_r); /* are the same   */
-bool body_unlink(struct request *rq, struct batch *b_r);
-bool body_move(struct request *rq, struct batch *b_r);
-bool body_status(struct request *rq, struct batch *b_r);
-bool body_status_bulk(struct request *rq, struct batch *b_r);
-bool body_resolve_tickets(struct request *rq, struct batch *b_r);
-bool body_cpe(struct request *rq, struct batch *b_r);
+
+/* The body as a JSON object, or NULL and a problem. *f begins with what is wrong
+ * with the query and the Idempotency-Key. */
+struct json_object *body_begin(struct request *rq, struct faults *f);
+
+/* Reads the fields of one item from its object. */
+typedef void item_fields(struct faults *f, struct json_object *o,
+			 struct item *it);
+
+/* A body that is one item. False: the reply is a problem. */
+bool body_single(struct request *rq, struct batch *b_r, item_fields *fields);
+
+/* A body with an array `items`, and a remark for those without one. An item
+ * with faults fails alone. False: the reply is a problem. */
+bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields);
+
+/* An array of CTTs under `name`, an item each. `together`: none may be named
+ * twice, and a fault of one is one of all. */
+void body_ctts(struct request *rq, struct faults *f, struct json_object *o,
+	       const char *name, bool together, struct batch *b_r);
+
+/* One field of an object; what is wrong with it goes into *f. */
+
+/* A ticket by its id or its number; required. */
+void field_ticket(struct faults *f, const char *field, struct json_object *o,
+		  struct ref *ref_r);
+/* `remark`; one of blanks is none: *remark_r stays as it is. */
+void field_remark(struct faults *f, struct json_object *o,
+		  const char **remark_r);
+/* A whole number from 1 to `most`; 0: it is not given and need not be. */
+uint64_t field_whole(struct faults *f, const char *field,
+		     struct json_object *o, uint64_t most, bool required);
+/* A code or a label; NULL: it is not given and need not be. */
+const char *field_choice(struct faults *f, const char *field,
+			 struct json_object *o, bool required);
 
 #endif

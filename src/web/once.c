@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "model/rules.h"
 #include "partner/partner.h"
-#include "saga/saga.h"
+#include "saga/recover.h"
 #include "web/reply.h"
 
 /* Of the value that the body is: how it was written does not count. */
@@ -297,6 +297,15 @@ static enum rc restore_tickets(struct request *rq, const struct flow *flow,
 	return RC_OK;
 }
 
+/* Can the caller be told of an operation? Of an open one only that it is driven
+ * on: 202. */
+static bool has_answer(enum kind kind, enum op_state state)
+{
+	bool driven_on = kind != KIND__MAX && !flows[kind]->unask;
+
+	return !op_is_open(state) || (state == OP_SETTLING && driven_on);
+}
+
 /* Answer from the journal; false: there is nothing, so the work is to do. */
 static bool answer_from_journal(struct request *rq, const struct flow *flow,
 	void (*reply)(struct request *, const struct batch *),
@@ -311,11 +320,8 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 		return false;
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++) {
 		const struct key_operation_row *row = ROW(key_operation, &r, i);
-		enum op_state state = op_state_of(row->state);
 
-		/* a resolve that goes on has its answer: 202 */
-		if (op_is_open(state) && !(kind_of(row->kind) == OP_RESOLVE &&
-					   state == OP_SETTLING)) {
+		if (!has_answer(kind_of(row->kind), op_state_of(row->state))) {
 			close_key(rq, id, b->owner, SQL_KEY_CLOSE, 0);
 			in_progress(rq);
 			return true;

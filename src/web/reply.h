@@ -12,6 +12,10 @@ void reply_problem_begin(struct request *rq, enum code code,
 			 const char *detail);
 void reply_problem_end(struct request *rq);
 
+/* The same, with another status than the code's own. */
+void reply_problem_begin_as(struct request *rq, enum code code, int status,
+			    const char *detail);
+
 /* A problem that needs nothing else. */
 void reply_problem(struct request *rq, enum code code, const char *detail);
 
@@ -41,14 +45,5 @@ void reply_db_failed(struct request *rq, enum rc rc);
 void reply_ctt_members(struct buf *b, const struct ctt *c, uint64_t ntt_id,
 		       const char *ntt_ticket_no, bool open);
 void reply_ntt(struct buf *b, const char *key, const struct ntt *n);
-
-/* The answers to changes: contract sections 4 to 7. */
-void reply_link(struct request *rq, const struct batch *b);
-void reply_unlink(struct request *rq, const struct batch *b);
-void reply_pairs(struct request *rq, const struct batch *b); /* in bulk */
-void reply_move(struct request *rq, const struct batch *b);
-void reply_status(struct request *rq, const struct batch *b);
-void reply_status_bulk(struct request *rq, const struct batch *b);
-void reply_cpe(struct request *rq, const struct batch *b);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "saga/saga.h"
-#include "web/body.h"
+#include "web/endpoint.h"
 #include "web/once.h"
 #include "web/query.h"
 #include "web/read.h"
@@ -28,56 +28,44 @@ struct route {
 	const char *path; /* `:id` is a ticket's id, `:operation` one's  */
 	int may;          /* enum permission, or OPEN                    */
 	void (*read)(struct request *);
-
-	/* a change: from the body to a batch, its flow, and to the answer */
-	bool (*body)(struct request *, struct batch *);
-	const struct flow *flow;
-	void (*reply)(struct request *, const struct batch *);
-
-	const char *parameters; /* of a list, with blanks between */
+	const struct endpoint *change; /* or what is changed             */
+	const char *parameters;        /* of a list, with blanks between */
 };
 
 #define TICKETS "q ticketNo status linked updatedSince limit after"
-#define LIST(read, parameters) read, NULL, NULL, NULL, parameters
+#define LIST(read, parameters) read, NULL, parameters
 
 static const struct route routes[] = {
-{"POST", "/ticket/ctt/link", MAY_LINK, NULL,
- body_link, &flow_link, reply_link, NULL},
-{"POST", "/ticket/ctt/link/bulk", MAY_LINK, NULL,
- body_link_bulk, &flow_link, reply_pairs, NULL},
-{"POST", "/ticket/ctt/unlink", MAY_LINK, NULL,
- body_unlink, &flow_unlink, reply_unlink, NULL},
-{"POST", "/ticket/ctt/unlink/bulk", MAY_LINK, NULL,
- body_link_bulk, &flow_unlink, reply_pairs, NULL},
-{"POST", "/ticket/ctt/unlink-then-link", MAY_LINK, NULL,
- body_move, &flow_move, reply_move, NULL},
+{"POST", "/ticket/ctt/link", MAY_LINK, NULL, &link_one, NULL},
+{"POST", "/ticket/ctt/link/bulk", MAY_LINK, NULL, &link_many, NULL},
+{"POST", "/ticket/ctt/unlink", MAY_LINK, NULL, &unlink_together, NULL},
+{"POST", "/ticket/ctt/unlink/bulk", MAY_LINK, NULL, &unlink_many, NULL},
+{"POST", "/ticket/ctt/unlink-then-link", MAY_LINK, NULL, &move_many, NULL},
 {"PUT", "/ticket/ctt/activity-status/update/:id", MAY_STATUS, NULL,
- body_status, &flow_resolve, reply_status, NULL},
+ &status_one, NULL},
 {"POST", "/ticket/ctt/bulk-update-ctt-activity-status", MAY_STATUS, NULL,
- body_status_bulk, &flow_resolve, reply_status_bulk, NULL},
+ &status_many, NULL},
 {"POST", "/ticket/ctt/bulk-resolve-by-ticket-id", MAY_STATUS, NULL,
- body_resolve_tickets, &flow_resolve, reply_status_bulk, NULL},
-{"POST", "/ticket/ctt/cpe/update/:id", MAY_CPE, NULL,
- body_cpe, &flow_cpe, reply_cpe, NULL},
+ &resolve_many, NULL},
+{"POST", "/ticket/ctt/cpe/update/:id", MAY_CPE, NULL, &cpe_one, NULL},
 {"GET", "/ticket/ctt", MAY_READ, LIST(list_ctts, TICKETS)},
-{"GET", "/ticket/ctt/:id", MAY_READ, read_ctt, NULL, NULL, NULL, NULL},
+{"GET", "/ticket/ctt/:id", MAY_READ, read_ctt, NULL, NULL},
 {"GET", "/ticket/ctt/:id/cpe-history", MAY_READ,
  LIST(list_cpe_history, "limit after")},
 {"GET", "/ticket/ntt", MAY_READ, LIST(list_ntts, TICKETS)},
-{"GET", "/ticket/ntt/:id", MAY_READ, read_ntt, NULL, NULL, NULL, NULL},
+{"GET", "/ticket/ntt/:id", MAY_READ, read_ntt, NULL, NULL},
 {"GET", "/ticket/ntt/:id/ctts", MAY_READ, LIST(list_ntt_ctts, "limit after")},
-{"GET", "/ticket/lov", MAY_READ, read_lov, NULL, NULL, NULL, NULL},
+{"GET", "/ticket/lov", MAY_READ, read_lov, NULL, NULL},
 {"GET", "/ticket/operation", MAY_READ,
  LIST(list_operations, "requestId cttId nttId state limit after")},
-{"GET", "/ticket/operation/:operation", MAY_READ, read_operation, NULL, NULL,
- NULL, NULL},
+{"GET", "/ticket/operation/:operation", MAY_READ, read_operation, NULL, NULL},
 {"GET", "/ticket/audit", MAY_READ,
  LIST(list_audit, "cttId nttId actor from to limit after")},
-{"GET", "/ticket/health", MAY_ADMIN, read_health, NULL, NULL, NULL, NULL},
-{"GET", "/openapi.json", OPEN, read_openapi, NULL, NULL, NULL, NULL},
-{"GET", "/healthz", OPEN, read_healthz, NULL, NULL, NULL, NULL},
-{"GET", "/readyz", OPEN, read_readyz, NULL, NULL, NULL, NULL},
-{"GET", "/metrics", OPEN, read_metrics, NULL, NULL, NULL, NULL},
+{"GET", "/ticket/health", MAY_ADMIN, read_health, NULL, NULL},
+{"GET", "/openapi.json", OPEN, read_openapi, NULL, NULL},
+{"GET", "/healthz", OPEN, read_healthz, NULL, NULL},
+{"GET", "/readyz", OPEN, read_readyz, NULL, NULL},
+{"GET", "/metrics", OPEN, read_metrics, NULL, NULL},
 };
 
 enum { ROUTES = sizeof routes / sizeof routes[0] };
@@ -249,15 +237,15 @@ static void change(struct request *rq, const struct route *route)
 {
 	struct batch b, good;
 
-	if (!route->body(rq, &b))
+	if (!route->change->body(rq, &b))
 		return;
 	b.deadline = rq->deadline;
-	if (!once_begin(rq, route->flow, route->reply, &b))
+	if (!once_begin(rq, route->change->flow, route->change->reply, &b))
 		return;
 	good = good_items(&b);
 	if (good.n)
-		saga_run(rq->app, route->flow, &good);
-	route->reply(rq, &b);
+		saga_run(rq->app, route->change->flow, &good);
+	route->change->reply(rq, &b);
 	once_end(rq, &b);
 }
 

@@ -1,0 +1,221 @@
+/*
+ * saga/close.c - the second transaction: all that was judged is made so, and
+ * what to do if another process, or a COMMIT whose reply was lost, was there
+ * before
+ */
+#include "saga/close.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "saga/judge.h"
+#include "saga/retry.h"
+#include "saga/step.h"
+
+enum {
+	LOCKED_MS = 1000, /* a transaction that took longer met a lock      */
+	TAKEN_MS = 2000,  /* the wait for who has taken an operation over   */
+};
+
+static void log_closed(const struct item *it)
+{
+	log_line(LOG_INFO, "operation", "op=%s kind=%s state=%s ctt=%s ntt=%s "
+		 "code=%s tries=%u", it->op_id, kind_name[it->kind],
+		 op_state_name[it->state],
+		 it->ctt ? it->ctt->ticket_no : "-",
+		 it->ntt ? it->ntt->ticket_no : "-",
+		 it->code ? code_info[it->code].name : "-", it->tries);
+}
+
+/* What the caller can be told of an operation that was closed elsewhere: of a
+ * link its success, but not of what was stored along with others. Of one that
+ * is in another's hands nothing is known yet. */
+static void adopt(struct item *it, bool in_hand)
+{
+	bool stored = it->then_id || it->resolve || it->cpe;
+
+	if (in_hand)
+		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
+			"database was lost on the way, and the operation is in "
+			"the hands of the recovery: look it up.");
+	else if ((it->state == OP_SUCCEEDED && stored) ||
+		 (op_is_open(it->state) && !step_goes_on(it) && !it->code))
+		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
+			"database was lost on the way, and the operation was "
+			"finished by the recovery: look it up.");
+	else if (it->state == OP_SUCCEEDED && it->ntt)
+		it->ntt->ctt_count += flows[it->kind]->count;
+	else if (it->code)
+		it->detail = "It was settled by the recovery.";
+}
+
+/* Who took some of them over has them closed in a moment, mostly: then the
+ * caller can be told how. */
+static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
+{
+	int64_t until = clock_mono_ms() + TAKEN_MS;
+
+	for (unsigned tries = 0;; retry_pause(tries++)) {
+		enum rc rc = store_peek(app->db, b);
+		bool wait = false;
+
+		batch_each (b, it)
+			wait = wait || (it->is_taken && it->was == OP_RUNNING);
+		if (rc != RC_OK || recovered || !wait || clock_mono_ms() > until)
+			return rc;
+	}
+}
+
+/* Some operation was closed by somebody else, or taken over while our session
+ * was lost, or closed by our own COMMIT whose answer was lost: what the journal
+ * says now holds. */
+static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
+{
+	struct batch left = batch_part(b);
+	enum op_state *was = arena_array(b->mem, b->n, sizeof *was);
+	enum rc rc;
+	size_t i = 0;
+
+	batch_each (b, it)
+		was[i++] = it->was;
+	rc = peek_settled(app, b, recovered);
+	i = 0;
+	batch_each (b, it) {
+		bool same = it->was == was[i];
+
+		if (rc != RC_OK)
+			it->was = was[i];
+		i++;
+		if (rc != RC_OK)
+			continue;
+		if (same && !it->is_taken) {
+			batch_add(&left, it);
+			continue;
+		}
+		it->state = it->was;
+		it->next = NULL; /* whoever closed it has that in hand */
+		adopt(it, same);
+		log_line(LOG_INFO, "operation_adopted", "op=%s state=%s",
+			 it->op_id, op_state_name[it->state]);
+	}
+	if (rc == RC_OK)
+		*b = left;
+	return rc;
+}
+
+/* They stay open, and abandoned, until recovery finds them. */
+static void give_up(struct app *app, struct batch *b, bool recovered)
+{
+	log_line(LOG_ERROR, "close_failed", "operations=%zu first=%s "
+		 "error=\"%s\"", b->n, b->it[0]->op_id, db_error(app->db));
+	if (recovered) {
+		b->it[0]->note = "the database refuses to close it";
+		store_defer(app->db, b, app->conf->retry_cap_ms);
+	} else {
+		batch_each (b, it) {
+			it->next = NULL;
+			item_refuse(it, CODE_NO_ANSWER, "The partner was "
+				"asked, but the database did not take the "
+				"outcome. The operation is finished later; "
+				"look it up before trying again.");
+		}
+	}
+	db_drop(app->db);
+}
+
+static void close_halves(struct app *app, struct batch *b, bool recovered)
+{
+	struct batch half = *b;
+
+	half.n = b->n / 2;
+	saga_close(app, &half, recovered);
+	half.it = b->it + half.n;
+	half.n = b->n - half.n;
+	saga_close(app, &half, recovered);
+}
+
+static uint64_t ntt_of(const struct item *it)
+{
+	return it->ntt ? it->ntt->id : 0;
+}
+
+/* Somebody holds a row for long: strangers need not wait for it. The items of
+ * each NTT are closed by themselves. False: they are of one. */
+static bool close_by_ntt(struct app *app, struct batch *b, bool recovered)
+{
+	struct batch rest = *b;
+
+	batch_each (b, it)
+		if (ntt_of(it) != ntt_of(b->it[0]))
+			rest.n = 0;
+	if (rest.n)
+		return false;
+	for (rest = *b; rest.n;) {
+		struct batch one = batch_part(&rest), others = batch_part(&rest);
+
+		batch_each (&rest, it)
+			batch_add(ntt_of(it) == ntt_of(rest.it[0]) ? &one :
+				  &others, it);
+		saga_close(app, &one, recovered);
+		rest = others;
+	}
+	return true;
+}
+
+void saga_close(struct app *app, struct batch *b, bool recovered)
+{
+	int64_t until = clock_mono_ms() + DB_PATIENCE_MS;
+	struct batch open = batch_part(b);
+	unsigned tries = 0;
+
+	batch_each (b, it)
+		if (op_is_open(it->was))
+			batch_add(&open, it);
+	while (open.n) {
+		int64_t began = clock_mono_ms();
+		struct change ch;
+		bool won;
+		enum rc rc;
+
+		change_init(&ch, &open);
+		batch_each (&open, it)
+			saga_judge(app, it, &ch, recovered);
+		rc = store_close(app->db, &ch, &open, &won);
+		if (rc == RC_DOUBT)
+			db_end_lost(app->db, until);
+		if (won) {
+			fault(FAULT_AFTER_CLOSE);
+			batch_each (&open, it) {
+				it->was = it->state;
+				if (it->next)
+					it->next->was = it->next->state;
+				if (it->assumed)
+					health_count_assumed(app->health);
+				log_closed(it);
+			}
+			return;
+		}
+		if (rc == RC_OK) {
+			size_t n = open.n;
+
+			rc = adopt_closed(app, &open, recovered);
+			if (rc == RC_OK && open.n < n)
+				continue;
+		}
+		if (rc == RC_NO && open.n > 1) {
+			close_halves(app, &open, recovered);
+			return;
+		}
+		if (rc == RC_AGAIN && clock_mono_ms() - began > LOCKED_MS &&
+		    close_by_ntt(app, &open, recovered))
+			return;
+		if (rc == RC_NO && !recovered && !open.it[0]->save_failed) {
+			open.it[0]->save_failed = true;
+			continue;
+		}
+		if (rc == RC_NO || clock_mono_ms() > until) {
+			give_up(app, &open, recovered);
+			return;
+		}
+		retry_pause(tries++);
+	}
+}

@@ -1,0 +1,20 @@
+#ifndef SAGA_DRIVE_H
+#define SAGA_DRIVE_H
+
+#include "saga/flow.h"
+
+/* Ask the partners of all open items. */
+void saga_sync(struct app *app, struct batch *b);
+
+/* Ask the partners and close, then the same for the operations that follow,
+ * until nothing follows. */
+void saga_drive(struct app *app, struct batch b);
+
+/* The operations that follow those of *b, and are open. */
+struct batch saga_followers(const struct batch *b);
+
+/* Block the pairs that the operations of *b have unlinked: contract section
+ * 5. */
+void saga_block(struct app *app, const struct batch *b);
+
+#endif

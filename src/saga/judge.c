@@ -1,0 +1,166 @@
+/*
+ * saga/judge.c - what becomes of one operation, by what is known of its step at
+ * the partner, and the changes here that make it so
+ */
+#include "saga/judge.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "saga/open.h"
+#include "saga/step.h"
+#include "saga/tell.h"
+
+/* Until a partner that is only probed may be asked again. */
+enum { PROBED_MS = 2000 };
+
+/* Is the local change to be taken back in this step? It is there while the
+ * operation is RUNNING, and as long as one that goes on is open. */
+static bool is_taken_back(const struct item *it)
+{
+	if (!flows[it->kind]->undo || it->state == OP_SUCCEEDED || it->mends)
+		return false;
+	return step_goes_on(it) ? !op_is_open(it->state) : it->was == OP_RUNNING;
+}
+
+/* The state that an operation is to take. */
+static enum op_state state_after(const struct item *it, enum next next)
+{
+	switch (next) {
+	case NEXT_DONE:
+		return OP_SUCCEEDED;
+	case NEXT_BACK:
+	case NEXT_ASSUMED:
+		return it->undoing ? OP_COMPENSATED : OP_ROLLED_BACK;
+	case NEXT_SETTLE:
+		return OP_SETTLING;
+	default:
+		return it->was;
+	}
+}
+
+/* An attempt that may still arrive may change what is known now: then it is
+ * put right (job/look.c). */
+static void look_again(const struct conf *cf, struct item *it,
+		       struct change *ch)
+{
+	struct buf doc;
+
+	buf_init(&doc, ch->mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "operationId", it->op_id);
+	put_id(&doc, "cttId", it->ctt->id);
+	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
+	put_id(&doc, "nttId", it->ntt ? it->ntt->id : it->ctt->ntt_id);
+	put_str(&doc, "nttTicketNo", it->ntt ? it->ntt->ticket_no :
+		it->ctt->ntt_ticket_no);
+	put_str(&doc, "actor", it->actor);
+	put_str(&doc, "requestId", it->request_id);
+	put_close(&doc, '}');
+	change_job(ch, it, JOB_LOOK_AGAIN, &doc, step_late_ms(cf, it));
+}
+
+/* It is closed for good: the audit, and what follows by itself. */
+static void conclude(struct app *app, struct item *it, struct change *ch)
+{
+	const struct flow *flow = flows[it->kind];
+	bool success = it->state == OP_SUCCEEDED;
+
+	if (it->look_again)
+		look_again(app->conf, it, ch);
+	change_audit(ch, it, success ? "SUCCESS" : op_state_name[it->state],
+		     !it->mends && (flow->needs_ntt ||
+				    (success && flow->audits_ntt)));
+	trace_note(&it->trace, STEP_write_audit, STEP_OK, clock_wall_ms(),
+		   NULL);
+	it->next = flow->follow && !it->mends ? flow->follow(it, ch->mem) :
+						 NULL;
+	if (it->next) {
+		step_ask(app->conf, ch->mem, it->next);
+		saga_begin(it->next, ch, db_owner(app->db));
+	}
+}
+
+/* How long it waits. Another process's probe may find a partner well sooner,
+ * where it was not asked because it is only probed. */
+static int64_t next_try_ms(const struct conf *cf, const struct item *it,
+			   enum next next)
+{
+	int64_t ms = clock_backoff_ms(it->tries ? it->tries - 1 : 0,
+				      cf->retry_base_ms, cf->retry_cap_ms);
+	int64_t probed = clock_backoff_ms(0, PROBED_MS, PROBED_MS);
+
+	if (next == NEXT_WAIT)
+		return step_late_ms(cf, it);
+	return !it->call->attempts && ms > probed ? probed : ms;
+}
+
+/* It stays as it is, and is tried later. */
+static void stay(struct app *app, struct item *it, struct change *ch,
+		 enum next next, bool recovered)
+{
+	if (!it->judged && it->call->attempts && recovered)
+		it->tries++;
+	it->note = it->call->why;
+	if (next == NEXT_WAIT && it->undoing)
+		it->past.known = KNOWN_DOUBT; /* it is sent once more */
+	if (next == NEXT_WAIT)
+		it->note = "it is known, but an attempt whose answer was lost "
+			   "may still arrive";
+	if (!recovered)
+		item_refuse(it, CODE_NO_ANSWER, arena_printf(ch->mem, "%s "
+			"answered, but an earlier attempt may still be under "
+			"way: the operation is closed when that is over. Look "
+			"it up.", partners[it->call->partner]->name));
+	change_op(ch, it, next_try_ms(app->conf, it, next));
+}
+
+/* Closed as done on both sides: what is taken back here is done again. */
+static void settle(struct item *it, struct change *ch)
+{
+	const struct flow *flow = flows[it->kind];
+
+	it->code = CODE_OK;
+	if (it->mends)
+		return;
+	if (it->was == OP_SETTLING && !step_goes_on(it) && flow->apply)
+		flow->apply(it, ch);
+	flow->settle(it, ch);
+}
+
+void saga_judge(struct app *app, struct item *it, struct change *ch,
+		bool recovered)
+{
+	const struct flow *flow = flows[it->kind];
+	int64_t next_ms = 0;
+	enum next next;
+
+	it->next = NULL; /* of a close that was tried before */
+	next = it->save_failed ? NEXT_SETTLE :
+				 step_next(app->conf, it, recovered);
+	it->state = state_after(it, next);
+	it->assumed = next == NEXT_ASSUMED;
+	if (it->state == it->was) {
+		stay(app, it, ch, next, recovered);
+		it->judged++;
+		return;
+	}
+	if (!it->judged++ && !it->undoing)
+		tell_sync(ch->mem, it, recovered);
+	if (it->state == OP_SUCCEEDED) {
+		settle(it, ch);
+	} else {
+		it->note = it->call->why;
+		if (it->was == OP_RUNNING || !it->code) /* or: told to wait */
+			tell_caller(ch->mem, it);
+		tell_rollback(ch->mem, it, is_taken_back(it));
+	}
+	if (it->state == OP_SETTLING)
+		next_ms = next_try_ms(app->conf, it, next);
+	else
+		conclude(app, it, ch);
+	/* what follows has made the CTT's link its own already */
+	if (is_taken_back(it) && !it->next)
+		flow->undo(it, ch);
+	change_op(ch, it, next_ms);
+}

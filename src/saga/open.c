@@ -1,0 +1,329 @@
+/*
+ * saga/open.c - the first transaction: load and lock, check, save, COMMIT
+ */
+#include "saga/open.h"
+
+#include <string.h>
+
+#include "base/fault.h"
+#include "model/rules.h"
+#include "saga/dry.h"
+#include "saga/retry.h"
+#include "saga/step.h"
+
+static void fail_all(struct batch *b, enum code code, const char *detail)
+{
+	batch_each (b, it) {
+		item_refuse(it, code, detail);
+		it->retry_after_s = code == CODE_DB_UNAVAILABLE;
+	}
+}
+
+void saga_db_away(struct batch *b)
+{
+	fail_all(b, CODE_DB_UNAVAILABLE, "The database is away; nothing was "
+		 "changed. Try again in a moment.");
+}
+
+/* The operations that nobody owns, and that reserve CTTs of the batch. */
+static void find_abandoned(const struct batch *b, struct abandoned *a_r)
+{
+	a_r->ids = arena_array(b->mem, b->n, sizeof *a_r->ids);
+	a_r->n = 0;
+	batch_each (b, it)
+		if (it->ctt && it->ctt->open && it->ctt->open->orphan)
+			a_r->ids[a_r->n++] = it->ctt->open->id;
+}
+
+void saga_begin(struct item *it, struct change *ch, const char *owner)
+{
+	const struct flow *flow = flows[it->kind];
+
+	it->state = OP_RUNNING;
+	it->owner = arena_strdup(ch->mem, owner);
+	if (flow->intend)
+		flow->intend(it, ch->mem);
+	if (flow->apply && !it->mends)
+		flow->apply(it, ch);
+	if (flow->save_step != STEP__MAX)
+		trace_note(&it->trace, flow->save_step, STEP_OK,
+			   clock_wall_ms(), NULL);
+	change_op_new(ch, it, owner);
+}
+
+static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
+{
+	enum rc rc = store_load(app->db, flow->load, b);
+
+	/* nothing was to be committed: a connection that broke (one that the
+	 * server had closed, mostly) is simply made again */
+	return rc == RC_DOUBT ? RC_AGAIN : rc;
+}
+
+/* The last gate: can the partner be asked at all? It has no step of its own;
+ * what it refuses has failed to sync. */
+static bool check_partner(struct app *app, struct batch *b, struct item *it)
+{
+	const struct call *c = it->call;
+	const char *name = partners[c->partner]->name;
+	enum health_say say = c->local ? HEALTH_GO :
+			      health_enter(app->health, c->partner);
+
+	if (say == HEALTH_GO)
+		return true;
+	if (say == HEALTH_BUSY) {
+		item_refuse(it, CODE_PARTNER_BUSY, arena_printf(b->mem,
+			"Too many requests wait for %s just now; nothing was "
+			"changed. Try again in a moment.", name));
+		it->retry_after_s = 1;
+	} else {
+		item_refuse(it, flows[it->kind]->sync_failed, arena_printf(
+			b->mem, "%s keeps failing, and is only probed until "
+			"it answers again; nothing was changed.", name));
+		it->retry_after_s = health_retry_s(app->health, c->partner);
+	}
+	trace_note(&it->trace, STEP_sync_partner, STEP_FAILED, clock_wall_ms(),
+		   it->detail);
+	return false;
+}
+
+/* If a gate refused one, the others are not begun either. */
+static void refuse_the_rest(struct batch *b)
+{
+	bool any = false;
+
+	batch_each (b, it)
+		any = any || it->code;
+	batch_each (b, it) {
+		if (!any || it->code)
+			continue;
+		item_refuse(it, CODE_NOT_ATTEMPTED, "Nothing was changed, for "
+			    "another ticket of the request was refused.");
+		trace_note(&it->trace, flows[it->kind]->save_step,
+			   STEP_SKIPPED, clock_wall_ms(), it->detail);
+	}
+}
+
+bool saga_is_shed(const struct item *it)
+{
+	return it->code == CODE_PARTNER_BUSY;
+}
+
+/* *loaded_r: the tickets were read; if not, it was that which failed. */
+static enum rc try_open(struct app *app, const struct flow *flow,
+			struct batch *b, struct abandoned *abandoned,
+			bool *loaded_r)
+{
+	enum rc rc = load(app, flow, b);
+	struct change ch;
+	size_t rows = 0;
+
+	*loaded_r = rc == RC_OK;
+	if (rc != RC_OK)
+		return rc;
+	if (abandoned) {
+		find_abandoned(b, abandoned);
+		if (abandoned->n) {
+			store_cancel(app->db);
+			return RC_OK;
+		}
+	}
+	if (b->owner && strcmp(b->owner, db_owner(app->db))) {
+		/* another process may have taken the key over meanwhile */
+		store_cancel(app->db);
+		return RC_FAULT;
+	}
+	fault(FAULT_AFTER_LOAD);
+	change_init(&ch, b);
+	batch_each (b, it) {
+		if (b->dry_run)
+			dry_assume(it);
+		flow->check(b, it);
+		if (!it->code && !it->nothing_to_do) {
+			step_ask(app->conf, b->mem, it);
+			check_partner(app, b, it);
+		}
+	}
+	if (b->all_or_none)
+		refuse_the_rest(b);
+	if (b->dry_run) {
+		store_cancel(app->db);
+		dry_pretend(b);
+		return RC_OK;
+	}
+	batch_each (b, it) {
+		if (saga_is_shed(it))
+			continue;
+		rows++;
+		if (it->code || it->nothing_to_do) {
+			it->state = OP_REFUSED;
+			change_op_new(&ch, it, NULL);
+		} else {
+			saga_begin(it, &ch, db_owner(app->db));
+		}
+	}
+	if (!rows) {
+		store_cancel(app->db);
+		return RC_OK;
+	}
+	if (fault(FAULT_BEFORE_INTENT)) {
+		store_cancel(app->db);
+		return RC_NO;
+	}
+	rc = store_save(app->db, &ch);
+	if (rc != RC_OK)
+		return rc;
+	batch_each (b, it)
+		it->was = it->state;
+	fault(FAULT_AFTER_INTENT);
+	return RC_OK;
+}
+
+/*
+ * The COMMIT of the first transaction may have happened, or may happen yet. Its
+ * rows tell, once the session that was lost has ended; until then nobody can
+ * say.
+ */
+static enum rc look_for_rows(struct app *app, struct batch *b)
+{
+	int64_t until = clock_mono_ms() + DB_PATIENCE_MS;
+	enum rc rc = db_end_lost(app->db, until);
+
+	while (rc == RC_OK && (rc = store_peek(app->db, b)) != RC_OK &&
+	       clock_mono_ms() < until) {
+		clock_sleep_ms(TX_CAP_MS);
+		rc = RC_OK;
+	}
+	if (rc != RC_OK)
+		return RC_DOUBT;
+	batch_each (b, it) {
+		if (saga_is_shed(it))
+			continue;
+		if (it->was == OP_NONE)
+			return RC_AGAIN;
+		it->state = it->was;
+	}
+	return RC_OK;
+}
+
+static void open_halves(struct app *app, const struct flow *flow,
+			struct batch *b)
+{
+	struct batch half = *b;
+
+	half.n = b->n / 2;
+	saga_open(app, flow, &half, NULL);
+	half.it = b->it + half.n;
+	half.n = b->n - half.n;
+	saga_open(app, flow, &half, NULL);
+}
+
+/* Did the COMMIT whose reply was lost take effect? Then the recovery finishes
+ * the operation: this process has forgotten what it knew of it. */
+static bool is_saved(struct app *app, struct batch *b)
+{
+	bool saved = false;
+
+	if (store_peek(app->db, b) != RC_OK)
+		return false;
+	batch_each (b, it) {
+		saved = saved || it->was != OP_NONE;
+		if (!op_is_open(it->was)) {
+			it->state = it->was;
+			continue;
+		}
+		it->was = it->state = OP_NONE;
+		item_refuse(it, CODE_NO_ANSWER, "The database took the change "
+			    "late; the operation is finished by the recovery: "
+			    "look it up.");
+	}
+	return saved;
+}
+
+/* The database refused to read or to save an item that no gate refused: nothing
+ * of it was changed. */
+static void item_refused(struct item *it, bool loaded)
+{
+	enum step step = loaded ? flows[it->kind]->save_step : STEP_load_ctt;
+
+	if (loaded)
+		item_refuse(it, CODE_DB_SAVE_FAILED, "The database refused to "
+			    "save the change; nothing was changed, and no "
+			    "partner was asked.");
+	else
+		item_refuse(it, CODE_INTERNAL_ERROR, "The database refused to "
+			    "read the ticket; nothing was changed, and no "
+			    "partner was asked. The log says why.");
+	if (step != STEP__MAX)
+		trace_note(&it->trace, step, STEP_FAILED, clock_wall_ms(),
+			   "the database refused it");
+}
+
+/* The database refused this; the traces are kept if they can be. */
+static void open_refused(struct app *app, struct batch *b, bool loaded)
+{
+	struct change ch;
+
+	if (is_saved(app, b))
+		return;
+	change_init(&ch, b);
+	batch_each (b, it) {
+		if (saga_is_shed(it))
+			continue;
+		it->state = OP_REFUSED;
+		if (!it->code) /* by a gate, before */
+			item_refused(it, loaded);
+		change_op_new(&ch, it, NULL);
+	}
+	store_save(app->db, &ch);
+}
+
+/* Nobody knows whether it was begun, but of what a gate refused. */
+static void saved_perhaps(struct batch *b)
+{
+	batch_each (b, it)
+		if (!it->code)
+			item_refuse(it, CODE_NO_ANSWER, "The database went "
+				    "away while the change was being saved; "
+				    "look the operation up before trying "
+				    "again.");
+}
+
+void saga_open(struct app *app, const struct flow *flow, struct batch *b,
+	       struct abandoned *abandoned)
+{
+	for (unsigned tries = 0; tries < TX_TRIES; tries++) {
+		bool loaded;
+		enum rc rc = try_open(app, flow, b, abandoned, &loaded);
+
+		if (rc == RC_DOUBT)
+			rc = look_for_rows(app, b);
+		switch (rc) {
+		case RC_OK:
+			return;
+		case RC_NO:
+			/* who is to blame, where each is on its own */
+			if (b->n > 1 && !b->all_or_none) {
+				batch_each (b, it)
+					item_reset(it);
+				open_halves(app, flow, b);
+			} else {
+				open_refused(app, b, loaded);
+			}
+			return;
+		case RC_AGAIN:
+			batch_each (b, it)
+				item_reset(it);
+			retry_pause(tries);
+			break;
+		case RC_DOUBT:
+			saved_perhaps(b);
+			return;
+		case RC_FAULT:
+			saga_db_away(b);
+			return;
+		}
+	}
+	fail_all(b, CODE_DB_UNAVAILABLE, "The database is too busy with these "
+		 "tickets; nothing was changed. Try again in a moment.");
+}

@@ -1,0 +1,160 @@
+/*
+ * saga/recover.c - the pipeline entered in its middle: operations that their
+ * owner left open
+ */
+#include "saga/recover.h"
+
+#include <json-c/json.h>
+
+#include "base/fault.h"
+#include "saga/close.h"
+#include "saga/drive.h"
+#include "saga/step.h"
+#include "saga/tell.h"
+
+/* The inverse of what turned out to be done, or may be and cannot be seen. */
+static void undo_all(struct app *app, struct batch *b)
+{
+	struct batch undo = batch_part(b);
+
+	batch_each (b, it)
+		if (it->undoing ? it->past.known != KNOWN_YES :
+		    step_next(app->conf, it, true) == NEXT_UNDO)
+			batch_add(&undo, it);
+	if (!undo.n || store_undoing(app->db, &undo) != RC_OK)
+		return; /* those that begin now wait for the next time */
+	fault(FAULT_BEFORE_UNDO);
+	batch_each (&undo, it) {
+		if (!it->undoing) {
+			tell_sync(b->mem, it, true);
+			it->past.known = KNOWN_UNSENT;
+			it->past.refusals = it->past.bodies = 0;
+			it->past.body_hash = 0;
+		}
+		it->undoing = true;
+		step_unask(app->conf, b->mem, it);
+	}
+	step_call_all(app, &undo);
+	fault(FAULT_AFTER_UNDO);
+}
+
+bool saga_recall(struct item *it, struct arena *mem)
+{
+	struct json_object *o = it->intent ? json_tokener_parse(it->intent) :
+					     NULL;
+	bool whole = flows[it->kind]->recall(it, o, mem);
+
+	json_object_put(o);
+	return whole;
+}
+
+/* Read the tickets of claimed operations; nothing is locked, for an open
+ * operation holds its CTT. */
+static enum rc load_claimed(struct app *app, struct batch *b)
+{
+	enum rc rc = store_load(app->db, SQL_LOAD_ACTIVITIES, b);
+
+	if (rc == RC_OK)
+		store_cancel(app->db);
+	return rc;
+}
+
+/* Operations that nobody can go on with, for now. */
+static void let_go(struct app *app, struct batch *b, const char *why)
+{
+	if (!b->n)
+		return;
+	b->it[0]->note = why;
+	if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
+		db_drop(app->db); /* then they are abandoned */
+}
+
+/* Make the calls of claimed operations ready. Those of which the journal does
+ * not have enough are let go of. */
+static struct batch recall_calls(struct app *app, struct batch *all)
+{
+	struct batch b = batch_part(all), lost = batch_part(all);
+	struct batch odd = batch_part(all);
+
+	batch_each (all, it)
+		batch_add(it->is_damaged ? &odd :
+			  step_find_lost(b.mem, it) ? &b : &lost, it);
+	let_go(app, &lost, "its CTT or NTT does not exist any more");
+	let_go(app, &odd, "its row was changed: the intent is missing or "
+	       "damaged; see cttctl operations close");
+	batch_each (&b, it)
+		step_ask(app->conf, b.mem, it);
+	return b;
+}
+
+/* Who has an answer already, and who is only to be undone, is not asked. */
+static bool is_to_be_asked(const struct item *it)
+{
+	return !it->undoing && it->past.known != KNOWN_YES;
+}
+
+static size_t recover(struct app *app, struct batch *all)
+{
+	struct batch b = recall_calls(app, all), asked = batch_part(&b);
+	size_t closed = 0;
+
+	batch_each (&b, it)
+		if (is_to_be_asked(it))
+			batch_add(&asked, it);
+	saga_sync(app, &asked);
+	undo_all(app, &b);
+	saga_close(app, &b, true);
+	saga_drive(app, saga_followers(&b));
+	saga_block(app, &b);
+	batch_each (&b, it)
+		closed += !op_is_open(it->state);
+	return closed;
+}
+
+/* Take over those of the operations that are open and abandoned, with their
+ * tickets. False: there are none, or the database is away. */
+static bool claim(struct app *app, struct arena *mem, const char *const *ids,
+		  size_t n, struct batch *b)
+{
+	if (store_claim(app->db, mem, ids, n, b) != RC_OK || !b->n)
+		return false;
+	fault(FAULT_AFTER_CLAIM);
+	b->block_ttl_s = app->conf->unlink_block_ttl_s;
+	batch_each (b, it)
+		it->is_damaged = !saga_recall(it, b->mem);
+	if (load_claimed(app, b) == RC_OK) {
+		batch_sort(b);
+		return true;
+	}
+	db_drop(app->db); /* they are abandoned again */
+	return false;
+}
+
+size_t saga_recover(struct app *app, struct arena *mem,
+		    const char *const *ids, size_t n, int64_t deadline)
+{
+	struct batch b;
+
+	if (!claim(app, mem, ids, n, &b))
+		return 0;
+	b.deadline = deadline;
+	return recover(app, &b);
+}
+
+bool saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
+			const struct by_hand *how)
+{
+	struct batch b, all;
+
+	if (!claim(app, mem, &id, 1, &all))
+		return false;
+	batch_each (&all, it) {
+		it->by_hand = how;
+		/* to be dropped it takes no more than its row */
+		it->is_damaged = it->is_damaged && how->done;
+	}
+	b = recall_calls(app, &all);
+	saga_close(app, &b, true);
+	saga_block(app, &b);
+	return b.n && !op_is_open(b.it[0]->was);
+}

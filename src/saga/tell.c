@@ -1,0 +1,118 @@
+/*
+ * saga/tell.c - what became of an operation, in words: for its trace and for the
+ * caller
+ */
+#include "saga/tell.h"
+
+#include "base/clock.h"
+#include "saga/step.h"
+
+static enum outcome outcome_of(enum rc verdict)
+{
+	return verdict == RC_OK ? STEP_OK :
+	       verdict == RC_DOUBT ? STEP_UNKNOWN : STEP_FAILED;
+}
+
+const char *tell_outcome(struct arena *mem, const struct item *it,
+				bool recovered)
+{
+	const struct call *c = it->call;
+	const char *name = partners[c->partner]->name;
+
+	if (it->by_hand)
+		return arena_printf(mem, "closed by hand as %s by %s: %s",
+				    it->by_hand->done ? "done" : "undone",
+				    it->by_hand->by, it->by_hand->reason);
+	if (it->assumed)
+		return arena_printf(mem, "%s; after %u such answers it is "
+				    "assumed that %s has nothing of it",
+				    c->why, it->past.refusals, name);
+	if (it->forced)
+		return arena_printf(mem, "%s; forced", it->forced);
+	if (c->verdict != RC_OK)
+		return c->looked ? arena_printf(mem, "%s; %s", c->why,
+						c->looked) : c->why;
+	if (c->seen == SEEN_DONE)
+		return c->looked;
+	return arena_printf(mem, "%s accepted it%s", name, recovered &&
+			    it->was == OP_RUNNING ? ", asked after a crash" :
+			    "");
+}
+
+static enum outcome sync_outcome(const struct item *it)
+{
+	if (it->by_hand)
+		return it->by_hand->done ? STEP_OK : STEP_FAILED;
+	if (it->state == OP_SUCCEEDED)
+		return STEP_OK;
+	return outcome_of(it->call->verdict);
+}
+
+void tell_sync(struct arena *mem, struct item *it, bool recovered)
+{
+	const struct call *c = it->call;
+	struct trace_entry *e = &it->trace.step[STEP_sync_partner];
+	const char *what;
+
+	if (c->local) {
+		trace_note(&it->trace, STEP_sync_partner, STEP_SKIPPED,
+			   clock_wall_ms(), "external_sync is off: local only");
+		return;
+	}
+	what = tell_outcome(mem, it, recovered);
+	if (it->was == OP_RUNNING) {
+		*e = (struct trace_entry){sync_outcome(it), c->began + c->ms,
+					  c->ms, what};
+		return;
+	}
+	/* the step stays unknown, for so it was when the caller was told */
+	e->detail = arena_printf(mem, "%s; %s%s",
+				 e->detail ? e->detail : "no answer",
+				 it->by_hand ? "" : "asked again: ", what);
+}
+
+void tell_rollback(struct arena *mem, struct item *it, bool taken_back)
+{
+	const struct flow *flow = flows[it->kind];
+	const char *name = partners[it->call->partner]->name;
+
+	if (taken_back)
+		trace_note(&it->trace, STEP_rollback, STEP_OK, clock_wall_ms(),
+			   arena_printf(mem, "the %s was taken back here",
+					flow->noun));
+	if (it->state == OP_COMPENSATED)
+		trace_note(&it->trace, STEP_rollback, STEP_OK, it->call->began,
+			   it->assumed || it->by_hand ?
+			   arena_printf(mem, "the %s was taken back here; %s",
+					flow->noun,
+					tell_outcome(mem, it, true)) :
+			   arena_printf(mem, "the %s was taken back here, and "
+					"undone at %s", flow->noun, name));
+}
+
+void tell_caller(struct arena *mem, struct item *it)
+{
+	const struct flow *flow = flows[it->kind];
+	const char *why = it->call->verdict == RC_OK ? "" :
+			  tell_outcome(mem, it, false);
+	const char *name = partners[it->call->partner]->name;
+	const char *here = flow->undo ?
+		arena_printf(mem, "The %s was rolled back here", flow->noun) :
+		"Nothing was changed here";
+
+	if (it->state == OP_SETTLING && step_goes_on(it))
+		return; /* nothing has failed yet */
+	if (it->save_failed)
+		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
+			"The database refused to finish the %s. %s, and %s is "
+			"asked again, and has it undone there if need be.",
+			flow->noun, here, name));
+	else if (it->state == OP_SETTLING)
+		item_refuse(it, flow->sync_failed, arena_printf(mem,
+			"%s; whether it took the %s is not known. %s, and %s "
+			"is asked again until it is known, and undone there "
+			"if need be.", why, flow->noun, here, name));
+	else
+		item_refuse(it, flow->sync_failed, arena_printf(mem, "%s. %s.",
+			why, here));
+}
