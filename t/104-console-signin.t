@@ -15,7 +15,7 @@ use Time::HiRes qw(time);
 
 my $idp = Oidc->start;
 my $c = Ctt->start(pool => 2, idp => $idp->issuer,
-    set => { $idp->settings });
+    set => { $idp->settings, CTT_JWT_LEEWAY_S => 0 });
 $idp->console($c);
 my ($ctt, $ntt) = $c->given(
     ctt => { title => 'No light' }, ntt => { title => 'OLT down' });
@@ -135,6 +135,90 @@ for my $by ([ 'with the refresh token', 'POST /token', 1 ],
 		!$b->script('return document.querySelector("iframe")') });
 	pass 'no frame is left';
 	$b->quiet("renewed $how");
+}
+
+# ---- the end, in the middle of work ----
+
+my $ENDED = [ role => 'dialog', name => 'Your sign-in has ended' ];
+
+# Nothing can be renewed: there is no refresh token, and the provider has
+# forgotten the browser.
+sub sign_in_briefly ($seconds) {
+	$idp->set(ttl => $seconds, refresh => Cpanel::JSON::XS::false);
+	$b->cdp('Network.clearBrowserCookies');
+	$b->go($b->address("/ctt/$ctt"));
+	sign_in();
+	signed_in();
+	$b->cdp('Network.clearBrowserCookies');
+	my $until = time + $seconds + 1;
+	$idp->set(ttl => 600);
+	return $until;
+}
+
+# Signs in by the dialog, in a window of its own, which closes by itself.
+sub sign_in_beside ($name, $answer = 'Sign in') {
+	my $main = $b->this_tab;
+
+	$b->click([ @$SIGN_IN, in => $ENDED ]);
+	my $popup = $b->wait_for(sub {
+		(grep { $_ ne $main } $b->tabs)[0] }, 'the window of the provider');
+	$b->to_tab($popup);
+	at_provider($name, $answer);
+	$b->wait_for(sub { $b->tabs == 1 }, 'the window closes by itself');
+	$b->to_tab($main);
+}
+
+{
+	my $until = sign_in_briefly(15);
+
+	$b->click([ role => 'button', name => qr/^Link/ ]);
+	$b->fill([ label => qr/^Network ticket/ ], "N-$ntt");
+	$b->fill([ label => 'Remark' ], 'typed for a long time');
+	ok $b->shows("C-$ctt will be linked to N-$ntt"), 'a form is filled in';
+	mark();
+	$b->wait_for(sub { time > $until }, 'the end of the token');
+	$b->click([ role => 'button', name => 'Link it' ]);
+	ok $b->find($ENDED), 'the token has ended: one is asked';
+	$b->no_axe('the sign-in that has ended');
+	is $c->row(ctt => $ctt)->{ntt_id}, undef, 'and nothing is done';
+
+	$b->click([ role => 'button', name => 'Not now' ]);
+	$b->gone($ENDED);
+	ok $b->shows('The sign-in has ended, and nothing was sent.'),
+	    'not now: nothing was sent';
+	is $b->value([ label => 'Remark' ]), 'typed for a long time',
+	    'what was typed is there';
+
+	$b->click([ role => 'button', name => 'Link it' ]);
+	$b->find($ENDED);
+	sign_in_beside('olga', 'No');
+	like $b->text($ENDED), qr/The sign-in was cancelled/,
+	    'cancelled there: it is told where one was asked';
+	sign_in_beside('olga');
+	ok $b->shows("C-$ctt was linked to N-$ntt"), 'signed in: it is done';
+	ok marked(), 'on the same page';
+	is $c->row(ctt => $ctt)->{ntt_id}, $ntt, 'it is linked';
+	is $c->one('SELECT COUNT(*) FROM operation'), 1, 'once';
+	is $c->one("SELECT COUNT(*) FROM audit_log WHERE actor = 'olga'"
+		. " AND detail LIKE '%typed for a long time%'"), 2,
+	    'by whom it was, with what was typed';
+	$b->quiet('the end of a sign-in');
+}
+
+# A provider whose pages cut the tie to who opened them.
+{
+	my $until = sign_in_briefly(8);
+
+	$idp->set(isolate => Cpanel::JSON::XS::true);
+	$b->wait_for(sub { time > $until }, 'the end of the token');
+	$b->fill('#find', "C-$ctt");
+	$b->press('Enter');
+	$b->find($ENDED);
+	sign_in_beside('olga');
+	$b->gone('dialog');
+	ok $b->find([ css => "h1", text => "C-$ctt" ]), 'a provider that is on its own guard';
+	$idp->set(isolate => Cpanel::JSON::XS::false);
+	$b->errors;
 }
 
 # ---- it does not work: what is told ----

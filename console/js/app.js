@@ -180,8 +180,8 @@ function usePage(name) {
 }
 
 function NoPage({ path }) {
-	return html`<${Empty} what=${t('frame.noPage')}
-		why=${t('frame.noPageWhy', path)}><p><a href=${href('/')}>${
+	return html`<h1>${t('frame.noPage')}</h1><${Empty} why=${
+		t('frame.noPageWhy', path)}><p><a href=${href('/')}>${
 		t('frame.toSearch')}</a></p></${Empty}>`;
 }
 
@@ -231,7 +231,10 @@ async function readConfig() {
 async function start() {
 	const root = document.getElementById('app');
 
-	if (handOver()) return;
+	if (handOver()) {
+		root.textContent = t('signin.handedOver');
+		return;
+	}
 	try {
 		const goOn = await auth.init(await readConfig());
 

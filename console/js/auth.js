@@ -18,6 +18,8 @@ let permissions = null;    // {read: {may, why}, ...}
 let asking = null;         // {why, promise, settle}: the dialog is open
 let renewing = null;       // a promise
 let error = null;          // why signing in did not work
+let acted = 0;             // when the reader last pressed anything
+let declined = -1;         // when the reader did not want to sign in
 let timer = 0;
 const listeners = new Set();
 const channel = new BroadcastChannel('cttd.signed-in');
@@ -200,7 +202,8 @@ async function redeem(answer, asked) {
 		idToken: got.id_token, seconds: got.expires_in });
 }
 
-// Waits for the answer that a popup or a frame sends over the channel.
+// Waits for the answer that a popup or a frame sends over the channel; null
+// after `until`.
 function answered(state, until) {
 	return new Promise((resolve) => {
 		const listen = ({ data }) => {
@@ -210,7 +213,7 @@ function answered(state, until) {
 		};
 
 		channel.addEventListener('message', listen);
-		until.then(() => {
+		until?.then(() => {
 			channel.removeEventListener('message', listen);
 			resolve(null);
 		});
@@ -334,30 +337,35 @@ export const auth = {
 	},
 
 	// A window of its own goes to the provider: what was typed here stays.
-	// It has to be called by a click, or the browser blocks the window.
+	// It has to be called by a click, or the browser blocks the window. A
+	// provider may cut it off from us: then it looks closed at once. So an
+	// answer is waited for all the same.
 	async signInBeside() {
 		const popup = window.open('about:blank', '_blank',
 			'popup,width=520,height=680');
 
+		const tellError = (text) => {
+			error = text;
+			tell();
+		};
+		let look = 0;
+
 		try {
 			if (!popup) throw new Error(t('signin.blocked'));
 			const { asked, url } = await request('popup');
-			const closed = new Promise((resolve) => {
-				const look = setInterval(() => {
-					if (!popup.closed) return;
-					clearInterval(look);
-					setTimeout(resolve, 500);
-				}, 300);
-			});
 
+			look = setInterval(() => {
+				if (!popup.closed || !document.hasFocus()) return;
+				clearInterval(look);
+				tellError(t('signin.closed'));
+			}, 800);
 			popup.location.replace(url);
-			const answer = await answered(asked.state, closed);
-			if (!answer) throw new Error(t('signin.closed'));
-			await redeem(answer, asked);
+			await redeem(await answered(asked.state), asked);
 		} catch (e) {
 			popup?.close();
-			error = e.message;
-			tell();
+			tellError(e.message);
+		} finally {
+			clearInterval(look);
 		}
 	},
 
@@ -371,10 +379,13 @@ export const auth = {
 
 	// The token is not good any more: a new one, silently or by asking.
 	// True if there is one. `used` is the token that was refused.
+	// Who does not want to is asked again only after having pressed something:
+	// a page that looks again by itself does not ask.
 	async again(why = null, used = null) {
 		if (asking) return asking.promise;
 		if (session?.token && session.token !== used) return true;
 		if (session) session.token = null;
+		if (declined >= acted) return false;
 		if (await renew()) return true;
 		if (!asking) {
 			let settle;
@@ -382,6 +393,7 @@ export const auth = {
 
 			asking = { why, promise, settle(done) {
 				asking = null;
+				if (!done) declined = performance.now();
 				settle(done);
 				tell();
 			} };
@@ -405,6 +417,11 @@ export const auth = {
 			post_logout_redirect_uri: `${window.location.origin}/console/` })}`);
 	},
 };
+
+for (const kind of ['pointerdown', 'keydown']) {
+	window.addEventListener(kind, () => { acted = performance.now(); },
+		{ capture: true, passive: true });
+}
 
 // In the popup or the frame that the provider sent back: hand the answer over
 // and go. True if this is one.

@@ -55,6 +55,7 @@ const signin = {
 	silentTimeout: 'The provider did not answer in time.',
 	blocked: 'The browser blocked the window of the provider. Allow it, and try again.',
 	closed: 'The window of the provider was closed before you were signed in.',
+	handedOver: 'This window can be closed.',
 };
 
 const ui = {

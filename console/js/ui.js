@@ -142,7 +142,8 @@ export function Facts({ items }) {
 
 // Nothing is here: what, why, and what one can do next.
 export function Empty({ what, why, children }) {
-	return html`<div class="empty"><p><strong>${what}</strong></p>${
+	return html`<div class="empty">${what
+		&& html`<p><strong>${what}</strong></p>`}${
 		why && html`<p>${why}</p>`}${children}</div>`;
 }
 

@@ -322,15 +322,45 @@ const seen = el => el.checkVisibility({ visibilityProperty: true }) &&
 const CONTROLS = 'input, select, textarea, [role=textbox], ' +
 	'[role=combobox], [role=checkbox], [role=switch], [role=slider], ' +
 	'[role=spinbutton], [contenteditable]';
-const text = el => squeeze(el.innerText === undefined ?
-	el.textContent : el.innerText || (spec.hidden ? el.textContent : ''));
-let found = [...(within || document).querySelectorAll(
-	spec.css || (spec.label ? CONTROLS : '*'))];
-if (spec.text) {
-	found = found.filter(el => fits(text(el), spec.text, false));
-	if (!spec.css && !spec.role && !spec.label)
-		found = found.filter(el => !found.some(other =>
-			other !== el && el.contains(other)));
+const text = el => squeeze(spec.hidden || el.innerText === undefined ?
+	el.textContent : el.innerText);
+// What may have a role, so that not all are asked for theirs.
+const OF_ROLE = {
+	button: 'button, summary, input, [role=button]',
+	link: 'a, [role=link]',
+	dialog: 'dialog, [role=dialog]',
+	heading: 'h1, h2, h3, h4, h5, h6, [role=heading]',
+	checkbox: 'input, [role=checkbox]',
+	radio: 'input, [role=radio]',
+	textbox: CONTROLS,
+	searchbox: 'input, [role=searchbox]',
+	combobox: CONTROLS,
+	option: 'option, [role=option]',
+	table: 'table, [role=table]',
+	row: 'tr, [role=row]',
+	alert: '[role=alert]',
+	status: 'output, [role=status]',
+	progressbar: 'progress, [role=progressbar]',
+	tab: '[role=tab]',
+};
+// The innermost with the text. What has not a plain text has none inside that
+// does; a pattern may have one (^, $).
+const innermost = el => {
+	const fit = fits(text(el), spec.text, false);
+	if (!fit && spec.text.text !== undefined)
+		return [];
+	const inside = [...el.children].flatMap(innermost);
+	return inside.length || !fit ? inside : [el];
+};
+const root = within || document.body;
+let found;
+if (spec.text && !spec.css && !spec.role && !spec.label) {
+	found = innermost(root);
+} else {
+	found = [...root.querySelectorAll(spec.css || (spec.label ? CONTROLS :
+		OF_ROLE[spec.role] || '*'))];
+	if (spec.text)
+		found = found.filter(el => fits(text(el), spec.text, false));
 }
 if (!spec.hidden)
 	found = found.filter(seen);
@@ -420,7 +450,9 @@ sub told ($what) {
 # Dies, with what can be seen.
 sub give_up ($self, $why) {
 	my $url = eval { $self->url } // '?';
-	my $text = eval { $self->text } // '';
+	# what lies on top comes last in the page
+	my $text = join "\n----\n", eval { reverse $self->texts('dialog[open]') },
+	    eval { $self->script('return document.body.innerText') } // '';
 	my @errors = eval { $self->errors };
 	my $shot = '';
 
@@ -431,9 +463,11 @@ sub give_up ($self, $why) {
 	}
 	my ($frame, @where) = 0;
 	do { @where = caller $frame++ } while @where && $where[1] =~ m{/lib/};
-	die "$why, after $self->{wait} s at $where[1] line $where[2]\n$url:\n"
-	    . substr($text, 0, QUOTED) . "\n" . join('', map { "  $_\n" } @errors)
-	    . ($shot && "see $shot\n");
+	my $message = "$why, after $self->{wait} s at $where[1] line $where[2]\n"
+	    . "$url:\n" . substr($text, 0, QUOTED) . "\n"
+	    . join('', map { "  $_\n" } @errors) . ($shot && "see $shot\n");
+	utf8::encode($message);
+	die $message;
 }
 
 sub find ($self, $what) { return $self->act($what, sub ($element) { $element }) }
@@ -527,6 +561,15 @@ sub hover ($self, $what) {
 			actions => [ { type => 'pointerMove', duration => 0,
 				x => 0, y => 0, origin => $element } ] } ] });
 	});
+}
+
+# Takes the pointer away from whatever it is on.
+sub rest ($self) {
+	$self->call(POST => '/actions', { actions => [ {
+		type => 'pointer', id => 'mouse',
+		parameters => { pointerType => 'mouse' },
+		actions => [ { type => 'pointerMove', duration => 0,
+			x => 0, y => 0, origin => 'viewport' } ] } ] });
 }
 
 # Types into it, behind what is there. chromedriver has no keys for characters
@@ -674,9 +717,18 @@ sub screenshot ($self, $file, $what = undef) {
 		captureBeyondViewport => Cpanel::JSON::XS::true,
 		clip => { %$box, scale => 1 } });
 
+	return save_png($file, $shot->{data});
+}
+
+# What of the page can be seen now.
+sub view ($self, $file) {
+	return save_png($file, $self->call(GET => '/screenshot'));
+}
+
+sub save_png ($file, $data) {
 	make_path(dirname($file));
 	open my $fh, '>:raw', $file or die "$file: $!\n";
-	print $fh decode_base64($shot->{data});
+	print $fh decode_base64($data);
 	close $fh or die "$file: $!\n";
 	return $file;
 }
@@ -699,7 +751,7 @@ sub no_errors ($self, $name, @expected) {
 	my @errors = grep { my $error = $_; !grep { $error =~ $_ } @expected }
 	    $self->errors;
 
-	return is_deeply(\@errors, [], "$name: the browser complains of nothing")
+	return ok(!@errors, "$name: the browser complains of nothing")
 	    || diag join "\n", @errors;
 }
 
@@ -740,7 +792,7 @@ sub no_axe ($self, $name, $what = undef) {
 	    if !tool('axe-core');
 	my @found = $self->axe($what);
 
-	return is_deeply(\@found, [], "$name: axe-core finds nothing")
+	return ok(!@found, "$name: axe-core finds nothing")
 	    || diag join "\n", @found;
 }
 
@@ -748,6 +800,18 @@ sub no_axe ($self, $name, $what = undef) {
 sub sideways ($self) {
 	return $self->script('const root = document.scrollingElement;'
 	    . ' return root.scrollWidth - root.clientWidth');
+}
+
+# What stands out of the page on the right.
+sub wide ($self) {
+	return join "\n", @{ $self->script(<<'END') };
+		const width = document.scrollingElement.clientWidth;
+		return [...document.querySelectorAll('body *')].filter(el =>
+			el.getBoundingClientRect().right > width + 0.5 &&
+			getComputedStyle(el.parentElement).overflowX === 'visible' &&
+			!el.parentElement.closest('.table-box'))
+			.slice(0, 8).map(el => el.outerHTML.slice(0, 160));
+END
 }
 
 package Browser::Error;

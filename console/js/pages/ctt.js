@@ -457,7 +457,7 @@ function Ticket({ ticket, setTicket, reload, problem }) {
 		onClose: () => setOpen(null),
 		onProblem(problem) {
 			tell({ problem });
-			refresh();
+			if (problem.code !== 'SIGNED_OUT') refresh();
 		},
 	};
 	const done = (name) => (answer) => {

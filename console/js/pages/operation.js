@@ -389,8 +389,9 @@ function Trace({ id }) {
 	useTitle(drawn ? drawn.title : t('operation.title'));
 	useAgain(data ? waitOf(data) : 0, is);
 	if (!data) {
-		return problem ? html`<${Problem} problem=${problem} onRetry=${reload} />`
-			: html`<${Loading} />`;
+		return html`<h1>${t('operation.title')}</h1>${problem
+			? html`<${Problem} problem=${problem} onRetry=${reload} />`
+			: html`<${Loading} />`}`;
 	}
 	const { op, all, audit } = data;
 	const links = all && chain(all.items);
@@ -529,8 +530,9 @@ function Request({ requestId, state }) {
 	useTitle(t('operation.requestOf'));
 	useAgain(open ? SOON_MS : 0, is);
 	if (!data) {
-		return problem ? html`<${Problem} problem=${problem} onRetry=${reload} />`
-			: html`<${Loading} />`;
+		return html`<h1>${t('operation.requestOf')}</h1>${problem
+			? html`<${Problem} problem=${problem} onRetry=${reload} />`
+			: html`<${Loading} />`}`;
 	}
 	return html`<article class="request">
 		<header class="op-head"><h1>${t('operation.requestOf')}</h1>
