@@ -658,6 +658,36 @@ sub own_id ($self, $no, %members) {
 	return $self->sim(PUT => "/ticket/tmf/$no", \%members)->{id};
 }
 
+# While one process of a pool of two waits for TaaS, and the other turns TaaS's
+# tickets away: what $do->($pid) returns, of which pid is that of the other. (The
+# one waits, beyond that, for a row of its operation, which is not there in the
+# end; its wait is known as a long one after a second.)
+sub while_busy ($self, $do) {
+	my ($held, $other, $ntt) = $self->given_ctts(2, source => 'TAAS');
+	my $dbh = $self->dba;
+
+	$dbh->begin_work;
+	$dbh->do('INSERT INTO operation (id, kind, state, ctt_id, actor)'
+	    . " VALUES ('held-$held', 'LINK', 'RUNNING', $held, 'x')");
+	$self->token;
+	my $pid = fork // die "fork: $!\n";
+	if (!$pid) {
+		delete @$self{qw(dbh http)};
+		$self->link($held, $ntt);
+		POSIX::_exit(0);
+	}
+	ok $self->wait_for(10, sub {
+		($self->post('/ticket/ctt/link?dryRun=true', { cttId => $other,
+			nttId => $ntt })->{json}{code} // '') eq 'PARTNER_BUSY';
+	}), 'TaaS is busy';
+	my ($free) = map { /pid=(\d+) .*event=request/ ? $1 : () }
+	    reverse $self->log_lines('pool');
+	my @all = $do->($free);
+	$dbh->rollback;
+	waitpid $pid, 0;
+	return wantarray ? @all : $all[0];
+}
+
 # The calls of a partner, in order: $c->heard('tmf', ticket => 'C-1',
 # method => 'PATCH'). How many, in scalar context.
 sub heard ($self, $partner, %want) {
