@@ -13,7 +13,7 @@ use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $c = Ctt->start(pool => 2);
+my $c = Ctt->start(pool => 2, set => { CTT_PARTNER_TIMEOUT_MS => 20_000 });
 
 # What n clients are answered that ask one thing after another for some
 # seconds: {ctt, status, code, retry, ms, whole}.

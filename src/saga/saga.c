@@ -362,6 +362,17 @@ static void save_refused(struct app *app, struct batch *b)
 	store_save(app->db, &ch);
 }
 
+/* Nobody knows whether it was begun, but of what a gate refused. */
+static void saved_perhaps(struct batch *b)
+{
+	batch_each (b, it)
+		if (!it->code)
+			item_refuse(it, CODE_NO_ANSWER, "The database went "
+				    "away while the change was being saved; "
+				    "look the operation up before trying "
+				    "again.");
+}
+
 static void saga_open(struct app *app, const struct flow *flow,
 		      struct batch *b)
 {
@@ -389,9 +400,7 @@ static void saga_open(struct app *app, const struct flow *flow,
 			pause_before(tries);
 			break;
 		case RC_DOUBT:
-			fail_all(b, CODE_NO_ANSWER, "The database went away "
-				 "while the change was being saved; look the "
-				 "operation up before trying again.");
+			saved_perhaps(b);
 			return;
 		case RC_FAULT:
 			fail_db_away(b);

@@ -659,16 +659,13 @@ sub own_id ($self, $no, %members) {
 }
 
 # While one process of a pool of two waits for TaaS, and the other turns TaaS's
-# tickets away: what $do->($pid) returns, of which pid is that of the other. (The
-# one waits, beyond that, for a row of its operation, which is not there in the
-# end; its wait is known as a long one after a second.)
+# tickets away (a wait is known as a long one after a second): what $do->($pid)
+# returns, of which pid is that of the other. CTT_PARTNER_TIMEOUT_MS is how long
+# that may take.
 sub while_busy ($self, $do) {
 	my ($held, $other, $ntt) = $self->given_ctts(2, source => 'TAAS');
-	my $dbh = $self->dba;
+	my $rule = $self->rule(ticket => "C-$held", do => 'hold');
 
-	$dbh->begin_work;
-	$dbh->do('INSERT INTO operation (id, kind, state, ctt_id, actor)'
-	    . " VALUES ('held-$held', 'LINK', 'RUNNING', $held, 'x')");
 	$self->token;
 	my $pid = fork // die "fork: $!\n";
 	if (!$pid) {
@@ -676,16 +673,17 @@ sub while_busy ($self, $do) {
 		$self->link($held, $ntt);
 		POSIX::_exit(0);
 	}
-	ok $self->wait_for(10, sub {
-		($self->post('/ticket/ctt/link?dryRun=true', { cttId => $other,
+	ok $self->wait_for(20, sub {
+		$self->heard('taas', ticket => "C-$held")
+		&& ($self->post('/ticket/ctt/link?dryRun=true', { cttId => $other,
 			nttId => $ntt })->{json}{code} // '') eq 'PARTNER_BUSY';
 	}), 'TaaS is busy';
 	my ($free) = map { /pid=(\d+) .*event=request/ ? $1 : () }
 	    reverse $self->log_lines('pool');
 	my @all = $do->($free);
-	$dbh->rollback;
+	$self->sim(DELETE => "/rules/$rule");
 	waitpid $pid, 0;
-	return wantarray ? @all : $all[0];
+	return @all;
 }
 
 # The calls of a partner, in order: $c->heard('tmf', ticket => 'C-1',
