@@ -291,6 +291,8 @@ sub dies ($route, $point, $rule) {
 		    or diag $r->{raw};
 		is_deeply unnamed($r->{json}), usual($route),
 		    'and told as if nothing had happened';
+		is replayed($r), $point =~ /load|before-intent/ ? 'false'
+		    : 'true', 'what is restored is a replay, the first too';
 	}
 	is_replay(Changes::ask($c, $ch, '', @key), $r, 'from now on');
 	is Changes::done($c, $ch), Changes::once($ch), 'done once'
