@@ -326,11 +326,11 @@ for (@RULES) {
 
 {
 	sim(POST => '/reset');
-	rule(do => 'status', status => 403, partner => 'taas', lasts => 150);
+	rule(do => 'status', status => 403, partner => 'taas', lasts => 2000);
 	is call(@$link)->{status}, 403, 'a gateway for a while';
 	is relate(link => 'C-1', 'N-1', 'k')->{status}, 403, 'says so again';
 	is get('C-1')->{status}, 200, 'of this partner only';
-	sleep 0.2;
+	sleep 2;
 	is call(@$link)->{status}, 200, 'and then it is gone, nothing remembered';
 }
 
@@ -359,7 +359,9 @@ for (@RULES) {
 	sim(DELETE => "/rules/$rules[1]");
 	is readline $in[1], 200, 'the second goes on';
 	is_deeply effects, { k2 => 1, k3 => 1 }, 'and not the first';
+	rule(do => 'cut', ticket => 'C-9');
 	sim(DELETE => '/rules');
+	is get('C-9')->{status}, 200, 'no rule is left';
 	is readline $in[0], 200, 'which goes on then';
 }
 
