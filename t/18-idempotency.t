@@ -198,6 +198,12 @@ for my $route (@ROUTES) {
 		is Changes::ask($c, { %$ch, %$other }, '', @key, @header)
 		    ->{status}, $status, "$route: $status";
 	}
+	if (my ($list) = grep { ref $ch->{body}{$_} eq 'ARRAY' }
+		keys %{ $ch->{body} }) {
+		my $r = Changes::ask($c, { %$ch, body => { %{ $ch->{body} },
+			$list => [ 0, [] ] } }, '', @key);
+		is $r->{status}, 422, "$route: no item is right";
+	}
 	my $r = Changes::ask($c, $ch, '', @key);
 	is_deeply [ $r->{status}, replayed($r) ], [ 200, 'false' ],
 	    'and then it is done';

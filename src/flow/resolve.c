@@ -112,6 +112,7 @@ const struct flow flow_resolve = {
 	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
 	.noun = "resolution",
 	.audits_ntt = true,
+	.once = true,
 	.intend = resolve_intend,
 	.recall = resolve_recall,
 	.ask = resolve_ask,

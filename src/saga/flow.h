@@ -26,6 +26,7 @@ struct flow {
 	const char *noun;      /* "link": what a detail calls the change       */
 	bool needs_ntt;        /* it is about a pair, and in the audit of both */
 	bool audits_ntt;       /* its success is in the NTT's audit            */
+	bool once;             /* a CTT that comes again is refused            */
 
 	/* What recovery will have to know of the request goes into
 	 * it->intent. */

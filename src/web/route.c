@@ -252,11 +252,14 @@ static void change(struct request *rq, const struct route *route)
 	if (!route->body(rq, &b))
 		return;
 	b.deadline = rq->deadline;
+	if (!good_items(&b).n) { /* no work begins: the key stays free */
+		route->reply(rq, &b);
+		return;
+	}
 	if (!once_begin(rq, route->flow, route->reply, &b))
 		return;
 	good = good_items(&b);
-	if (good.n)
-		saga_run(rq->app, route->flow, &good);
+	saga_run(rq->app, route->flow, &good);
 	route->reply(rq, &b);
 	once_end(rq, &b);
 }
