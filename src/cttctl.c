@@ -377,6 +377,27 @@ static const char *user_name(void)
 	return sudo && *sudo ? sudo : pw ? pw->pw_name : "?";
 }
 
+/* The worker has an operation in hand for as long as its partner is asked: that
+ * is waited for. */
+static enum rc close_patiently(struct app *app, struct arena *mem,
+			       const char *id, const struct by_hand *how)
+{
+	enum { PATIENCE_MS = 10000, PAUSE_MS = 100 };
+	int64_t until = clock_mono_ms() + PATIENCE_MS;
+	bool told = false;
+	enum rc rc;
+
+	while ((rc = saga_close_by_hand(app, mem, id, how)) == RC_AGAIN &&
+	       clock_mono_ms() < until) {
+		if (!told)
+			fprintf(stderr, "cttctl: a process works on %s just "
+				"now; waiting for it\n", id);
+		told = true;
+		clock_sleep_ms(PAUSE_MS);
+	}
+	return rc;
+}
+
 static int run_close(struct console *con, int argc, char **argv)
 {
 	static const char *const known[] = {"--as", "--reason", NULL};
@@ -384,7 +405,7 @@ static int run_close(struct console *con, int argc, char **argv)
 	const char *reason = option(argc - 1, argv + 1, "--reason");
 	struct by_hand how = {.by = user_name()};
 	struct app app;
-	bool closed;
+	enum rc rc;
 
 	if (!argc || !options_ok(argc - 1, argv + 1, known))
 		return 2;
@@ -397,16 +418,20 @@ static int run_close(struct console *con, int argc, char **argv)
 	how.done = !strcmp(as, "done");
 	how.reason = reason;
 	app_open(&app, &con->conf, false);
-	closed = saga_close_by_hand(&app, con->mem, argv[0], &how);
-	if (closed)
+	rc = close_patiently(&app, con->mem, argv[0], &how);
+	if (rc == RC_OK)
 		printf("%s is closed as %s\n", argv[0], as);
+	else if (rc == RC_AGAIN)
+		fprintf(stderr, "cttctl: %s is still in the hands of another "
+			"process; nothing was changed. Try again, or look why "
+			"by cttctl operations\n", argv[0]);
 	else if (*db_error(app.db))
 		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
 	else
-		fprintf(stderr, "cttctl: %s is not open, or somebody works on "
-			"it just now: see cttctl operations\n", argv[0]);
+		fprintf(stderr, "cttctl: %s is not open, or cannot be closed "
+			"so: see cttctl operations\n", argv[0]);
 	app_close(&app);
-	return closed ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run_assumed(struct console *con)

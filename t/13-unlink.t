@@ -8,6 +8,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
 use IO::Socket::INET;
+use IO::Socket::IP;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -522,6 +524,32 @@ for (
 	$check->($c, $ctt, $ntt);
 	$c->agree;
 	$c->stop;
+}
+
+# ---- memcached at an IPv6 address ----
+
+SKIP: {
+	my $free = IO::Socket::IP->new(LocalHost => '::1', Listen => 1)
+	    or skip 'this host has no IPv6', 1;
+	my $port = $free->sockport;
+
+	close $free;
+	my $pid = fork // die "fork: $!\n";
+	exec qw(memcached -u root -l ::1 -p), $port or POSIX::_exit(127)
+	    if !$pid;
+	$c = Ctt->start(pool => 1, workers => 0,
+	    set => { CTT_MEMCACHED => "[::1]:$port" });
+	my ($ntt, $ctt) = given_linked(1);
+	ok $c->wait_for(10, sub {
+		$c->get('/readyz', Authorization => undef)->{json}{memcached} }),
+	    'memcached at [::1] is reached';
+	is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'an unlink';
+	my $socket = IO::Socket::IP->new(PeerHost => '::1', PeerPort => $port);
+	print { $socket // *STDERR } "get unlink-block:$ctt-$ntt\r\n";
+	like readline($socket), qr/^VALUE unlink-block/, 'it has the block';
+	$c->stop;
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
 }
 
 done_testing;

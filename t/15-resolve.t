@@ -560,6 +560,17 @@ for (
 	my ($made) = activities($ctt);
 	is_deeply outcomes(bulk_items([ $ctt, $made->{id} ])),
 	    ['resolved TAAS'], 'who names the activity corrects its codes';
+
+	# (the worker has some statements of its own)
+	my $statements = sub { (($c->rows("SHOW GLOBAL STATUS LIKE"
+		. " 'Com_stmt_execute'"))[0])->{Value} };
+	my ($many) = given_ctt('TMF');
+	my $before = $statements->();
+	$r = bulk_tickets(($many) x 500);
+	is_deeply counters($r), [ 207, 500, 1, 0, 499 ], '500 times one CTT';
+	cmp_ok $statements->() - $before, '<', 400, 'is not as much work';
+	like $_->{error}{detail}, qr/see item 0\./, 'each names the first'
+	    for @{ $r->{json}{results} }[ 1, 499 ];
 }
 
 for (

@@ -198,6 +198,12 @@ for my $route (@ROUTES) {
 		is Changes::ask($c, { %$ch, %$other }, '', @key, @header)
 		    ->{status}, $status, "$route: $status";
 	}
+	if (my ($list) = grep { ref $ch->{body}{$_} eq 'ARRAY' }
+		keys %{ $ch->{body} }) {
+		my $r = Changes::ask($c, { %$ch, body => { %{ $ch->{body} },
+			$list => [ 0, [] ] } }, '', @key);
+		is $r->{status}, 422, "$route: no item is right";
+	}
 	my $r = Changes::ask($c, $ch, '', @key);
 	is_deeply [ $r->{status}, replayed($r) ], [ 200, 'false' ],
 	    'and then it is done';
@@ -291,6 +297,8 @@ sub dies ($route, $point, $rule) {
 		    or diag $r->{raw};
 		is_deeply unnamed($r->{json}), usual($route),
 		    'and told as if nothing had happened';
+		is replayed($r), $point =~ /load|before-intent/ ? 'false'
+		    : 'true', 'what is restored is a replay, the first too';
 	}
 	is_replay(Changes::ask($c, $ch, '', @key), $r, 'from now on');
 	is Changes::done($c, $ch), Changes::once($ch), 'done once'

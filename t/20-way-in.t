@@ -530,6 +530,55 @@ sub fastcgi_post ($path, $body, $waited, $meanwhile = sub { }) {
 	    'and stops then';
 }
 
+# ---- what is no request to FastCGI ----
+
+# Whoever may connect to the pool's socket is let go of; no process dies of it, or
+# waits for what does not come.
+{
+	my @pids = $c->pids('pool');
+	my $begin = record(1, pack 'nCx5', 1, 0);
+	my $param = sub ($name, $value, @said) {
+		return pack('NN', map { $_ | 1 << 31 } @said ? @said
+			: (length $name, length $value)) . $name . $value;
+	};
+	my $get = join '', map { $param->(@$_) } [ REQUEST_METHOD => 'GET' ],
+	    [ REQUEST_URI => '/healthz' ], [ CTT_REQUEST_ID => 'raw' ];
+	my $rest = record(4, '') . record(5, '');
+	my $whole = $begin . record(4, $get) . $rest;
+	my $answer = sub (@pieces) {
+		my $socket = IO::Socket::UNIX->new($c->dir . '/ctt.sock')
+		    or die "the pool: $!";
+		local $SIG{PIPE} = 'IGNORE';
+		syswrite($socket, $_) // last for @pieces;
+		return join '', readline $socket;
+	};
+
+	like $answer->($whole), qr/Status: 200/, 'a request';
+	like $answer->(split //, $whole), qr/Status: 200/, 'byte by byte';
+	for (
+		[ 'a name of 2 GiB', $begin . record(4, $get
+			. $param->('x', 'y', 0x7fffffff, 1)) . $rest ],
+		[ 'a value of 1 GiB', $begin . record(4, $get
+			. $param->('x', 'y', 1, 0x40000000)) . $rest ],
+		[ 'both of 2 GiB', $begin . record(4, $get . $param->('x', 'y',
+			0x7fffffff, 0x7fffffff)) . $rest ],
+		[ 'parameters without an end', $begin
+			. record(4, 'x' x 65_000) x 3 ],
+		[ 'management', pack('CCnnCC', 1, 9, 0, 0, 0, 0) . $whole ],
+		[ 'HTTP', "GET /healthz HTTP/1.1\r\n\r\n" ],
+	) {
+		is $answer->($_->[1]), '', "$_->[0]: no answer";
+	}
+	my @idle = map { my $socket = IO::Socket::UNIX->new($c->dir
+		. '/ctt.sock') or die "the pool: $!"; print $socket $begin;
+		$socket } @pids;
+	is $c->get('/healthz')->{status}, 200,
+	    'half a beginning for each process: another is served all the same';
+	is_deeply [ $c->pids('pool') ], \@pids, 'no process has died';
+	ok scalar(grep { /event=not_fastcgi/ } $c->log_lines('pool')),
+	    'and the log has it';
+}
+
 ok $c->quiet, 'all jobs are delivered';
 $c->stop;
 

@@ -238,6 +238,7 @@ for my $t (grep { $_->{part} ne 'back' } @cases) {
 	like $r->{json}{detail}, qr/(TaaS|TMF|NIG) .*(rolled\ back
 		|Nothing\ was\ changed)\ here/x, 'in words that name the partner'
 	    if $r->{status} == 502;
+	like $r->{json}{detail}, qr/^\w.{10}/, 'and why' if $r->{status} == 202;
 	$t->{op} = $r->{json}{operationId}
 	    // $r->{json}{results}[0]{operationId};
 	my ($sync) = $c->trace($t->{op}) =~ /sync_partner:(\w+)/;

@@ -9,6 +9,7 @@ use Compress::Zlib ();
 use File::Temp ();
 use FindBin;
 use HTTP::Tiny ();
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -325,12 +326,43 @@ for (@RULES) {
 
 {
 	sim(POST => '/reset');
-	rule(do => 'status', status => 403, partner => 'taas', lasts => 150);
+	rule(do => 'status', status => 403, partner => 'taas', lasts => 2000);
 	is call(@$link)->{status}, 403, 'a gateway for a while';
 	is relate(link => 'C-1', 'N-1', 'k')->{status}, 403, 'says so again';
 	is get('C-1')->{status}, 200, 'of this partner only';
-	sleep 0.2;
+	sleep 2;
 	is call(@$link)->{status}, 200, 'and then it is gone, nothing remembered';
+}
+
+# Two are held, each by a rule of its own; each goes on when its own is deleted,
+# and nobody sooner.
+{
+	sim(POST => '/reset');
+	my @rules = map { sim(POST => '/rules', { do => 'hold', times => 1,
+		ticket => "C-$_" })->{id} } 1, 2;
+	my @in = map {
+		my $n = $_;
+		open my $in, '-|' // die "fork: $!\n" or do {
+			print relate(link => "C-$n", 'N-1', "k$n")->{status};
+			POSIX::_exit(0) if close STDOUT;
+		};
+		$in;
+	} 1, 2;
+	my $applied = sub () { join ' ', map { $_->{applied} ? 1 : 0 }
+		sort { $a->{ticket} cmp $b->{ticket} } calls() };
+	my $until = time + 20;
+
+	sleep 0.02 while calls() < 2 && time < $until;
+	is $applied->(), '0 0', 'both are held';
+	is relate(link => 'C-1', 'N-1', 'k3')->{status}, 200,
+	    'another goes its way';
+	sim(DELETE => "/rules/$rules[1]");
+	is readline $in[1], 200, 'the second goes on';
+	is_deeply effects, { k2 => 1, k3 => 1 }, 'and not the first';
+	rule(do => 'cut', ticket => 'C-9');
+	sim(DELETE => '/rules');
+	is get('C-9')->{status}, 200, 'no rule is left';
+	is readline $in[0], 200, 'which goes on then';
 }
 
 # The same seed, the same storm.

@@ -12,7 +12,7 @@ use Ctt;
 use Test::More;
 
 my $JSON = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;
-my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 3000,
+my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 5000,
 	CTT_BREAKER_FAILURES => 1_000_000 });
 
 sub state_of ($op) { return $c->row(operation => $op)->{state} }
@@ -117,6 +117,9 @@ for (
 	[ 'a part', { do => 'status', status => 206, own => \1 } ],
 	[ 'a page', { do => 'html' } ],
 	[ 'half of it', { do => 'half-body', applied => 1 } ],
+	[ 'nothing', { do => 'cut' } ],
+	[ 'that it is not there', { do => 'status', status => 404 } ],
+	[ 'that it is broken', { do => 'status', status => 503 } ],
 ) {
 	my ($what, $rule) = @$_;
 	my ($ctt, $ntt) = given_pair();
@@ -127,6 +130,9 @@ for (
 	is_deeply [ $r->{status}, $r->{json}{settled},
 		scalar $c->heard('tmf', ticket => "C-$ctt", method => 'PATCH') ],
 	    [ 502, 1, 0 ], "a read answers $what: nothing is written";
+	like $r->{json}{detail},
+	    qr/^TMF .*\ba read\b.*; nothing was sent to change it\. /,
+	    'and that is told, not that the link was refused';
 	is_deeply $c->sim_state->{tmf}{"C-$ctt"}{troubleTicketRelationship},
 	    $OTHERS->{troubleTicketRelationship}, 'what is not ours is there';
 	well();

@@ -228,12 +228,11 @@ for (
 	my ($kind, $source, $as, $state) = @$_;
 	my ($op, $ctt, $ntt, $no) = given_settling($kind, $source);
 	my $linked = ($kind eq 'link') == ($as eq 'done') ? $ntt : undef;
-	my $r;
+	my $r = $c->cttctl('operations', 'close', $op, '--as', $as, '--reason',
+	    "it's \"seen\" there");
 
-	# (the worker may have it in hand just now)
-	ok $c->wait_for(10, sub { $r = $c->cttctl('operations', 'close', $op,
-		'--as', $as, '--reason', "it's \"seen\" there");
-		!$r->{status} }), "$source $kind is closed as $as"
+	# (if the worker has it in hand just now, it is waited for)
+	is $r->{status}, 0, "$source $kind is closed as $as"
 	    or diag explain $r;
 	is state_of($op), $state, $state;
 	is $c->row(ctt => $ctt)->{ntt_id}, $linked, 'and is so here'
@@ -256,6 +255,36 @@ for (
 	    'again');
 	is $r->{status}, 1, 'once only';
 	like $r->{err}, qr/\Q$op\E is not open/, 'and told so';
+	forget($ctt, $ntt);
+}
+
+# Somebody has it in hand: for a while, or for longer than is waited for.
+for my $long (0, 1) {
+	my ($op, $ctt, $ntt) = given_settling('link', 'TAAS');
+	my @close = ('operations', 'close', $op, '--as', 'undone', '--reason',
+		'x');
+	my $holder = $c->connect_db('CTT_DB');
+
+	ok $c->stack('stop', 'worker'), 'the worker is away';
+	$holder->do("DO GET_LOCK('cttd:somebody', 0)");
+	$c->do("UPDATE operation SET owner = 'somebody' WHERE id = ?", $op);
+	my ($r) = $c->parallel($long ? 1 : 2, sub ($i) {
+		return $c->cttctl(@close) unless $i;
+		$c->wait_for(10, sub { grep { -s } glob $c->dir
+			. '/tmp/cttctl.*.err' });
+		$c->do('UPDATE operation SET owner = NULL WHERE id = ?', $op);
+		return {};
+	});
+	is $r->{status}, $long, $long ? 'who has it for long is not waited for'
+	    : 'who has it for a while is waited for' or diag explain $r;
+	like $r->{err}, qr/works on \Q$op\E just now; waiting/, 'and told so';
+	like $r->{err}, qr/still in the hands of another process/,
+	    'as is the end' if $long;
+	is state_of($op), $long ? 'SETTLING' : 'ROLLED_BACK', 'and it is so';
+	$c->do('UPDATE operation SET owner = NULL WHERE id = ?', $op);
+	is $c->cttctl(@close)->{status}, $long ? 0 : 1, 'then it is closed';
+	$c->no_rules;
+	ok $c->stack('start', 'worker'), 'the worker is back';
 	forget($ctt, $ntt);
 }
 for (

@@ -9,10 +9,11 @@ use Changes;
 use Ctt;
 use IO::Select;
 use IO::Socket::UNIX;
+use Socket qw(SOL_SOCKET SO_PEERCRED);
 use Test::More;
 
 my $c = Ctt->start(pool => 1, workers => 1, set => {
-	CTT_UNLINK_BLOCK_TTL => 0 });
+	CTT_UNLINK_BLOCK_TTL => 0, CTT_PARTNER_TIMEOUT_MS => 20_000 });
 my $SOCKET = $c->env('CTT_DB_SOCKET');
 my $CUT = $c->dir . '/cut';
 my $EXECUTE = "\x17";    # of a prepared statement, in MariaDB's protocol
@@ -32,13 +33,19 @@ sub spew ($file, $text) {
 }
 
 # The file $CUT says "3 before": the third statement from now on does not get
-# there; "3 behind": its answer does not come back.
-sub cut_now () {
-	my ($n, $where) = split ' ', slurp($CUT) or return '';
+# there; "3 behind": its answer does not come back; "3 gone": nor does anything
+# that follows, until the file is taken away. A third word is the pid of the
+# process that is meant, alone.
+sub cut_now ($from, $bytes) {
+	my ($n, $where, $whose) = split ' ', slurp($CUT) or return '';
 
-	spew($CUT, $n - 1 . " $where") if $n > 1;
+	return '' if $whose && $whose != $from;
+	return 'before' if !$n;
+	return '' if substr($bytes, 4, 1) ne $EXECUTE;
+	spew($CUT, join ' ', $n - 1, $where, $whose // ())
+	    if $n > 1 || $where eq 'gone';
 	return '' if $n > 1;
-	unlink $CUT;
+	unlink $CUT if $where ne 'gone';
 	return $where;
 }
 
@@ -49,25 +56,26 @@ sub proxy () {
 	    or die "$SOCKET: $!\n";
 	my $select = IO::Select->new($listen);
 	my (%peer, %cut);    # cut: it is broken at the next answer
+	my $test = getppid;
 
-	while (my @ready = $select->can_read) {
-		for my $from (@ready) {
+	while (getppid == $test) {
+		for my $from ($select->can_read(1)) {
 			if ($from == $listen) {
 				my $client = $listen->accept;
 				my $server = IO::Socket::UNIX->new(
 				    Peer => "$SOCKET.real") or next;
 				@peer{ $client, $server } = ($server, $client);
 				$select->add($client, $server);
-				${*$client}{client} = 1;
+				(${*$client}{client}) = unpack 'i',
+				    getsockopt $client, SOL_SOCKET, SO_PEERCRED;
 				next;
 			}
 			my $to = $peer{$from} // next;
 			my $n = sysread $from, my $bytes, 1 << 20;
 			my $where = $n && ${*$from}{client}
-			    && substr($bytes, 4, 1) eq $EXECUTE
-			    ? cut_now() : '';
+			    ? cut_now(${*$from}{client}, $bytes) : '';
 			$cut{$to} = 1 if $where eq 'behind';
-			if ($n && $where ne 'before' && !$cut{$from}) {
+			if ($n && $where !~ /before|gone/ && !$cut{$from}) {
 				syswrite $to, $bytes;
 				next;
 			}
@@ -132,6 +140,98 @@ for my $route (Changes::routes($c)) {
 	}
 	$c->agree($route);
 }
+
+# ---- a bulk of two partners, of which one is busy ----
+
+# The first item is turned away, for its partner is busy; that the statement of
+# the other breaks, or has to wait for a lock, changes nothing of that.
+ok $c->stack('stop', 'pool') && $c->stack('start', 'pool', '--pool', 2),
+    'a pool of two';
+$c->do('CREATE TABLE waits (ctt_id BIGINT UNSIGNED)');
+$c->do('CREATE SEQUENCE first');    # which no ROLLBACK brings back
+$c->do('CREATE TRIGGER waits BEFORE INSERT ON operation FOR EACH ROW'
+    . ' IF EXISTS (SELECT * FROM waits WHERE ctt_id = NEW.ctt_id)'
+    . " AND NEXTVAL(first) = 1 THEN SIGNAL SQLSTATE 'HY000'"
+    . ' SET MYSQL_ERRNO = 1205; END IF');
+
+# How to get in the way of the second: true afterwards, if it was met.
+my %WAY = (
+	(map { my $where = $_; ($where => sub ($ch, $n, $pid) {
+		spew($CUT, "$n $where $pid");
+		return sub { !unlink $CUT };
+	}) } qw(before behind)),
+	'by a lock' => sub ($ch, $n, $) {
+		$c->do('CREATE OR REPLACE SEQUENCE first');
+		$c->do('INSERT INTO waits VALUES (?)', $ch->{tickets}[1]{id});
+		return sub { $n == 1 && $c->one('SELECT NEXTVAL(first)') > 1 };
+	},
+);
+
+# Nobody can tell what was stored along with others, once CLOSE (3) is lost.
+sub one_is_shed ($ch, $r, $n, $name) {
+	my ($shed, $other) = @{ $r->{json}{results} // [] };
+	my $unknown = $n > 2 && $ch->{route} !~ m{ctt/link};
+
+	is $r->{status}, 207, $name or diag $r->{raw};
+	is_deeply [ @$shed{qw(outcome operationId)}, @{ $shed->{error} }{
+		qw(code retryAfter)} ], [ 'failed', undef, 'PARTNER_BUSY', 1 ],
+	    'one is turned away' or diag $r->{raw};
+	$other->{outcome} = 'done' if $unknown
+	    && ($other->{error}{code} // '') eq 'NO_ANSWER';
+	like $other->{outcome}, qr/^(?:(?:un)?linked|moved|done)$/,
+	    'the other is not' or diag $r->{raw};
+	is $c->one('SELECT COUNT(*) FROM operation WHERE ctt_id = ?',
+	    $ch->{tickets}[0]{id}), 0, 'of the one nothing is written';
+	ok $c->wait_for(20, sub { !$c->one('SELECT COUNT(*) FROM operation'
+		. " WHERE ctt_id = ? AND state IN ('RUNNING', 'SETTLING')",
+		$ch->{tickets}[1]{id}) }), 'the other is settled';
+	is Changes::done($c, { %$ch, tickets => [ $ch->{tickets}[1] ] }),
+	    Changes::once($ch), 'and done once';
+}
+
+my @pids = $c->pids('pool');
+for my $route (grep { m{link/bulk|then-link} } Changes::routes($c)) {
+	for my $way (sort keys %WAY) {
+		my $n = 0;
+		my @seen = $c->while_busy(sub ($pid) {
+			my @all;
+			while (++$n) {
+				my $ch = Changes::given($c, $route, 2);
+				my $met = $WAY{$way}->($ch, $n, $pid);
+				my $r = Changes::ask($c, $ch);
+				last unless $met->();
+				push @all, [ $ch, $r ];
+			}
+			return @all;
+		});
+		cmp_ok scalar @seen, '>', $way =~ /lock/ ? 0 : 2,
+		    "$route, cut $way: each was met";
+		one_is_shed(@{ $seen[ $_ - 1 ] }, $_, "$route, cut $way"
+			. " statement $_") for 1 .. @seen;
+	}
+}
+
+# The database is gone for longer than is waited for: the one is still known not
+# to have been begun.
+{
+	my $ch = Changes::given($c, 'POST /ticket/ctt/link/bulk', 2);
+	my ($r) = $c->while_busy(sub ($pid) {
+		spew($CUT, "2 gone $pid");
+		return Changes::ask($c, $ch);
+	});
+
+	ok unlink($CUT), 'the database is gone';
+	is_deeply [ $r->{status}, map { $_->{outcome}, $_->{error}{code} }
+		@{ $r->{json}{results} } ], [ 207, 'failed', 'PARTNER_BUSY',
+		'unknown', 'NO_ANSWER' ], 'of one alone nobody knows'
+	    or diag $r->{raw};
+	is $r->{json}{results}[0]{operationId}, undef,
+	    'what was not begun has no operation';
+}
+is_deeply [ $c->pids('pool') ], \@pids, 'no process died';
+$c->do('DROP TRIGGER waits');
+$c->do("DROP $_") for 'TABLE waits', 'SEQUENCE first';
+$c->agree('one partner was busy: both sides');
 
 $c->stack('stop', 'pool');
 kill 'TERM', $proxy;

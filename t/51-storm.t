@@ -13,8 +13,8 @@ use Time::HiRes qw(sleep time);
 
 my $SEED = $ENV{CTT_TEST_SEED} // time ^ $$;
 my $SECONDS = $ENV{CTT_TEST_SECONDS} // 15;
-my $c = Ctt->start(pool => 14, workers => 2, set => {
-	CTT_PARTNER_TIMEOUT_MS => 600, CTT_UNLINK_BLOCK_TTL => 1 });
+my $c = Ctt->start(pool => 14, workers => 0, set => {
+	CTT_PARTNER_TIMEOUT_MS => 30_000, CTT_PARTNER_SHARE => 100 });
 
 sub given_ctt ($no, %columns) {
 	return Storm::given_ctt($c, $no, %columns);
@@ -43,15 +43,18 @@ for my $first (@kinds) {
 	my @activities = map { Storm::latest($c, $_) } @ctts;
 
 	# The partner holds the first one until the second has been answered.
-	$c->rule(ticket => "TaaS-$first-$_", times => 1, do => 'delay',
-	    ms => 450) for @kinds;
+	my @rules = map { $c->rule(ticket => "TaaS-$first-$_", times => 1,
+		do => 'hold') } @kinds;
 	my @r = $c->parallel(2 * @kinds, sub ($i) {
 		my $n = $i % @kinds;
-		sleep 0.2 if $i >= @kinds;
-		return $BEGIN{ $i < @kinds ? $first : $kinds[$n] }->(
-		    $ctts[$n], $from, $to, $activities[$n]);
+		my @with = ($ctts[$n], $from, $to, $activities[$n]);
+		return $BEGIN{$first}->(@with) if $i < @kinds;
+		$c->wait_for(20, sub { @{ $c->sim(GET =>
+			"/calls?ticket=TaaS-$first-$kinds[$n]") } });
+		my $r = $BEGIN{ $kinds[$n] }->(@with);
+		$c->sim(DELETE => "/rules/$rules[$n]");
+		return $r;
 	});
-	$c->no_rules;
 	for my $n (0 .. $#kinds) {
 		my ($one, $two) = @r[ $n, $n + @kinds ];
 		my $error = $two->{json}{results}
@@ -69,6 +72,11 @@ for my $first (@kinds) {
 	}
 }
 $c->agree('after the pairs, both sides');
+$c->stop;
+
+$c = Ctt->start(pool => 14, workers => 2, set => {
+	CTT_PARTNER_TIMEOUT_MS => 600, CTT_UNLINK_BLOCK_TTL => 1 });
+($to) = $c->given(ntt => {});
 
 # ---- deadlocks of the workers ----
 
@@ -126,32 +134,44 @@ sub make_trouble ($end) {
 }
 
 diag "CTT_TEST_SEED=$SEED";
-my $end = time + $SECONDS;
-my %n;
-my @seen = $c->parallel(11, sub ($i) {
-	srand $SEED + $i;
-	return $i == 10 ? make_trouble($end) : $storm->client($end);
-});
-for my $seen (@seen) {
-	$n{$_} += $seen->{n}{$_} for keys %{ $seen->{n} };
+my (%n, @seen);
+
+# Which kinds have not come to which state yet.
+sub not_met () {
+	my %states = map { $_ => 1 } $c->column("SELECT DISTINCT CONCAT(kind,"
+	    . " ' ', state) FROM operation");
+
+	return grep { !$states{$_} } map { my $kind = $_;
+		map { "$kind $_" } qw(SUCCEEDED ROLLED_BACK),
+		    $kind eq 'RESOLVE' ? () : 'COMPENSATED' }
+	    qw(LINK UNLINK RESOLVE CPE_UPDATE);
+}
+
+# A busy machine comes to less in that time: then once more.
+for my $round (0 .. 3) {
+	my $end = time + $SECONDS;
+	my @round = $c->parallel(11, sub ($i) {
+		srand $SEED + $i + 100 * $round;
+		return $i == 10 ? make_trouble($end) : $storm->client($end);
+	});
+	push @seen, @round;
+	for my $n (map { $_->{n} } @round) {
+		$n{$_} += $n->{$_} for keys %$n;
+	}
+	$c->no_rules;
+	ok $c->settle(60), 'it settles' or diag $c->cttctl('operations')->{out};
+	last if ($n{200} // 0) > 100 && !not_met();
 }
 note "$n{$_} times $_" for sort keys %n;
 is_deeply [ grep { !/^(2|404 CTT_ACTIVITY|409|422 BULK_ALL|502|503 PART)/ } keys %n ],
     [], 'every answer is one that there is';
 cmp_ok $n{200} // 0, '>', 100, 'many succeeded';
 
-$c->no_rules;
-ok $c->settle(30), 'it settles' or diag $c->cttctl('operations')->{out};
 is_deeply [ Storm::untrue($c, @seen) ], [],
     'each operation ends as its caller was told';
 ok $c->quiet(30), 'all jobs are delivered';
 $c->agree('after the storm, both sides');
-my %states = map { $_ => 1 } $c->column("SELECT DISTINCT CONCAT(kind, ' ',"
-    . ' state) FROM operation');
-is_deeply [ grep { !$states{$_} } map { my $kind = $_;
-	map { "$kind $_" } qw(SUCCEEDED ROLLED_BACK), $kind eq 'RESOLVE' ? ()
-	    : 'COMPENSATED' } qw(LINK UNLINK RESOLVE CPE_UPDATE) ], [],
-    'it saw every kind in every state';
+is_deeply [ not_met() ], [], 'it saw every kind in every state';
 is $c->one("SELECT COUNT(*) FROM job WHERE state <> 'DONE'"), 0,
     'every job is done';
 $c->stop;

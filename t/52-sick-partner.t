@@ -6,6 +6,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use List::Util qw(min);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -18,6 +19,7 @@ use constant {
 	QUIET      => 0.75,     # less of the possible shows that it is not
 	TRIES      => 3,
 	AT_ONCE_MS => 50,
+	BROKEN_S   => 2,
 };
 
 my $c = Ctt->start(pool => POOL, workers => 1, set => {
@@ -55,15 +57,15 @@ sub given_ctts ($function, $n) {
 	} 1 .. $n;
 }
 
-# One client: what it was answered, when, and how long that took. A CTT of
-# which the outcome is open is left alone.
-sub client ($function, $from, $seconds, @ctts) {
+# One client: what it was answered, when it had asked, and how long that took. A
+# CTT of which the outcome is open is left alone.
+sub client ($function, $end, @ctts) {
 	my ($back, @answers) = 0;
 
-	while (time < $from + $seconds && @ctts) {
+	while (!-e $end && @ctts) {
 		my $began = time;
 		my $r = $DOES{$function}->($ctts[0], $back);
-		push @answers, { status => $r->{status}, at => time - $from,
+		push @answers, { status => $r->{status}, at => $began,
 			ms => 1000 * (time - $began),
 			code => $r->{json}{code} // '',
 			retry => $r->{headers}{'retry-after'} };
@@ -78,22 +80,29 @@ sub client ($function, $from, $seconds, @ctts) {
 	return \@answers;
 }
 
-# All at once for some seconds: what each function's clients were answered.
-sub load ($seconds, %clients) {
+# All at once until $until->() returns: what each function's clients were answered,
+# when the first of them asked, and what it returned.
+sub load ($until, %clients) {
+	my $end = $c->dir . '/end';
 	my @who = map { my $f = $_; map { [ $f, given_ctts($f, 12) ] }
 		1 .. $clients{$f} } sort keys %clients;
-	my $from = time;
-	my @answers = $c->parallel(scalar @who, sub ($i) {
-		my ($function, @ctts) = @{ $who[$i] };
-		return client($function, $from, $seconds, @ctts);
+	unlink $end;
+	my @answers = $c->parallel(1 + @who, sub ($i) {
+		return client($who[$i][0], $end, @{ $who[$i] }[ 1 .. 12 ])
+		    if $i < @who;
+		my $seen = $until->();
+		open my $fh, '>', $end or die "$end: $!\n";
+		return $seen;
 	});
-	my %all = (from => $from);
+	my %all = (seen => pop @answers);
 	push @{ $all{ $who[$_][0] } }, @{ $answers[$_] } for 0 .. $#who;
-	return \%all;
+	return { %all, from => min(map { $_->{at} } map { @$_ } @answers) };
 }
 
 # Those of a function that came between these two seconds.
-sub between ($all, $function, $from, $to) {
+sub between ($all, $function, @seconds) {
+	my ($from, $to) = map { $all->{from} + $_ } @seconds;
+
 	return grep { $_->{at} >= $from && $_->{at} < $to } @{ $all->{$function} };
 }
 
@@ -112,19 +121,27 @@ sub metric ($name) {
 
 my %CLIENTS = (read => 2, taas => 2, tmf => 2, nig => 2);
 
-# What is known of a partner that hangs: at first that it is silent, after a
+# What is known of a partner that hangs, in seconds since it was asked first: at
+# first that it is silent, after a
 # quarter of a second in which all may wait for it; then that it fails, and
-# soon that it is broken.
-my @WINDOWS = (
-	[ 'at first', 0, TIMEOUT_MS / 1000, 0.6 ],
-	[ 'it fails', TIMEOUT_MS / 1000, 2 * TIMEOUT_MS / 1000, KEPT ],
-	[ 'it is broken', 3.4, 5.4, KEPT ],
-	[ 'in all', 0, 5.4, KEPT ],
-);
-my (undef, @BROKEN) = @{ $WINDOWS[2] };
+# soon that it is broken, which the log has.
+sub windows ($all) {
+	my $broken = $all->{seen} - $all->{from};
+
+	return ([ 'at first', 0, TIMEOUT_MS / 1000, 0.6 ],
+		[ 'it fails', TIMEOUT_MS / 1000, 2 * TIMEOUT_MS / 1000, KEPT ],
+		[ 'it is broken', $broken, $broken + BROKEN_S, KEPT ],
+		[ 'in all', 0, $broken + BROKEN_S, KEPT ]);
+}
+
+sub between_broken ($all, $function) {
+	my (undef, @broken) = @{ (windows($all))[2] };
+
+	return between($all, $function, @broken[ 0, 1 ]);
+}
 
 $c->sim(PUT => '/latency', { map { $_ => 15 } qw(taas tmf nig) });
-load(0.5, %CLIENTS);    # all processes have met all partners
+load(sub { sleep 0.5 }, %CLIENTS);    # all processes have met all partners
 
 # Which of the others did not go on, compared with before.
 sub held_up ($sick, $before, $all) {
@@ -133,7 +150,7 @@ sub held_up ($sick, $before, $all) {
 	for my $function (grep { $_ ne $sick } sort keys %DOES) {
 		my $was = per_second($before, $function, 0, 2);
 
-		for (@WINDOWS) {
+		for (windows($all)) {
 			my ($when, $from, $to, $kept) = @$_;
 			my $is = per_second($all, $function, $from, $to);
 			note sprintf '%s hangs, %s: %s keeps %.0f %% of %.0f/s',
@@ -156,7 +173,7 @@ sub is_failure ($answer) {
 }
 
 sub its_own_are_told ($sick, $all) {
-	my @broken = between($all, $sick, @BROKEN[ 0, 1 ]);
+	my @broken = between_broken($all, $sick);
 
 	is_deeply [ grep { !is_busy($_) && !is_failure($_) }
 		@{ $all->{$sick} } ], [], 'its own: 502, or 503';
@@ -164,15 +181,15 @@ sub its_own_are_told ($sick, $all) {
 	    'some 503, while too many wait';
 	is_deeply [ grep { !is_failure($_) } @broken ], [],
 	    'once it is broken, all 502';
-	cmp_ok scalar(grep { $_->{at} > $all->{from} + $BROKEN[0]
-		&& $_->{at} < $all->{from} + $BROKEN[1] } $c->heard($sick)),
+	cmp_ok scalar(grep { $_->{at} > $all->{seen}
+		&& $_->{at} < $all->{seen} + BROKEN_S } $c->heard($sick)),
 	    '<=', 2, 'only probes reach it';
 }
 
 # Which of its own were not told so at once.
 sub told_late ($sick, $all) {
-	my @soon = between($all, $sick, 0.5, $BROKEN[0]);
-	my @broken = between($all, $sick, @BROKEN[ 0, 1 ]);
+	my @soon = between($all, $sick, 0.5, $all->{seen} - $all->{from});
+	my @broken = between_broken($all, $sick);
 	my @late = grep { $_->{ms} > AT_ONCE_MS } @broken;
 
 	note sprintf '%d requests for it, answered in %.1f ms; then %d, in'
@@ -185,13 +202,24 @@ sub told_late ($sick, $all) {
 
 # It hangs for a while: what it was like before and meanwhile.
 sub hang ($sick) {
-	my $before = load(2, %CLIENTS);
+	my $before = load(sub { sleep 2.5 }, %CLIENTS);
 
 	is_deeply [ map { $_->{status} } grep { $_->{status} != 200 }
 		map { @{ $before->{$_} } } keys %DOES ], [],
 	    "before \U$sick\E hangs: all is well";
+	my $calls = $c->heard($sick);
+	my $broken = sub () { scalar grep {
+		/event=partner_broken partner=\U$sick\E\b/ }
+	    map { $c->log_lines($_) } qw(pool worker) };
+	my $times = $broken->();
 	$c->rule(partner => $sick, do => 'hang');
-	my $all = load($BROKEN[1], %CLIENTS, $sick => 2 * POOL);
+	my $all = load(sub {
+		$c->wait_for(30, sub { $broken->() > $times });
+		my $seen = time;
+		sleep BROKEN_S + 0.1;
+		return $seen;
+	}, %CLIENTS, $sick => 2 * POOL);
+	$all->{from} = ($c->heard($sick))[$calls]{at};
 	is metric("cttd_partner_broken{partner=\"\U$sick\E\"}"), 1,
 	    'the metrics say that it is broken';
 	is_deeply [ grep { $_->{status} != 200 } map { @{ $all->{$_} } }
@@ -271,7 +299,7 @@ for (
 	my ($name, $ms, $clients) = @$_;
 
 	$c->sim(PUT => '/latency', { taas => $ms });
-	my $all = load(2, taas => $clients);
+	my $all = load(sub { sleep 2 }, taas => $clients);
 	is_deeply [ map { "$_->{status} $_->{code}" }
 		grep { $_->{status} != 200 } @{ $all->{taas} } ], [],
 	    "$name: every answer is a yes";
@@ -290,8 +318,8 @@ $c->sim(PUT => '/latency', { taas => 15 });
 		my @now = splice @ctts, 0, $many;
 		my ($killer, @who) = $c->parallel(1 + @now, sub ($i) {
 			return link_and_unlink($now[ $i - 1 ], 0)->{json} if $i;
-			sleep 0.4;
-			my $n = metric($waiting);
+			my $n = 0;
+			$c->wait_for(10, sub { ($n = metric($waiting)) == $many });
 			if ($round == 1) {
 				kill 'KILL', $c->pids('pool');
 				$c->wait_for(5, sub { $c->pids('pool') == POOL });
@@ -317,8 +345,10 @@ $c->sim(PUT => '/latency', { taas => 15 });
 	is_deeply [ $c->parallel(3, $ask) ], [ (502) x 3 ], 'three are open';
 	my ($n) = $c->parallel(4, sub ($i) {
 		return $ask->($i - 1) if $i;
-		sleep 0.6;
-		return metric('cttd_partner_waiting{partner="TAAS"}');
+		my $n = 0;
+		$c->wait_for(10, sub { ($n = metric(
+			'cttd_partner_waiting{partner="TAAS"}')) == 3 });
+		return $n;
 	});
 	is $n, 3, 'who asks for these is counted';
 	$c->no_rules;

@@ -6,6 +6,7 @@ use v5.36;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Changes;
 use Ctt;
 use IO::Select;
 use IO::Socket::INET;
@@ -14,7 +15,7 @@ use Time::HiRes qw(sleep time);
 
 use constant TIMES => 5;    # that all processes are replaced
 
-my $c = Ctt->start(pool => 2);
+my $c = Ctt->start(pool => 2, set => { CTT_PARTNER_TIMEOUT_MS => 20_000 });
 
 # What n clients are answered that ask one thing after another for some
 # seconds, and as long as $goes says: {ctt, status, code, retry, ms, whole}.
@@ -207,6 +208,50 @@ sub whole (@answers) {
 	each_is_true('a slow partner', grep {
 		$_->{code} ne 'EXTERNAL_SYNC_FAILED' } @answers);
 	$c->agree('after all that, both sides');
+}
+
+# ---- a bulk of which nothing can be begun, for its partner is busy ----
+
+# Nothing is begun or written, each is told why and when to come again, and the
+# key by which it came is free.
+{
+	my @changes = map { Changes::given($c, $_, 2, 1) }
+	    grep { !/cpe/ } Changes::routes($c);
+	my %key = map { ($_->{route} => [ 'Idempotency-Key' =>
+		"busy $_->{route}" =~ s/\s/-/gr ]) } @changes;
+	my @answers = $c->while_busy(sub ($) {
+		map { Changes::ask($c, $_, '', @{ $key{ $_->{route} } }) }
+		    @changes;
+	});
+
+	for my $i (0 .. $#changes) {
+		my ($ch, $r) = ($changes[$i], $answers[$i]);
+		my ($route, $json) = ($ch->{route}, $r->{json});
+		my $n = @{ $ch->{tickets} };
+		my $bulk = $route =~ /bulk|then-link/;
+
+		is_deeply [ $r->{status}, $json->{code},
+			@$json{qw(total success failed unknown)} ],
+		    $bulk ? [ 503, 'BULK_ALL_FAILED', $n, 0, $n, 0 ]
+		    : [ 503, 'PARTNER_BUSY', (undef) x 4 ],
+		    "$route is shed" or diag $r->{raw};
+		like $r->{headers}{'retry-after'}, qr/^[1-9]\d*$/,
+		    'come again';
+		is_deeply [ map { "$_->{outcome} $_->{error}{code} "
+			. ($_->{operationId} // '-') }
+			@{ $json->{results} // [] } ],
+		    [ ('failed PARTNER_BUSY -') x ($json->{results} ? $n : 0) ],
+		    'so is each of its items';
+		is $c->one('SELECT COUNT(*) FROM operation WHERE ctt_id IN ('
+		    . join(',', map { $_->{id} } @{ $ch->{tickets} }) . ')'), 0,
+		    'nothing is written';
+		$r = Changes::ask($c, $ch, '', @{ $key{$route} });
+		is_deeply [ $r->{status}, $r->{headers}{'idempotency-replayed'} ],
+		    [ 200, undef ], 'when it comes again, it is done'
+		    or diag $r->{raw};
+		is Changes::done($c, $ch), Changes::once($ch), 'once';
+	}
+	$c->agree('then both sides');
 }
 
 # ---- replaced under load ----

@@ -120,6 +120,26 @@ for (
 	    'and the rows forget it';
 }
 
+# ---- a round in which the queue is not asked is no attempt ----
+
+{
+	$c->rule(partner => 'queue', do => 'cut');
+	my ($no, $op) = linked();
+	my ($was, $is);
+
+	# Two rounds behind one another: it was kept back, and nobody was asked.
+	ok $c->wait_for(20, sub {
+		($was, $is) = ($is, (jobs_of($op))[0]);
+		$is->{heard} = $c->heard('queue');
+		return $was && $is->{updated_at} gt $was->{updated_at}
+		    && $is->{heard} == $was->{heard}
+		    && !grep { $_->{last_error} !~ /only probed/ } $was, $is;
+	}), 'the queue keeps failing, and is not asked';
+	is $is->{attempts}, $was->{attempts}, 'that counts no attempt';
+	$c->no_rules;
+	ok $c->quiet, 'later they are delivered';
+}
+
 # ---- refused: DEAD, seen, revived ----
 
 {

@@ -120,6 +120,7 @@ const struct flow flow_resolve = {
 	.noun = "resolution",
 	.done = "resolved",
 	.audits_ntt = true,
+	.once = true,
 	.intend = resolve_intend,
 	.recall = resolve_recall,
 	.ask = resolve_ask,

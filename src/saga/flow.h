@@ -33,6 +33,7 @@ struct flow {
 	bool blocks;           /* its success blocks the pair (section 5)      */
 	bool outlives_ticket;  /* about a pair of which one is gone, it is
 				* driven on, and not taken back                */
+	bool once;             /* a CTT that comes again is refused            */
 
 	/* What recovery will have to know of the request goes into
 	 * it->intent. */

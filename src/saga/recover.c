@@ -141,13 +141,24 @@ size_t saga_recover(struct app *app, struct arena *mem,
 	return recover(app, &b);
 }
 
-bool saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
-			const struct by_hand *how)
+/* Why it could not be claimed. */
+static enum rc not_claimed(struct app *app, struct arena *mem, const char *id)
+{
+	struct batch b = batch_new(mem, 1);
+
+	b.it[0]->op_id = id;
+	if (*db_error(app->db) || store_peek(app->db, &b) != RC_OK)
+		return RC_FAULT;
+	return op_is_open(b.it[0]->was) ? RC_AGAIN : RC_NO;
+}
+
+enum rc saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
+			   const struct by_hand *how)
 {
 	struct batch b, all;
 
 	if (!claim(app, mem, &id, 1, &all))
-		return false;
+		return not_claimed(app, mem, id);
 	batch_each (&all, it) {
 		it->by_hand = how;
 		/* to be dropped it takes no more than its row */
@@ -156,5 +167,5 @@ bool saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
 	b = recall_calls(app, &all);
 	saga_close(app, &b, true);
 	saga_block(app, &b);
-	return b.n && !op_is_open(b.it[0]->was);
+	return b.n && !op_is_open(b.it[0]->was) ? RC_OK : RC_NO;
 }

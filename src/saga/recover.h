@@ -18,10 +18,10 @@ bool saga_recall(struct item *it, struct arena *mem);
 /*
  * Close an open operation as somebody says, without asking its partner; the
  * audit has who and why. What follows by itself (of a move) is opened, and
- * left to recovery. False: it is not open, somebody works on it, or the
- * database is away.
+ * left to recovery. RC_AGAIN: another process has it in hand. RC_NO: it is not
+ * open, or its ticket is gone. RC_FAULT: the database is away.
  */
-bool saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
-			const struct by_hand *how);
+enum rc saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
+			   const struct by_hand *how);
 
 #endif

@@ -43,8 +43,10 @@ static void run_wave(struct app *app, const struct flow *flow,
 	saga_drive(app, *wave);
 }
 
-/* Take the first item of each CTT out of *b, into *wave_r. */
-static void take_wave(struct batch *b, struct batch *wave_r)
+/* Take the first item of each CTT out of *b, into *wave_r; and those that are
+ * only to be refused, all at once. */
+static void take_wave(const struct flow *flow, struct batch *b,
+		      struct batch *wave_r)
 {
 	struct batch rest = batch_part(b);
 
@@ -55,7 +57,8 @@ static void take_wave(struct batch *b, struct batch *wave_r)
 			wave_r->n ? wave_r->it[wave_r->n - 1] : NULL;
 
 		if (last && it->ctt_ref.id &&
-		    it->ctt_ref.id == last->ctt_ref.id) {
+		    it->ctt_ref.id == last->ctt_ref.id &&
+		    !(flow->once && it->after)) {
 			it->after = wave_r->it[wave_r->n - 1];
 			batch_add(&rest, it);
 		} else {
@@ -120,7 +123,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	batch_each (b, it)
 		batch_add(&rest, it);
 	while (rest.n) {
-		take_wave(&rest, &wave);
+		take_wave(flow, &rest, &wave);
 		run_wave(app, flow, &wave);
 	}
 	health_leave(app->health);

@@ -113,6 +113,8 @@ void tell_caller(struct arena *mem, struct item *it)
 			"is asked again until it is known, and undone there "
 			"if need be.", why, flow->noun, here, name));
 	else
-		item_refuse(it, flow->sync_failed, arena_printf(mem, "%s. %s.",
+		item_refuse(it, flow->sync_failed, arena_printf(mem,
+			it->call->verdict == RC_AGAIN ?
+			"%s; nothing was sent to change it. %s." : "%s. %s.",
 			why, here));
 }

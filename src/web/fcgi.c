@@ -4,7 +4,8 @@
  * libfcgi blocks in accept(), and looks at a flag of its signal handler just
  * before: a SIGTERM in between is lost. So the listening socket is put into
  * non-blocking mode, we wait for it ourselves with the signals unblocked for
- * just that long, and libfcgi accepts what is there or comes back empty.
+ * just that long, accept what is there, and look at how it begins before libfcgi
+ * reads it (web/records.h).
  * While a request is served no signal comes: none of its system calls is cut
  * short.
  */
@@ -17,12 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <fcgiapp.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "web/records.h"
 #include "web/request.h"
 
 /* The body, whole: up to BODY_MAX is kept, the rest read and dropped. */
@@ -129,6 +133,57 @@ static void write_reply(const struct request *rq, FCGX_Request *fr)
 		FCGX_PutStr(rq->reply.s, (int)rq->reply.len, fr->out);
 }
 
+enum { BEGIN_MS = 5000 }; /* nginx sends the beginning at once */
+
+/* Is the beginning of a request as libfcgi can take it? It stays to be read. */
+static bool begins_well(int fd)
+{
+	static _Thread_local unsigned char s[RECORDS_MOST];
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
+	struct epoll_event now = {0};
+	int64_t until = clock_mono_ms() + BEGIN_MS, left;
+	enum records found = RECORDS_PART;
+	int ep = -1;
+
+	while ((left = until - clock_mono_ms()) > 0) {
+		ssize_t n = recv(fd, s, sizeof s, MSG_PEEK | MSG_DONTWAIT);
+
+		if (n > 0)
+			found = records_look(s, (size_t)n);
+		if (found != RECORDS_PART || !n ||
+		    now.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			break;
+		/* what is there is not taken: so for the edge of more */
+		if (ep < 0 && ((ep = epoll_create1(EPOLL_CLOEXEC)) < 0 ||
+			       epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev)))
+			break;
+		if (epoll_wait(ep, &now, 1, (int)left) < 1)
+			break;
+	}
+	if (ep >= 0)
+		close(ep);
+	return found == RECORDS_WHOLE;
+}
+
+/* The connection that is there, for libfcgi to go on with; false: there is
+ * none, or it is not worth it. */
+static bool take_connection(FCGX_Request *fr)
+{
+	int fd = accept4(0, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return false; /* another process took it */
+	if (!begins_well(fd)) {
+		log_line(LOG_WARN, "not_fastcgi", "what came on a connection "
+			 "was no request");
+		close(fd);
+		return false;
+	}
+	fr->ipcFd = fd;
+	fr->keepConnection = 1; /* or it would be closed at once */
+	return FCGX_Accept_r(fr) >= 0;
+}
+
 static void serve(struct request *rq, FCGX_Request *fr)
 {
 	int64_t began = clock_mono_ms();
@@ -167,8 +222,8 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 
 		if (epoll_pwait(ep, &ev, 1, -1, &waiting) <= 0)
 			continue;
-		if (FCGX_Accept_r(&fr) < 0)
-			continue; /* another process took it */
+		if (!take_connection(&fr))
+			continue;
 		health_at_work(app->health, true);
 		serve(&rq, &fr);
 		health_at_work(app->health, false);

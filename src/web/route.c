@@ -240,11 +240,14 @@ static void change(struct request *rq, const struct route *route)
 	if (!route->change->body(rq, &b))
 		return;
 	b.deadline = rq->deadline;
+	if (!good_items(&b).n) { /* no work begins: the key stays free */
+		route->change->reply(rq, &b);
+		return;
+	}
 	if (!once_begin(rq, route->change->flow, route->change->reply, &b))
 		return;
 	good = good_items(&b);
-	if (good.n)
-		saga_run(rq->app, route->change->flow, &good);
+	saga_run(rq->app, route->change->flow, &good);
 	route->change->reply(rq, &b);
 	once_end(rq, &b);
 }

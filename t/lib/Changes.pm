@@ -78,13 +78,15 @@ sub ticket ($c, %ctt) {
 		element => $c->given_element($id) };
 }
 
-# A change of n CTTs, of both partners, or of one CTT where the route takes no
-# more: what to send, and its tickets.
-sub given ($c, $route, $n = 1) {
+# A change of n CTTs, of both partners or all of TaaS, or of one CTT where the
+# route takes no more: what to send, and its tickets.
+sub given ($c, $route, $n = 1, $all_taas = 0) {
+	state $no = 0;
 	my ($linked, $body, $kinds, $most) = @{ $ROUTE{$route} };
 	my ($method, $path) = split / /, $route;
 	my ($ntt, $to) = $c->given(ntt => {}, ntt => {});
-	my @tickets = map { ticket($c, source => $_ % 2 ? 'TAAS' : 'TMF',
+	my @tickets = map { ticket($c, source => $_ % 2 || $all_taas ? 'TAAS'
+		: 'TMF', $all_taas ? (ticket_no => 'TaaS-' . ++$no) : (),
 		$linked ? (linked => $ntt) : ()) } 1 .. $most // $n;
 	my $id = $path =~ /cpe/ ? $tickets[0]{id} : $tickets[0]{activity};
 

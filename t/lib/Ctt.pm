@@ -672,6 +672,34 @@ sub own_id ($self, $no, %members) {
 	return $self->sim(PUT => "/ticket/tmf/$no", \%members)->{id};
 }
 
+# While one process of a pool of two waits for TaaS, and the other turns TaaS's
+# tickets away (a wait is known as a long one after a second): what $do->($pid)
+# returns, of which pid is that of the other. CTT_PARTNER_TIMEOUT_MS is how long
+# that may take.
+sub while_busy ($self, $do) {
+	my ($held, $other, $ntt) = $self->given_ctts(2, source => 'TAAS');
+	my $rule = $self->rule(ticket => "C-$held", do => 'hold');
+
+	$self->token;
+	my $pid = fork // die "fork: $!\n";
+	if (!$pid) {
+		delete @$self{qw(dbh http)};
+		$self->link($held, $ntt);
+		POSIX::_exit(0);
+	}
+	ok $self->wait_for(20, sub {
+		$self->heard('taas', ticket => "C-$held")
+		&& ($self->post('/ticket/ctt/link?dryRun=true', { cttId => $other,
+			nttId => $ntt })->{json}{code} // '') eq 'PARTNER_BUSY';
+	}), 'TaaS is busy';
+	my ($free) = map { /pid=(\d+) .*event=request/ ? $1 : () }
+	    reverse $self->log_lines('pool');
+	my @all = $do->($free);
+	$self->sim(DELETE => "/rules/$rule");
+	waitpid $pid, 0;
+	return @all;
+}
+
 # The calls of a partner, in order: $c->heard('tmf', ticket => 'C-1',
 # method => 'PATCH'). How many, in scalar context.
 sub heard ($self, $partner, %want) {
