@@ -99,5 +99,6 @@ int main(void)
 		cmocka_unit_test(has_an_end),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
