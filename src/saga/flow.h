@@ -48,7 +48,7 @@ struct flow {
 	 * what would undo it (NULL: it cannot be undone, and goes on). */
 	void (*ask)(const struct item *it, struct call *c);
 	void (*unask)(const struct item *it, struct call *c);
-	/* How its success leaves the CTT, in *after. */
+	/* How its success leaves the CTT itself, in *after. */
 	void (*leave)(const struct item *it, struct ctt *after);
 	/* The partner said yes: all that follows from it. */
 	void (*settle)(struct item *it, struct change *ch);
