@@ -43,14 +43,8 @@ void log_request(const char *request_id)
 		request[0] = '\0';
 }
 
-static void say(const char *text)
-{
-	ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
-
-	(void)ignored;
-}
-
-/* Only what may be called in the handler of a signal. */
+/* One write, so that the lines of two processes do not mix. Only what may be
+ * called in the handler of a signal. */
 static void on_death(int sig)
 {
 	static const char *const name[] = {
@@ -59,13 +53,19 @@ static void on_death(int sig)
 		[SIGABRT] = "SIGABRT",
 	};
 
-	say("program=");
-	say(program_name);
-	say(" level=error event=died");
-	say(request);
-	say(" signal=");
-	say(name[sig]);
-	say("\n");
+	const char *const part[] = {
+		"program=", program_name, " level=error event=died", request,
+		" signal=", name[sig], "\n",
+	};
+	char line[256];
+	size_t len = 0;
+	ssize_t ignored;
+
+	for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
+		for (const char *s = part[i]; *s && len < sizeof line; s++)
+			line[len++] = *s;
+	ignored = write(STDERR_FILENO, line, len);
+	(void)ignored;
 	raise(sig); /* by default now: it dies of it */
 }
 
