@@ -4,7 +4,7 @@
 -- A @table is what is changed of one kind: its columns, and their types. :op
 -- is all its rows as JSON, :op.rows how many there are. If the batch is one
 -- item (:single), :op.state is a parameter of its own: JSON has its price
--- (HACKING, "Where the time goes"), and a single item is the commonest case.
+-- (doc/performance.txt), and a single item is the commonest case.
 -- With a number, one item has up to so many rows, :job1.type to :job3.type; a
 -- table "as JSON" has only that form. A + is before what is no column of the
 -- database's table.
