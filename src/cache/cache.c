@@ -18,7 +18,8 @@ struct cache {
 };
 
 /* host:port,... as conf.c has found it good. libmemcached has a reader of its
- * own, which does not know that an IPv6 address has colons. */
+ * own, which does not know that an IPv6 address has colons; for the host alone it
+ * knows the brackets. */
 static memcached_return_t add_servers(memcached_st *mc, const char *list)
 {
 	memcached_return_t rc = MEMCACHED_SUCCESS;
@@ -26,12 +27,10 @@ static memcached_return_t add_servers(memcached_st *mc, const char *list)
 	while (*list && rc == MEMCACHED_SUCCESS) {
 		char host[256];
 		size_t n = strcspn(list, ","), len = n;
-		bool brackets = *list == '[';
 
 		while (list[len] != ':')
 			len--;
-		snprintf(host, sizeof host, "%.*s",
-			 (int)len - 2 * brackets, list + brackets);
+		snprintf(host, sizeof host, "%.*s", (int)len, list);
 		rc = memcached_server_add(mc, host,
 			(in_port_t)strtoul(list + len + 1, NULL, 10));
 		list += n + (list[n] == ',');

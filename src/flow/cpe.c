@@ -79,13 +79,6 @@ static void cpe_unask(const struct item *it, struct call *c)
 	say(it, c, true);
 }
 
-/* Its element is one of the CTT's. */
-static void cpe_leave(const struct item *it, struct ctt *after)
-{
-	(void)after;
-	it->cpe->element->cpe = it->cpe->wanted;
-}
-
 static void cpe_settle(struct item *it, struct change *ch)
 {
 	change_element(ch, it);
@@ -105,6 +98,5 @@ const struct flow flow_cpe = {
 	.recall = cpe_recall,
 	.ask = cpe_ask,
 	.unask = cpe_unask,
-	.leave = cpe_leave,
 	.settle = cpe_settle,
 };

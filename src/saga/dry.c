@@ -17,7 +17,10 @@ static void succeed(struct item *it)
 
 	it->state = it->was = OP_SUCCEEDED;
 	it->op_id = NULL;
-	flow->leave(it, it->ctt);
+	if (flow->leave)
+		flow->leave(it, it->ctt);
+	if (it->cpe)
+		it->cpe->element->cpe = it->cpe->wanted;
 	if (flow->count)
 		it->ntt->ctt_count += flow->count;
 }

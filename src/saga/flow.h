@@ -47,7 +47,7 @@ struct flow {
 	 * inverse (NULL: it cannot be undone, and is driven on). */
 	void (*ask)(const struct item *it, struct call *c);
 	void (*unask)(const struct item *it, struct call *c);
-	/* Change *after to what the CTT is after a success. */
+	/* Change *after, the CTT itself, to what it is after a success. */
 	void (*leave)(const struct item *it, struct ctt *after);
 	/* The partner said yes: add the changes of a success. */
 	void (*settle)(struct item *it, struct change *ch);

@@ -188,7 +188,7 @@ static const char *move_outcome(const struct item *it)
 {
 	if (it->nothing_to_do)
 		return "already-on-target";
-	if (!it->then_id)
+	if (it->kind == OP_LINK)
 		return pair_outcome(it);
 	return it->next && item_succeeded(it->next) ? "moved" :
 	       outcome_of_failure(it->next ? it->next : it);
@@ -249,7 +249,7 @@ static void reply_move(struct request *rq, const struct batch *b)
 		return;
 	}
 	batch_each (b, it) {
-		const struct ntt *n = !it->then_id ? it->ntt :
+		const struct ntt *n = it->kind == OP_LINK ? it->ntt :
 				      it->next ? it->next->ntt : it->then_ntt;
 
 		/* a dry run's later waves know nothing of the earlier ones */

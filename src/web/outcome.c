@@ -90,7 +90,8 @@ void put_ctt_after(struct buf *b, const struct item *it)
 {
 	struct ctt after = *it->ctt;
 
-	flows[it->kind]->leave(it, &after);
+	if (flows[it->kind]->leave)
+		flows[it->kind]->leave(it, &after);
 	put_open(b, "ctt", '{');
 	reply_ctt_members(b, &after, after.ntt_id, after.ntt_ticket_no, false);
 	put_close(b, '}');
