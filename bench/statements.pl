@@ -7,8 +7,7 @@
 # in a build with fault points. It starts a stack of its own, without a worker, and
 # runs bench/statements in all modes for 1, 4, 16, 64 and 500 items, one after the
 # other in each round. It prints the medians: microseconds of CPU, of the server
-# and of ours, and of time, for a link. HACKING, "Where the time goes", has what
-# was found.
+# and of ours, and of time, for a link. doc/performance.txt has what was found.
 
 use v5.36;
 

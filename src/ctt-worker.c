@@ -1,5 +1,5 @@
 /*
- * ctt-worker - delivers jobs, settles what a crash left; any number may run
+ * ctt-worker - delivers jobs and settles open operations; any number may run
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-# The protections that scripts/unprotect takes out are all in the code, their
-# tests are there, and HACKING lists them as it does. (That the tests fail
-# without them takes half an hour to see: scripts/unprotect itself.)
+# Each text that scripts/unprotect removes is in the code, each test that it names
+# exists, and doc/protections.txt has the list that it prints. (Whether the tests
+# fail takes half an hour to see: scripts/unprotect itself.)
 
 use v5.36;
 
@@ -14,7 +14,7 @@ my @tests = $list =~ /^\t\S.* (\d\d-[a-z-]+)$/mg;
 cmp_ok @tests, '>=', 30, @tests . ' protections';
 is_deeply [ grep { !-e "t/$_.t" } @tests ], [], 'each has a test';
 
-open my $fh, '<', 'HACKING' or die "HACKING: $!\n";
-my $hacking = join '', <$fh>;
-ok index($hacking, $list) >= 0, 'HACKING has what --list prints';
+open my $fh, '<', 'doc/protections.txt' or die "doc/protections.txt: $!\n";
+my $page = join '', <$fh>;
+ok index($page, $list) >= 0, 'doc/protections.txt has what --list prints';
 done_testing;

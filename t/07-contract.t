@@ -24,8 +24,8 @@ ok $is{'10.1'}, 'and its promises';
 
 # "contract section 9", "contract sections 5 and 10.5", also over two lines.
 my (%wrong, $n);
-for my $file (split /\n/, qx(find src t man HACKING README -type f)) {
-	next unless $file =~ m{(?:\.(?:[cht8]|pm|sql)|HACKING|README)$};
+for my $file (split /\n/, qx(find src t man doc HACKING README -type f)) {
+	next unless $file =~ m{(?:\.(?:[cht8]|pm|sql|txt)|HACKING|README)$};
 	my $text = slurp($file) =~ s{\n\s*(?:\*|\#|--)?\s*}{ }gr;
 	while ($text =~ /contract,? sections? ((?:[\d.]+(?:,? and |, | to )?)+)/gi) {
 		for ($1 =~ /\d+(?:\.\d+)?/g) {

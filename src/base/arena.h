@@ -4,16 +4,17 @@
 #include <stddef.h>
 
 /*
- * Memory that lives as long as a request: nobody frees inside of one.
- * Memory that cannot be had ends the process (the operation journal makes a
- * death at any instruction safe), so no function here returns NULL.
+ * Memory that lives as long as a request; nothing is freed before its end. A
+ * failed allocation ends the process (the journal of operations makes a death
+ * at any instruction safe), so no function here returns NULL.
  */
 struct arena;
 
 struct arena *arena_open(void);
 void arena_close(struct arena *a);
 
-/* Forget all that was allocated; foreign objects are ended first, last first. */
+/* Forget all that was allocated; foreign objects are ended first, last
+ * first. */
 void arena_reset(struct arena *a);
 
 /* Zeroed memory, aligned for any type. */

@@ -7,8 +7,8 @@
  * Named points at which a test can have a process killed, delayed or failed
  * (./configure --enable-fault; absent from a release). The file that
  * CTT_FAULT_FILE names holds one line, `POINT ACTION [MS] [SKIP]`: ACTION is
- * kill, abort, delay (MS) or fail; the first SKIP times the point is passed
- * by. The file is taken away by the process that acts on it, so it acts once.
+ * kill, abort, delay (MS) or fail; the first SKIP times the point is skipped.
+ * The process that acts on the file removes it, so it acts once.
  */
 #define FAULT_POINTS(P)                                                      \
 	P(AFTER_LOAD, "after-load")         /* tickets locked, nothing saved */ \
@@ -32,7 +32,7 @@ enum fault_point {
 extern const char *const fault_name[FAULT__MAX];
 
 #if ENABLE_FAULT
-/* Non-zero: the caller should fail here, as if the part that it asks did. */
+/* Non-zero: the caller should fail here, as if the part that it calls did. */
 int fault(enum fault_point point);
 #else
 static inline int fault(enum fault_point point)

@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 /*
- * Parts of a JSON text, as they stand in it. A partner's ticket has members
- * that are not ours: they go back to the byte (contract section 9), which a
- * tree of values would not keep (numbers, repeated members).
+ * Parts of a JSON text, byte for byte. A partner's ticket has members that are
+ * not ours and must go back unchanged (contract section 9). A tree of values
+ * would not keep them (numbers, repeated members).
  */
 struct slice {
 	const char *s; /* NULL: there is none */

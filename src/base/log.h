@@ -2,8 +2,8 @@
 #define BASE_LOG_H
 
 /*
- * One line per event on stderr, `key=value`, one write each. The request's id
- * is in every line without being asked for, while one is being served.
+ * One line per event on stderr, in words `key=value`, with one write each.
+ * While a request is served, every line has its id.
  */
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -17,8 +17,8 @@ void log_request(const char *request_id); /* NULL: none any more */
 void log_line(enum log_level level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* From now on a process that dies of a fault of its own says so, with the
- * signal and the request that it had in hand. */
+/* From now on, if the process dies of its own fault, it logs the signal and the
+ * request that it was serving. */
 void log_deaths(void);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * base/memory.c - no memory ends the process
+ * base/memory.c - a failed allocation ends the process
  *
- * That is safe, as a death anywhere is. To go on is not: of the libraries, some
- * take an allocation that failed for something else, or do not look. json-c
- * leaves members and ends of strings out of what it has read, and says that all
- * is well. So the allocator's functions are ours in all of the process, which
- * look once for everybody, and call those that would have been called.
+ * That is safe, because a process may die anywhere. To continue is not: some
+ * libraries mistake a failed allocation for something else, or do not check it.
+ * json-c leaves out members and ends of strings, and reports success. So this
+ * file replaces the allocator's functions in the whole process: they call the
+ * original ones and check the result once for all callers.
  *
  * The linker takes this file from the library because malloc is in it.
  */

@@ -2,8 +2,8 @@
 #define BASE_RC_H
 
 /*
- * What became of a thing that may fail. The text of a failure is kept by who
- * met it, at the call that failed; the middle switches on these kinds only.
+ * The result of anything that may fail. The function that meets an error keeps
+ * its text; the code in between switches only on these kinds.
  */
 enum rc {
 	RC_OK,    /* it happened                                       */

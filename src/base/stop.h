@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 /*
- * A process ends between two pieces of work, never within one: the signals
- * that end it (TERM, INT, QUIT) are blocked, and are to be let in only by a
- * wait that takes a mask (epoll_pwait, pselect). Fills that mask. SIGPIPE is
- * ignored from here on, and SIGUSR1, which libfcgi would make its own.
+ * A process ends between two pieces of work, never within one. The signals that
+ * end it (TERM, INT, QUIT) are blocked; only a wait that takes a mask
+ * (epoll_pwait, pselect) may let them in. Fills that mask. Also ignores
+ * SIGPIPE, and SIGUSR1, for which libfcgi would install a handler.
  */
 void stop_setup(sigset_t *waiting_r);
 

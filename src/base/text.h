@@ -34,9 +34,9 @@ const char *text_lines(struct arena *mem, const char *s);
 bool text_same(const char *a, const char *b);
 
 /*
- * What json-c must not be shown, for it would take it although RFC 8259 or
- * the contract forbids it. NULL if there is none (json-c finds the rest), else
- * a constant sentence for an operator.
+ * Find faults that RFC 8259 or the contract forbids and json-c accepts. NULL if
+ * there are none (json-c finds the others), else a constant sentence for an
+ * operator.
  */
 const char *json_text_fault(const char *s, size_t n);
 
@@ -49,9 +49,9 @@ const char *json_text_fault(const char *s, size_t n);
 struct json_object *json_read(const char *s, size_t n, const char **fault_r);
 
 /*
- * The one text of a value: its members by name, nothing between. Of two texts
- * this is the same where their values are; numbers are the same where they are
- * written alike (1 is not 1.0).
+ * The canonical text of a value: members sorted by name, no white space. Two
+ * texts with the same value have the same canonical text; numbers are compared
+ * as they are written (1 is not 1.0).
  */
 void json_canonical(struct json_object *value, struct buf *to);
 

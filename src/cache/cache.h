@@ -5,9 +5,9 @@
 #include "model/batch.h"
 
 /*
- * memcached: the unlink blocks (contract sections 5 and 10.5). Losing it
- * loses nothing, for the journal holds them too; a server that does not
- * answer within 50 ms is left alone for some seconds.
+ * memcached: the unlink blocks (contract sections 5 and 10.5). Losing it loses
+ * nothing, because the journal has them too. A server that does not answer
+ * within 50 ms (WAIT_MS) is not asked for 5 s (REST_S).
  */
 struct cache;
 

@@ -1,8 +1,8 @@
 /*
  * flow/cpe.c - the customer's equipment is corrected: contract section 7
  *
- * Nothing is changed here before NIG accepts, so there is nothing to take
- * back here either; at NIG it is undone with the old values.
+ * Nothing is changed here before NIG accepts, so there is nothing to undo here.
+ * At NIG the update is undone by sending the old values.
  */
 #include <json-c/json.h>
 

@@ -2,10 +2,9 @@
  * flow/link.c - a CTT is linked to an NTT, unlinked from it, or moved to
  * another one: contract sections 4 and 5
  *
- * A move is an unlink that a link follows; if that link fails, a link back
- * follows it. What follows is opened in the very transaction that closes what
- * went before, so that a crash finds one of them open, never the CTT between
- * two NTTs.
+ * A move is an unlink followed by a link; if that link fails, a link back
+ * follows. The transaction that closes one operation opens its follower, so
+ * after a crash one of them is open, and the CTT is never between two NTTs.
  */
 #include <string.h>
 

@@ -1,10 +1,11 @@
 /*
- * flow/mend.c - a partner's ticket is made as ours is: contract section 12,
+ * flow/mend.c - changes a partner's ticket to match ours: contract section 12,
  * `cttctl reconcile --mend`, and section 9, look-again
  *
- * A way in. The items have their kinds, and what they tell the partner; nothing
- * is changed here, and no job and no count follows. What a look has found is
- * held against our tickets once more, now that they are locked.
+ * This flow is only a way in: the items have their kinds already, and make
+ * their usual calls to the partner. Nothing is changed here, and no job or
+ * count is written. The check compares what the look found with our tickets
+ * once more, now that they are locked.
  */
 #include <strings.h>
 

@@ -1,8 +1,8 @@
 /*
  * flow/resolve.c - a CTT is resolved: contract section 6
  *
- * There is no way back from it: if nobody knows whether the partner took it,
- * it is driven on until the partner says yes or no.
+ * A resolve cannot be undone: if it is in doubt, it is driven on until the
+ * partner says yes or no.
  */
 #include <string.h>
 

@@ -3,8 +3,8 @@
 
 #include "app.h"
 
-/* Deliver jobs and settle open operations until SIGTERM or SIGINT; what is in
- * hand is finished first. Returns the exit status. */
+/* Deliver jobs and settle open operations until SIGTERM or SIGINT; calls that
+ * were begun are finished first. Returns the exit status. */
 int job_loop(struct app *app);
 
 #endif

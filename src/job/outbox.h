@@ -4,9 +4,9 @@
 #include "app.h"
 
 /*
- * Deliver jobs that are due: at least once each, always under the same key.
- * What is refused too often, or is too old, is DEAD and stays for an operator
- * (contract section 10.3). *n_r: how many were delivered.
+ * Deliver the jobs that are due, at least once each, always with the same key.
+ * A job that is refused too often, or is too old, becomes DEAD and is kept for
+ * an operator (contract section 10.3). *n_r: how many were delivered.
  */
 enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r);
 

@@ -5,8 +5,8 @@
 
 /*
  * The gates, one rule each (contract sections 4 to 7). Each notes its step in
- * the item's trace; false: the item is refused, and knows why. They look at
- * what was loaded and touch nothing else.
+ * the item's trace. False: the item is refused, and has a code and a detail.
+ * Gates read only what was loaded, and change nothing else.
  */
 bool check_ctt_found(struct batch *b, struct item *it);
 bool check_ntt_found(struct batch *b, struct item *it);

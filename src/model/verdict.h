@@ -6,9 +6,9 @@
 #include "model/batch.h"
 
 /*
- * What an answer of a partner proves: contract section 9. The rules are here,
- * and nowhere else; t/unit/verdict.c walks them through every history of lost,
- * late and refused calls.
+ * What an answer of a partner proves: contract section 9. All rules are here;
+ * t/unit/verdict.c runs them through every history of lost, late and refused
+ * calls.
  *
  * A step is one call (or its inverse) and all the attempts at it, in every
  * process. An answer is a verdict on its own attempt, never on an earlier one.
@@ -33,7 +33,7 @@ enum rc known_rc(enum known known);
 /* What kind of no an HTTP status is, or NO_NONE. 301 and 501 are a no. */
 enum no no_of(long status);
 
-/* All that decides what becomes of an open operation. */
+/* Everything on which the fate of an open operation depends. */
 struct evidence {
 	enum op_state was; /* OP_RUNNING or OP_SETTLING                       */
 	bool recovered;    /* nobody waits for the answer                     */
@@ -68,8 +68,8 @@ enum { ASSUME_REFUSALS = 8 }; /* contract section 9 */
 
 enum next verdict_next(const struct evidence *e);
 
-/* Closed as NEXT_DONE or NEXT_BACK: is the partner to be looked at again, when
- * no attempt can arrive any more? */
+/* The operation is closed as NEXT_DONE or NEXT_BACK: should its partner be read
+ * again, when no attempt can arrive any more? */
 bool verdict_look_again(const struct evidence *e);
 
 #endif

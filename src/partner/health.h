@@ -7,24 +7,25 @@
 #include "base/conf.h"
 
 /*
- * What all processes of a host know together of their partners (contract
- * section 10.6), in a file that they share as memory:
+ * What the processes of a host know of their partners (contract section 10.6),
+ * in a file that they share as memory:
  *
- * - a breaker for each partner: one that failed CTT_BREAKER_FAILURES times is
- *   left alone but for one probe now and then, until it answers;
- * - how many processes of the pool wait for each partner: their share is
- *   bounded, so that a slow partner never takes all of the pool. Beyond
- *   CTT_PARTNER_SHARE, who comes to one that is slow just now is sent away;
- *   who waits for it already is, if no process of the pool is free.
+ * - A breaker for each partner: after CTT_BREAKER_FAILURES failures in a row a
+ *   partner gets only one probe now and then, until it answers.
+ * - How many processes of the pool wait for each partner. Their share is
+ *   bounded, so that a slow partner never takes the whole pool. Beyond
+ *   CTT_PARTNER_SHARE, a new request for a partner that is slow is refused; a
+ *   request that waits already gives up, if no process of the pool is free.
  *
- * A partner is slow while somebody waits for it for longer than a second and
- * than four times what it has taken of late, or it fails. If it then answers
- * nobody at all and no process is free, a quarter of that second is enough,
- * and the share is half of what it is; who waits already does a little longer.
+ * A partner is slow if it fails (SLOW_FAILURES), or while a request waits for
+ * it for over a second (SLOW_MS) and over four times its usual time
+ * (SLOW_TIMES). If it also answers nobody and no process is free, a quarter of
+ * that second is enough (SILENT_MS) and the share is halved; a request that
+ * waits already may wait a little longer (CUT_MS).
  *
- * A process that dies leaves its place; who comes next finds it dead, by a lock
- * that went with it. A file that somebody has cut off or filled with anything
- * costs what was known, and no more.
+ * If a process dies, the next one finds its place by the lock that ended with
+ * it. If the file is cut off or overwritten, what was known is lost, and
+ * nothing else.
  */
 struct health;
 
@@ -61,7 +62,7 @@ bool health_may_wait(struct health *h, enum partner_id p);
 void health_report(struct health *h, enum partner_id p, bool answered,
 		   long status, int64_t ms);
 
-/* Seconds until it is worth while to come again. */
+/* Seconds until it is worth trying again. */
 int health_retry_s(const struct health *h, enum partner_id p);
 
 /* For the metrics; a request that had to do without memcached is counted. */

@@ -1,16 +1,16 @@
 /*
  * partner/http.c - all calls to partners, at once, through one curl_multi
  *
- * What libcurl does by itself and we must not have (each was seen):
- * - On a kept connection that died it sends the request again. The pre-request
- *   callback refuses the second time within one transfer; trying again is our
- *   business, because we count it and keep to the budget.
- * - That same callback is the point of no return. Before it nothing was sent,
+ * What libcurl does by itself and must not do here (each was seen):
+ * - If a kept connection died, libcurl sends the request again. The pre-request
+ *   callback (on_send) refuses the second time within one transfer; this file
+ *   tries again itself, because it counts attempts and keeps to the budget.
+ * - The same callback is the point of no return. Before it nothing was sent,
  *   whatever the error is; after it the partner may have applied the call.
  * - Before 8.1.1 a handle that is used again keeps a pointer to the last header
- *   of the answer before, which is freed, and follows it if the next answer
+ *   of the previous answer, which is freed, and follows it if the next answer
  *   begins with a folded line. So each transfer has a handle of its own; the
- *   connections are the multi handle's.
+ *   connections belong to the multi handle.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * partner/partner.c - what all partners have in common
+ * partner/partner.c - functions that all partners share
  */
 #include "partner/partner.h"
 

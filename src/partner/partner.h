@@ -100,7 +100,7 @@ extern const struct partner *const partners[PARTNER__MAX];
 
 enum partner_id partner_of(const char *code); /* PARTNER__MAX: none of these */
 
-/* Can the partner be looked at? */
+/* Can the partner's tickets be read? */
 bool partner_is_readable(const struct conf *cf, enum partner_id id);
 
 /* Is a ticket as the call wants it? NOT_SEEN where the view does not show. */
@@ -123,13 +123,12 @@ struct http *http_open(const struct conf *cf, struct health *health);
 void http_close(struct http *h);
 
 /*
- * Make all the calls, at most `width` at once, and fill what came of each.
- * Each has CTT_PARTNER_TIMEOUT_MS from when it is begun; none is begun after
+ * Make all the calls, at most `width` at once, and fill the result of each. A
+ * call has CTT_PARTNER_TIMEOUT_MS from its begin; none is begun after
  * `deadline` (clock_mono_ms). A call that was in doubt before is made again
- * with the same key; where the partner can be read it is looked at first. A
- * partner whose breaker is open, or for which too much of the pool waits, is
- * not called: RC_AGAIN; nor waited for any longer than partner/health.h
- * allows.
+ * with the same key; if the partner can be read, its ticket is read first. If a
+ * partner's breaker is open, or too much of the pool waits for the partner, it
+ * is not called: RC_AGAIN. A call waits no longer than partner/health.h allows.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline);

@@ -1,11 +1,11 @@
 /*
  * partner/tmf.c - TMF: TMF621, versions 4 and 5; PATCH troubleTicket/{ticket}
  *
- * A PATCH replaces whole arrays, so that what is in them is read first, and all
- * but ours sent back to the byte. Ours is the relationship of our type to this
- * NTT (one that names another ticket is somebody's, and stays), and the note
- * whose id is our key. Real servers merge arrays, drop members or forget: so
- * their yes is looked at (contract section 9).
+ * A PATCH replaces whole arrays. So the arrays are read first, and all elements
+ * except ours are sent back byte for byte. Ours are the relationship of our
+ * type to this NTT (one to another ticket belongs to others, and stays), and
+ * the note whose id is our key. Real servers merge arrays, drop members or
+ * forget, so their yes is checked (contract section 9).
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /*
- * saga/close.c - the second transaction: all that was judged is made so, and
- * what to do if another process, or a COMMIT whose reply was lost, was there
- * before
+ * saga/close.c - the second transaction: writes what saga_judge decided. If
+ * another process, or a COMMIT whose reply was lost, has closed an operation
+ * before, it takes over that result
  */
 #include "saga/close.h"
 
@@ -26,9 +26,9 @@ static void log_closed(const struct item *it)
 		 it->code ? code_info[it->code].name : "-", it->tries);
 }
 
-/* What the caller can be told of an operation that was closed elsewhere: of a
- * link its success, but not of what was stored along with others. Of one that
- * is in another's hands nothing is known yet. */
+/* What to tell the caller of an operation that was closed elsewhere. A link's
+ * success can be reported; ids of rows that were stored with it cannot. If
+ * another process still works on it, nothing is known yet. */
 static void adopt(struct item *it, bool in_hand)
 {
 	bool stored = it->then_id || it->resolve || it->cpe;
@@ -48,8 +48,8 @@ static void adopt(struct item *it, bool in_hand)
 		it->detail = "It was settled by the recovery.";
 }
 
-/* Who took some of them over has them closed in a moment, mostly: then the
- * caller can be told how. */
+/* A process that took some of them over mostly closes them in a moment: wait,
+ * so that the caller can be told the result. */
 static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
 {
 	int64_t until = clock_mono_ms() + TAKEN_MS;
@@ -65,9 +65,9 @@ static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
 	}
 }
 
-/* Some operation was closed by somebody else, or taken over while our session
- * was lost, or closed by our own COMMIT whose answer was lost: what the journal
- * says now holds. */
+/* Some operation was closed by another process, or taken over while our session
+ * was lost, or closed by our own COMMIT whose reply was lost. Take over what
+ * the journal says now. */
 static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
 {
 	struct batch left = batch_part(b);
@@ -102,7 +102,7 @@ static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
 	return rc;
 }
 
-/* They stay open, and abandoned, until recovery finds them. */
+/* Leave the operations open and abandoned, for recovery. */
 static void give_up(struct app *app, struct batch *b, bool recovered)
 {
 	log_line(LOG_ERROR, "close_failed", "operations=%zu first=%s "
@@ -138,8 +138,8 @@ static uint64_t ntt_of(const struct item *it)
 	return it->ntt ? it->ntt->id : 0;
 }
 
-/* Somebody holds a row for long: strangers need not wait for it. The items of
- * each NTT are closed by themselves. False: they are of one. */
+/* A row was locked for long. Close the items of each NTT separately, so that
+ * other NTTs do not wait for it. False: all items have the same NTT. */
 static bool close_by_ntt(struct app *app, struct batch *b, bool recovered)
 {
 	struct batch rest = *b;

@@ -1,5 +1,5 @@
 /*
- * saga/drive.c - from the partners to the close, and so on with what follows
+ * saga/drive.c - calls the partners and closes, for a batch and its followers
  */
 #include "saga/drive.h"
 

@@ -3,14 +3,14 @@
 
 #include "saga/flow.h"
 
-/* Ask the partners of all open items. */
+/* Call the partners of all open items. */
 void saga_sync(struct app *app, struct batch *b);
 
-/* Ask the partners and close, then the same for the operations that follow,
- * until nothing follows. */
+/* Call the partners and close; then the same for the followers, until there are
+ * none. */
 void saga_drive(struct app *app, struct batch b);
 
-/* The operations that follow those of *b, and are open. */
+/* The open followers of the operations in *b. */
 struct batch saga_followers(const struct batch *b);
 
 /* Block the pairs that the operations of *b have unlinked: contract section

@@ -1,6 +1,6 @@
 /*
- * saga/dry.c - the end of a dry run: the checks were those of a real one, and
- * then all goes well
+ * saga/dry.c - the end of a dry run: after the real checks, everything is taken
+ * to succeed
  */
 #include "saga/dry.h"
 

@@ -3,12 +3,12 @@
 
 #include "saga/flow.h"
 
-/* The item's CTT is as the item before it, which had the same CTT, has left
- * it. */
+/* Assume that the item before it on the same CTT has succeeded: copy its
+ * CTT. */
 void dry_assume(struct item *it);
 
-/* All items that no gate has refused succeed; a move's link as well. Nothing is
- * written: the items have no operation ids. */
+/* Let all items succeed that no gate refused, also the link of a move. Nothing
+ * is written, so the items have no operation ids. */
 void dry_pretend(struct batch *b);
 
 #endif

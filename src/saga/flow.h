@@ -10,10 +10,10 @@
 struct json_object;
 
 /*
- * A flow is what one kind of operation does in each stage of the pipeline.
- * The stages fill verdicts and gather changes; they never answer the client,
- * never touch a connection and never commit: open.c and close.c alone do. A
- * stage that a flow does not have is NULL.
+ * A flow is a table of the functions that one kind of operation has, one for
+ * each stage of the pipeline. The stages fill the items and gather changes.
+ * They never answer the client, never use a connection and never commit; only
+ * open.c and close.c commit. A stage that a flow does not have is NULL.
  */
 struct flow {
 	enum kind kind;
@@ -22,7 +22,7 @@ struct flow {
 	enum sql load;
 	void (*check)(struct batch *b, struct item *it);
 
-	/* for the trace, and for who reads an answer */
+	/* for the trace and for the answer */
 	enum step save_step;   /* the local save before the sync, or STEP__MAX */
 	enum code sync_failed; /* what a partner's no is for the caller        */
 	const char *noun;      /* "link": what a detail calls the change       */
@@ -35,32 +35,32 @@ struct flow {
 				* driven on, and not taken back                */
 	bool once;             /* a CTT that comes again is refused            */
 
-	/* What recovery will have to know of the request goes into
-	 * it->intent. */
+	/* Write into it->intent what recovery will need of the request. */
 	void (*intend)(struct item *it, struct arena *mem);
 	/* The local change that is made before the partner is asked. */
 	void (*apply)(struct item *it, struct change *ch);
-	/* What recovery gets back of it->intent. False: it is not enough to go
-	 * on by (somebody has touched the row). */
+	/* Read it->intent back, for recovery. False: it is not enough to
+	 * continue (the row was edited). */
 	bool (*recall)(struct item *it, struct json_object *intent,
 		       struct arena *mem);
-	/* What the partner is told (c->local: nothing, nobody need be asked);
-	 * what would undo it (NULL: it cannot be undone, and goes on). */
+	/* The call to the partner (c->local: there is none to make), and its
+	 * inverse (NULL: it cannot be undone, and is driven on). */
 	void (*ask)(const struct item *it, struct call *c);
 	void (*unask)(const struct item *it, struct call *c);
-	/* How its success leaves the CTT itself, in *after. */
+	/* Change *after, the CTT itself, to what it is after a success. */
 	void (*leave)(const struct item *it, struct ctt *after);
-	/* The partner said yes: all that follows from it. */
+	/* The partner said yes: add the changes of a success. */
 	void (*settle)(struct item *it, struct change *ch);
-	/* It said no, or nobody knows: take the local change back. */
+	/* The partner said no, or its answer is unknown: undo the local
+	 * change. */
 	void (*undo)(struct item *it, struct change *ch);
-	/* It is closed: the operation that follows by itself, or NULL. */
+	/* The operation is closed: return its follower, or NULL. */
 	struct item *(*follow)(struct item *it, struct arena *mem);
 };
 
 extern const struct flow flow_link, flow_unlink, flow_resolve, flow_cpe;
-/* Ways in: the items of a move link or unlink; those that mend do what the
- * partner's ticket lacks. */
+/* Only for the way in, with `load` and `check`: the items of a move link or
+ * unlink; an item that mends has the kind that the partner's ticket needs. */
 extern const struct flow flow_move, flow_mend;
 
 /* The job that looks at a partner once more (contract section 9). */

@@ -1,6 +1,6 @@
 /*
- * saga/judge.c - what becomes of one operation, by what is known of its step at
- * the partner, and the changes here that make it so
+ * saga/judge.c - decides what becomes of an operation, by what is known of its
+ * step at the partner, and gathers the changes
  */
 #include "saga/judge.h"
 

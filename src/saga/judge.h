@@ -5,10 +5,10 @@
 
 /*
  * Decide the state that an open operation takes (it->state) and gather in *ch
- * all that goes with it: the journal row, the local change made or taken back,
- * counts, jobs and audit. What follows by itself is begun (it->next). Fills
- * code and detail for the caller. May run again for the same item, if the
- * transaction has to be repeated.
+ * its changes: the journal row, the local change made or undone, counts, jobs
+ * and audit. Begins the follower (it->next), if there is one. Fills code and
+ * detail for the caller. May run again for the same item, if the transaction is
+ * repeated.
  */
 void saga_judge(struct app *app, struct item *it, struct change *ch,
 		bool recovered);

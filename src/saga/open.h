@@ -10,15 +10,15 @@ struct abandoned {
 };
 
 /*
- * The first transaction of a batch that has each CTT once: loads and locks the
- * tickets, checks every item, asks whether its partner can be asked, makes the
- * local changes and journals the operations. Fills the items' state and `was`,
- * and code and detail where one was refused; of a dry run what would become
- * of it. A batch that the database refuses is halved until it is clear which
- * item is to blame.
+ * The first transaction of a batch in which each CTT comes once: loads and
+ * locks the tickets, checks every item, checks that its partner can be called,
+ * makes the local changes and writes the journal. Fills the items' state and
+ * `was`, and the code and detail of a refused item; in a dry run, what would
+ * become of each. If the database refuses the batch, it is halved until the
+ * item at fault is found.
  *
- * If operations that nobody owns reserve some of the CTTs, nothing is begun and
- * *abandoned_r has their ids: the caller settles them and opens again. With
+ * If abandoned operations reserve some of the CTTs, nothing is begun and
+ * *abandoned_r gets their ids: the caller recovers them and opens again. With
  * NULL they count as in progress.
  */
 void saga_open(struct app *app, const struct flow *flow, struct batch *b,
@@ -28,11 +28,11 @@ void saga_open(struct app *app, const struct flow *flow, struct batch *b,
  * `owner`, go into *ch. */
 void saga_begin(struct item *it, struct change *ch, const char *owner);
 
-/* It was refused since its partner is busy. Shedding load must cost little, so
- * it has no journal row. */
+/* Was the item refused because its partner is busy? Shedding load must cost
+ * little, so such an item has no journal row. */
 bool saga_is_shed(const struct item *it);
 
-/* All items fail, since the database cannot be reached. */
+/* Refuse all items, because the database cannot be reached. */
 void saga_db_away(struct batch *b);
 
 #endif

@@ -4,11 +4,11 @@
 #include "app.h"
 
 /*
- * Our tickets are held against what the partners that can be read say of them;
- * ours are the truth (contract sections 9 and 12). Compared are a CTT's link,
- * that it is resolved (if a resolve of ours was told to a partner), and the CPE
- * of elements that were ever changed here. A CTT with an open operation is
- * passed over.
+ * Compares our tickets with those of the partners that can be read; ours are
+ * the truth (contract sections 9 and 12). It compares a CTT's link, that it is
+ * resolved (if a partner was told of a resolve of ours), and the CPE of
+ * elements that were ever changed here. A CTT with an open operation is passed
+ * over.
  */
 struct reconcile {
 	struct app *app;

@@ -1,5 +1,5 @@
 /*
- * saga/recover.c - the pipeline entered in its middle: operations that their
+ * saga/recover.c - enters the pipeline in its middle, for operations that their
  * owner left open
  */
 #include "saga/recover.h"
@@ -12,7 +12,8 @@
 #include "saga/step.h"
 #include "saga/tell.h"
 
-/* The inverse of what turned out to be done, or may be and cannot be seen. */
+/* Send the inverse of each call that was applied, or that may have been and
+ * cannot be looked up. */
 static void undo_all(struct app *app, struct batch *b)
 {
 	struct batch undo = batch_part(b);
@@ -48,8 +49,8 @@ bool saga_recall(struct item *it, struct arena *mem)
 	return whole;
 }
 
-/* Read the tickets of claimed operations; nothing is locked, for an open
- * operation holds its CTT. */
+/* Read the tickets of claimed operations. The locks are given up at once,
+ * because an open operation reserves its CTT. */
 static enum rc load_claimed(struct app *app, struct batch *b)
 {
 	enum rc rc = store_load(app->db, SQL_LOAD_ACTIVITIES, b);
@@ -59,7 +60,7 @@ static enum rc load_claimed(struct app *app, struct batch *b)
 	return rc;
 }
 
-/* Operations that nobody can go on with, for now. */
+/* Defer operations that cannot continue for now. */
 static void let_go(struct app *app, struct batch *b, const char *why)
 {
 	if (!b->n)
@@ -69,8 +70,8 @@ static void let_go(struct app *app, struct batch *b, const char *why)
 		db_drop(app->db); /* then they are abandoned */
 }
 
-/* Make the calls of claimed operations ready. Those of which the journal does
- * not have enough are let go of. */
+/* Prepare the calls of claimed operations. Defer those of which the journal
+ * does not have enough. */
 static struct batch recall_calls(struct app *app, struct batch *all)
 {
 	struct batch b = batch_part(all), lost = batch_part(all);
@@ -87,7 +88,8 @@ static struct batch recall_calls(struct app *app, struct batch *all)
 	return b;
 }
 
-/* Who has an answer already, and who is only to be undone, is not asked. */
+/* Is the call still to be made? Not if it was answered yes, or is being
+ * undone. */
 static bool is_to_be_asked(const struct item *it)
 {
 	return !it->undoing && it->past.known != KNOWN_YES;
@@ -111,8 +113,8 @@ static size_t recover(struct app *app, struct batch *all)
 	return closed;
 }
 
-/* Take over those of the operations that are open and abandoned, with their
- * tickets. False: there are none, or the database is away. */
+/* Become the owner of those operations that are open and abandoned, and load
+ * their tickets. False: there are none, or the database is away. */
 static bool claim(struct app *app, struct arena *mem, const char *const *ids,
 		  size_t n, struct batch *b)
 {

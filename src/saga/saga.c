@@ -1,12 +1,12 @@
 /*
- * saga/saga.c - the one pipeline, for a request: wave by wave it opens, drives
- * and closes the operations
+ * saga/saga.c - the pipeline of a request: opens, drives and closes its
+ * operations wave by wave
  *
- * Who owns an operation: its journal row names the database session of the
- * process that has it in hand. A process that cannot finish one drops its
- * session, as its death would; then the row is abandoned, and recovery takes
- * it up. Whoever closes an operation first wins; the other finds it closed
- * and answers from the journal.
+ * The journal row of an open operation names its owner, a database session. A
+ * process that cannot finish an operation drops its session, as its death
+ * would. Then the operation is abandoned, and recovery claims it. The first
+ * process that closes an operation wins; another one finds it closed, and
+ * answers from the journal.
  */
 #include "saga/saga.h"
 
@@ -16,8 +16,8 @@
 #include "saga/open.h"
 #include "saga/recover.h"
 
-/* Operations that somebody left open on its CTTs are settled first, if they can
- * be. */
+/* First recovers the abandoned operations on the wave's CTTs, if that is
+ * possible. */
 static void open_wave(struct app *app, const struct flow *flow,
 		      struct batch *wave)
 {
@@ -43,8 +43,8 @@ static void run_wave(struct app *app, const struct flow *flow,
 	saga_drive(app, *wave);
 }
 
-/* Take the first item of each CTT out of *b, into *wave_r; and those that are
- * only to be refused, all at once. */
+/* Move the first item of each CTT from *b into *wave_r; also the later ones of
+ * a flow that takes a CTT once, because all of them are refused. */
 static void take_wave(const struct flow *flow, struct batch *b,
 		      struct batch *wave_r)
 {
@@ -68,8 +68,8 @@ static void take_wave(const struct flow *flow, struct batch *b,
 	*b = rest;
 }
 
-/* Where all go together, no CTT can come twice: named by its id and by its
- * number, it gets past the check of fields. */
+/* In an all-or-none batch no CTT may come twice. The check of fields misses a
+ * CTT that is named by its id and again by its number. */
 static bool refuse_repeated(struct batch *b)
 {
 	const struct item *last = NULL;

@@ -8,9 +8,9 @@
  *
  *   load+lock -> check -> save, journal | COMMIT | partners | close | COMMIT
  *
- * Fills each item's code, detail and state. Items of one CTT run one after
- * the other, in their order; all others together. Nothing is left half done:
- * what cannot be finished here stands in the journal as open.
+ * Fills each item's code, detail and state. Items of one CTT run one after the
+ * other, in their order; all others run together. Nothing is left half done: an
+ * operation that cannot be finished here stays open in the journal.
  */
 void saga_run(struct app *app, const struct flow *flow, struct batch *b);
 

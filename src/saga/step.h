@@ -5,28 +5,27 @@
 #include "saga/flow.h"
 
 /*
- * The step of an operation at its partner: what it is told, and what that
- * came to. The journal keeps the call with its operation (contract section 9):
- * recovery repeats what was sent, whatever the tickets say by then.
+ * The step of an operation at its partner: the call, and what came of it. The
+ * journal keeps the call with its operation (contract section 9), so recovery
+ * repeats what was sent, whatever the tickets say by then.
  */
 
-/* Fill it->call with what the partner is told; if the journal has it, with
- * that. Else it->partner_call and it->partner become what the journal is to
- * keep. */
+/* Fill it->call: from the journal, if it has the call; else from the flow, and
+ * it->partner_call and it->partner become what the journal will keep. */
 void step_ask(const struct conf *cf, struct arena *mem, struct item *it);
 
 /* The inverse of the call instead, with a history of its own. */
 void step_unask(const struct conf *cf, struct arena *mem, struct item *it);
 
-/* Stand-ins for tickets that were deleted meanwhile, from what the journal
- * has of them; it->is_lost tells. False: it has nothing. */
+/* Make stand-ins for tickets that were deleted meanwhile from what the journal
+ * has of them, and set it->is_lost. False: the journal has nothing. */
 bool step_find_lost(struct arena *mem, struct item *it);
 
-/* Ask the partners of all items that are open, and for whom somebody has to be
- * asked; the items' histories go on. */
+/* Call the partners of all open items that have a partner to call, and update
+ * the items' histories. */
 void step_call_all(struct app *app, struct batch *b);
 
-/* In doubt it is driven on; all others are taken back. */
+/* Is the operation driven on if it is in doubt? Others are undone. */
 bool step_goes_on(const struct item *it);
 
 /* What becomes of the operation, by what is known now. Fills look_again, and

@@ -1,6 +1,6 @@
 /*
- * saga/tell.c - what became of an operation, in words: for its trace and for the
- * caller
+ * saga/tell.c - the texts on what became of an operation, for its trace and for
+ * the caller
  */
 #include "saga/tell.h"
 

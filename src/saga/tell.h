@@ -3,7 +3,7 @@
 
 #include "saga/flow.h"
 
-/* All texts live as long as `mem`. `recovered`: by the recovery, not by the
+/* All texts live as long as `mem`. `recovered`: recovery calls this, not the
  * process that began the operation. */
 
 /* What the step at the partner has come to. */
@@ -13,7 +13,7 @@ const char *tell_outcome(struct arena *mem, const struct item *it,
 /* The trace's step for the partner: its outcome, its words, its time. */
 void tell_sync(struct arena *mem, struct item *it, bool recovered);
 
-/* The trace's step for what was taken back: here, if `taken_back`, and at the
+/* The trace's step for the rollback: here, if `taken_back`, and at the
  * partner. */
 void tell_rollback(struct arena *mem, struct item *it, bool taken_back);
 

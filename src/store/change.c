@@ -1,10 +1,10 @@
 /*
- * store/change.c - what a batch changes, from structs to the parameters of
- * SAVE and CLOSE, and back what became of it
+ * store/change.c - turns the changes of a batch into the parameters of SAVE and
+ * CLOSE, and reads their results
  *
- * A row is written cell by cell, by the names that sql/change.sql gives them:
- * as an object of a JSON array, or, if the batch is one item, as parameters of
- * their own.
+ * A row is written cell by cell, by the names of the columns in sql/change.sql:
+ * as an object in a JSON array or, if the batch has a single item, with a
+ * parameter for each cell.
  */
 #include "store/change.h"
 

@@ -6,10 +6,10 @@
 #include "store/db.h"
 
 /*
- * Changes of rows, gathered by the stages of a flow for all items of a batch,
- * and made in one round trip: sql/change.sql has the tables, and the statements
- * that write them. Texts that are given are not copied: they have to live until
- * the change is made. What is made of them is the batch's arena's.
+ * Changes of rows. The stages of a flow gather them for all items of a batch;
+ * one round trip makes them. sql/change.sql has the tables and the statements
+ * that write them. Texts are not copied: they must live until the change is
+ * made. New texts are allocated in the batch's arena.
  */
 struct change {
 	struct arena *mem;

@@ -4,9 +4,9 @@
 #include "store/db.h"
 
 /*
- * Hold the database against what it can see of the promises of contract
- * section 10. `say` is told of each breach: the line names its row; the SQL
- * would mend it, NULL if none does. *breaches_r is how many there are.
+ * Compare the database with those promises of contract section 10 that can be
+ * seen in it. `say` gets each breach: a line that names the row, and the SQL
+ * that would repair it, or NULL. *breaches_r is how many there are.
  */
 enum rc store_check(struct db *db, struct arena *mem,
 		    void (*say)(const char *breach, const char *mend),

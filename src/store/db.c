@@ -1,9 +1,9 @@
 /*
  * store/db.c - the connection to MariaDB
  *
- * A statement of sql.h is prepared when a connection first runs it. Most of
- * them are whole transactions (BEGIN NOT ATOMIC ... END), so that one takes
- * one round trip, and take JSON texts with everything that the batch needs.
+ * A connection prepares a statement of sql.h when it first runs it. Most
+ * statements are a whole transaction (BEGIN NOT ATOMIC ... END), which takes
+ * one round trip, and get everything that the batch needs as JSON texts.
  */
 #include "store/db.h"
 

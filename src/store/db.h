@@ -10,10 +10,10 @@
 #include "store/sql.h"
 
 /*
- * One connection to MariaDB, made when it is first needed and again after it
- * was lost. Each connection has a name of its own, under which it holds a
- * lock of the server: journal rows carry that name as their owner, and an
- * owner whose lock is free is gone, with whatever it had in hand.
+ * One connection to MariaDB. It is opened when it is first needed, and again
+ * after it was lost. Each connection has a name of its own, and holds a lock of
+ * the server under that name. Journal rows have that name as their owner. If
+ * the lock is free, the owner is gone, and its operations are abandoned.
  */
 struct db;
 
@@ -53,14 +53,15 @@ int64_t cell_int(const char *cell);
  * sets[0..most), memory from `mem`; sets that it did not make are empty.
  *
  * RC_OK     done
- * RC_NO     the server refused, or would not take so large a packet; whatever
- *           was begun is rolled back
+ * RC_NO     the server refused, or would not take so large a packet; the
+ *           transaction is rolled back
  * RC_AGAIN  deadlock or lock wait; rolled back, run the transaction afresh
- * RC_DOUBT  the connection broke on the way: a COMMIT in it may have happened
- * RC_FAULT  no connection, or to a server that takes no writes: nothing was done
- * db_error() says more. After RC_DOUBT the next call connects anew. That a
- * statement has ended is not waited for where it ends in rows: the next call
- * reads it, and fails as if it had itself, should the connection be lost.
+ * RC_DOUBT  the connection broke: a COMMIT in the statement may have happened
+ * RC_FAULT  no connection, or the server takes no writes: nothing was done
+ *
+ * db_error() says more. After RC_DOUBT the next call connects anew. If a
+ * statement ends by returning rows, db_run does not wait for its final status;
+ * the next call reads it, and fails in its place if the connection was lost.
  */
 enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 	       struct arena *mem, struct rows *sets, size_t most);
@@ -75,14 +76,14 @@ const char *db_owner(struct db *db);
 bool db_is_owner(const struct db *db, const char *name);
 
 /*
- * After RC_DOUBT the session that was lost may still be at work: a stalled
- * server goes on with what it was told. Have it end, and wait for that until
- * `until` (clock_mono_ms). RC_OK: it has ended, and what it did can be seen.
- * RC_AGAIN: nobody can say yet.
+ * After RC_DOUBT the lost session may still be at work, because a stalled
+ * server continues with its last statement. End that session, and wait for its
+ * end until `until` (clock_mono_ms). RC_OK: it has ended, and what it did is
+ * visible. RC_AGAIN: it is not known yet.
  */
 enum rc db_end_lost(struct db *db, int64_t until);
 
-/* Give the connection up, and with it all that it owns. */
+/* Close the connection, and so give up everything that it owns. */
 void db_drop(struct db *db);
 
 /* What the last failure was, for the log; never NULL. */

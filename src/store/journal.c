@@ -1,5 +1,5 @@
 /*
- * store/journal.c - the journal of operations, as recovery reads and keeps it
+ * store/journal.c - reads and updates the journal of operations, for recovery
  */
 #include "store/journal.h"
 

@@ -8,9 +8,8 @@
  * None of these leaves a transaction open; memory is the batch's arena's, or
  * `mem`. */
 
-/* Read the state in which the journal has each item now into it->was, its
- * trace and its error, and whether it is another's by now: OP_NONE where there
- * is no row. */
+/* Read what the journal says of each item now: its state, into it->was (OP_NONE
+ * if it has no row), its trace, its error, and whether it has another owner. */
 enum rc store_peek(struct db *db, struct batch *b);
 
 /* The operations that are due, as ids. */
@@ -18,9 +17,8 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 		  size_t *n_r);
 
 /*
- * Take over those of the operations that are open and abandoned: *b_r gets an
- * item for each, with all that the journal has; its tickets have still to be
- * loaded.
+ * Claim those of the operations that are open and abandoned. *b_r gets an item
+ * for each, with everything that the journal has; the tickets are not loaded.
  */
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 		    size_t n, struct batch *b_r);
@@ -29,9 +27,9 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
  * the first item's note. */
 enum rc store_defer(struct db *db, const struct batch *b, int64_t next_ms);
 
-/* The inverse of these will be sent, and the call never again. Their history
- * begins anew, but for what was in doubt. Those that are another's by now are
- * taken out of *b. */
+/* Note that the inverse of these will be sent, and the call never again. Their
+ * history begins anew, except that a doubt stays. Items that have another owner
+ * by now are removed from *b. */
 enum rc store_undoing(struct db *db, struct batch *b);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * store/load.c - the tickets of a batch, from rows to structs
+ * store/load.c - reads the tickets of a batch from rows into structs
  *
- * The rows' structs (struct load_ctt_row, ...) are made of sql/load.sql.
+ * The build makes the rows' structs (struct load_ctt_row, ...) from
+ * sql/load.sql.
  */
 #include "store/load.h"
 

@@ -5,8 +5,8 @@
 #include "store/db.h"
 
 /*
- * Fill the ids of tickets that the items name by number; a number that there
- * is not leaves an id of 0. No round trip when all are named by id.
+ * Fill the ids of tickets that the items name by number; an unknown number
+ * leaves an id of 0. Takes no round trip if all are named by id.
  */
 enum rc store_ids(struct db *db, struct batch *b);
 

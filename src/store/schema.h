@@ -16,9 +16,9 @@ extern const struct schema_step schema_steps[];
 extern const size_t schema_nsteps;
 
 /*
- * Run the steps that the database has not had, one migration at a time over
- * all hosts. `say` is told of each step that was run. RC_NO: a step failed;
- * it can be run again once its cause is gone.
+ * Run the steps that the database does not have yet, one migration at a time
+ * over all hosts. `say` gets each step that was run. RC_NO: a step failed; it
+ * can run again when the cause is removed.
  */
 enum rc schema_migrate(struct db *db, struct arena *mem,
 		       void (*say)(const struct schema_step *));

@@ -1,5 +1,6 @@
 /*
- * store/sql.c - what stands in the text of a statement
+ * store/sql.c - takes the text of a statement apart: its parameters, and the
+ * statements within a block
  */
 #include "config.h"
 

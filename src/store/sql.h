@@ -5,10 +5,10 @@
 #include <stddef.h>
 
 /*
- * Every statement that cttd runs against its tables. The texts, and what each
- * takes and gives, stand in src/store/sql; scripts/embed-statements makes C of
- * them: enum sql has the statements' names, struct x_row the columns of SELECT
- * <x>, P_... and CELL_... the places of parameters.
+ * Every statement that cttd runs on its tables. The texts, with their
+ * parameters and results, are in src/store/sql. scripts/embed-statements makes
+ * C of them: enum sql has the statements' names, struct x_row the columns of
+ * SELECT <x>, P_... and CELL_... the places of parameters.
  */
 #include "store/statements.h"
 
@@ -33,17 +33,16 @@ extern const struct change_columns change_tables[CHANGE__MAX];
 enum { SQL_MARKS_MAX = 192 }; /* of parameters in one text */
 
 /* A text as it is prepared: with a question mark for each parameter, whose
- * place is in `mark`. The caller frees it. NULL: the statement does not have the
- * parameter *unknown_r; the caller frees that. */
+ * place is in `mark`. The caller frees it. NULL: the statement does not have
+ * the parameter *unknown_r; the caller frees that. */
 char *sql_plain(enum sql sql, unsigned char *mark, char **unknown_r);
 
 /*
- * MariaDB parses a block (BEGIN NOT ATOMIC) when it is prepared, and finds out
- * only when it runs whether its tables and columns exist. So that they can be
- * tried before, `take` gets each statement within a plain text: conditions and
- * values as a SELECT, variables as parameters. A text that is no block is its
- * only one. False: `take` was false for one of them; the others were tried all
- * the same.
+ * MariaDB parses a block (BEGIN NOT ATOMIC) when it is prepared, but checks its
+ * tables and columns only when it runs. So that they can be checked before,
+ * `take` gets each statement within a plain text: conditions and values as a
+ * SELECT, variables as parameters. A text that is not a block is passed whole.
+ * False: `take` returned false for one of them; it was called for all.
  */
 bool sql_each_part(const char *plain, bool (*take)(void *to, const char *part),
 		   void *to);

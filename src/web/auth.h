@@ -7,10 +7,11 @@
 
 #include "base/rc.h"
 
-/* What a token must be signed with, and by and for whom it must be made. */
+/* The keys that sign tokens, and the issuer and audience that tokens must
+ * have. */
 struct auth_keys;
 
-/* Who asks, and as what. */
+/* The caller, and its roles. */
 struct claims {
 	char sub[129];
 	size_t nroles;

@@ -9,8 +9,8 @@
  * in the order of contract section 3. What the endpoints share.
  */
 
-/* The body as a JSON object, or NULL and a problem. *f begins with what is wrong
- * with the query and the Idempotency-Key. */
+/* The body as a JSON object, or NULL and a problem. *f begins with the faults
+ * of the query and the Idempotency-Key. */
 struct json_object *body_begin(struct request *rq, struct faults *f);
 
 /* Reads the fields of one item from its object. */
@@ -29,18 +29,18 @@ bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields);
 void body_ctts(struct request *rq, struct faults *f, struct json_object *o,
 	       const char *name, bool together, struct batch *b_r);
 
-/* One field of an object; what is wrong with it goes into *f. */
+/* Each reads one field of an object, and adds its faults to *f. */
 
 /* A ticket by its id or its number; required. */
 void field_ticket(struct faults *f, const char *field, struct json_object *o,
 		  struct ref *ref_r);
-/* `remark`; one of blanks is none: *remark_r stays as it is. */
+/* `remark`; one of blanks counts as absent: *remark_r stays unchanged. */
 void field_remark(struct faults *f, struct json_object *o,
 		  const char **remark_r);
-/* A whole number from 1 to `most`; 0: it is not given and need not be. */
+/* A whole number from 1 to `most`; 0: it is absent and not required. */
 uint64_t field_whole(struct faults *f, const char *field,
 		     struct json_object *o, uint64_t most, bool required);
-/* A code or a label; NULL: it is not given and need not be. */
+/* A code or a label; NULL: it is absent and not required. */
 const char *field_choice(struct faults *f, const char *field,
 			 struct json_object *o, bool required);
 

@@ -4,10 +4,10 @@
 #include "saga/flow.h"
 #include "web/request.h"
 
-/* An endpoint that changes something: from the body to a batch, by which flow,
- * and to the answer. route.c has its path. */
+/* An endpoint that changes something: it turns the body into a batch, runs a
+ * flow, and writes the answer. route.c has its path. */
 struct endpoint {
-	/* Fills a batch, whose items with faults have failed already. False: the
+	/* Fills a batch; items with faults are refused already. False: the
 	 * reply is a problem. */
 	bool (*body)(struct request *rq, struct batch *b_r);
 	const struct flow *flow;

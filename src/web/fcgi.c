@@ -1,13 +1,13 @@
 /*
  * web/fcgi.c - the accept loop
  *
- * libfcgi blocks in accept(), and looks at a flag of its signal handler just
- * before: a SIGTERM in between is lost. So the listening socket is put into
- * non-blocking mode, we wait for it ourselves with the signals unblocked for
- * just that long, accept what is there, and look at how it begins before libfcgi
- * reads it (web/records.h).
- * While a request is served no signal comes: none of its system calls is cut
- * short.
+ * libfcgi blocks in accept() and checks a flag of its signal handler just
+ * before, so a SIGTERM in between is lost. Therefore this file makes the
+ * listening socket non-blocking and waits for it, with the signals unblocked
+ * only during the wait. It accepts a connection and checks its first records
+ * (web/records.h) before libfcgi reads them.
+ * Signals stay blocked while a request is served, so that none of its system
+ * calls is interrupted.
  */
 #include "config.h"
 
@@ -87,8 +87,8 @@ static void read_request(struct request *rq, FCGX_Request *fr)
 	read_body(rq, fr->in);
 }
 
-/* nginx makes no phrase for a status: without one its line ends in a blank
- * that is missing, which some clients do not take. */
+/* nginx adds no phrase to a status. Without a phrase the status line lacks its
+ * last blank, and some clients reject that. */
 static const char *reason(int status)
 {
 	static const struct {
@@ -135,7 +135,7 @@ static void write_reply(const struct request *rq, FCGX_Request *fr)
 
 enum { BEGIN_MS = 5000 }; /* nginx sends the beginning at once */
 
-/* Is the beginning of a request as libfcgi can take it? It stays to be read. */
+/* Can libfcgi take the beginning of this request? Nothing is consumed. */
 static bool begins_well(int fd)
 {
 	static _Thread_local unsigned char s[RECORDS_MOST];
@@ -165,8 +165,8 @@ static bool begins_well(int fd)
 	return found == RECORDS_WHOLE;
 }
 
-/* The connection that is there, for libfcgi to go on with; false: there is
- * none, or it is not worth it. */
+/* Accept a connection and pass it to libfcgi. False: there is none, or it does
+ * not begin as a request. */
 static bool take_connection(FCGX_Request *fr)
 {
 	int fd = accept4(0, NULL, NULL, SOCK_CLOEXEC);
@@ -227,12 +227,12 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 		health_at_work(app->health, true);
 		serve(&rq, &fr);
 		health_at_work(app->health, false);
-		/* All that nginx sent was read, so that a plain close loses
+		/* Everything that nginx sent was read, so a plain close loses
 		 * nothing: libfcgi need not wait until nginx has closed. */
 		FCGX_Detach(&fr);
 		FCGX_Finish_r(&fr);
-		/* a connection that is to be kept is not: until something
-		 * came on it, nobody else would be served */
+		/* close it even if it should be kept: while this process
+		 * waited for more on it, it would serve no other */
 		FCGX_Free(&fr, 1);
 		arena_reset(mem);
 	}

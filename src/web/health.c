@@ -1,6 +1,6 @@
 /*
- * web/health.c - how cttd is: gathered in one place, and written as JSON (GET
- * /ticket/health) or as Prometheus reads it (GET /metrics)
+ * web/health.c - the health of cttd: gathered once, and written as JSON (GET
+ * /ticket/health) or for Prometheus (GET /metrics)
  */
 #include <string.h>
 
@@ -37,9 +37,10 @@ struct look {
 	struct partner_health partner[PARTNER__MAX];
 };
 
-/* By a connection of its own, for that of the process waits for longer than who
- * looks at a health page, or scrapes metrics, does. Too slow to count is not
- * away. RC_NO: it refused; else there is nothing to say but what is in l. */
+/* Opens a connection of its own, because the connection of the process waits
+ * longer than a reader of the health or the metrics does. A database that is
+ * too slow to count is not away. RC_NO: the database refused; with any other
+ * result *l says all. */
 static enum rc look_at_database(struct request *rq, struct look *l)
 {
 	struct db *db = db_open(rq->app->conf);
@@ -336,7 +337,8 @@ static void metric(struct buf *b, const char *name, const char *type,
 		   (long long)n);
 }
 
-/* What only the database knows; nothing, if it does not say: 0 would be wrong. */
+/* What only the database knows; nothing, if it does not say: 0 would be
+ * wrong. */
 static void metrics_of_database(struct buf *b, const struct look *l)
 {
 	const struct health_worker_row *worker = worker_row(l);

@@ -1,8 +1,8 @@
 /*
- * web/list.c - what is read page by page, and what a list can be asked for
+ * web/list.c - the lists, which are read page by page, and their filters
  *
- * What is asked for becomes the parameter of the list's statement. All that is
- * wrong with it is told at once, by the names of the parameters.
+ * The filters of the query become the parameter of the list's statement. All
+ * faults are reported at once, by the names of the parameters.
  */
 #include <stdlib.h>
 #include <string.h>

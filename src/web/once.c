@@ -13,7 +13,7 @@
 #include "saga/recover.h"
 #include "web/reply.h"
 
-/* Of the value that the body is: how it was written does not count. */
+/* The hash of the body's JSON value, however it is written. */
 static const char *body_hash(struct request *rq)
 {
 	struct buf text;
@@ -49,8 +49,8 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 	return rc == RC_OK && !r->n ? RC_AGAIN : rc;
 }
 
-/* Only by who has the key in hand: if its session had gone, another may have
- * taken the key over, and answered. */
+/* Works only for the owner of the key: if this session was lost, another
+ * process may have taken the key over and answered. */
 static void close_key(struct request *rq, uint64_t id, const char *owner,
 		      enum sql sql, int status)
 {
@@ -162,7 +162,8 @@ static void in_progress(struct request *rq)
 		      "moment.");
 }
 
-/* ---- the process died before it answered: its outcome, from the journal ---- */
+/* ---- the process died before it answered: its outcome, from the journal
+ * ---- */
 
 static enum rc key_operations(struct request *rq, uint64_t id, struct rows *r)
 {

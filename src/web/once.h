@@ -5,19 +5,18 @@
 #include "web/request.h"
 
 /*
- * Idempotency-Key (contract section 3): the same key by the same actor on the
- * same path has the first answer again, for 24 h.
+ * Idempotency-Key (contract section 3): for 24 h, the same key by the same
+ * actor on the same path gets the first answer again.
  *
- * False: the reply is complete: the first answer; its outcome, where the
- * process died before it answered; or why neither can be given. True: go on
- * with the batch, whose operations carry the key; without one there is
- * nothing to do.
+ * False: the reply is complete. It is the first answer; or, if that process
+ * died before it answered, the outcome; or the reason why there is neither.
+ * True: run the batch, whose operations now carry the key (or no key was sent).
  */
 bool once_begin(struct request *rq, const struct flow *flow,
 		void (*reply)(struct request *, const struct batch *),
 		struct batch *b);
 
-/* The reply is made: keep it, or forget the key where nothing was begun. */
+/* The reply is complete: store it, or free the key if nothing was begun. */
 void once_end(struct request *rq, const struct batch *b);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * web/outcome.c - what became of items, as the caller sees it
+ * web/outcome.c - the result of each item, as the caller sees it
  */
 #include "web/outcome.h"
 

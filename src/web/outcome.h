@@ -4,18 +4,18 @@
 #include "saga/flow.h"
 #include "web/reply.h"
 
-/* What became of the items of a change, as the answers of all kinds show it:
+/* The results of the items of a change, as the answers of all kinds show them:
  * contract sections 3 and 4. */
 
 bool item_succeeded(const struct item *it);
 
-/* Accepted, and not done yet: a resolve that is being driven on. */
+/* Accepted but not done yet: a resolve that is driven on. */
 bool item_is_pending(const struct item *it);
 
 extern const char outcome_failed[], outcome_skipped[], outcome_pending[],
 	outcome_unknown[];
 
-/* Of an item that did not succeed: failed, or to be looked up. */
+/* The outcome of an item that did not succeed: failed or unknown. */
 const char *outcome_of_failure(const struct item *it);
 
 /* The item's problem is the whole answer. */
@@ -24,8 +24,8 @@ void reply_item_problem(struct request *rq, const struct item *it);
 /* `error`: why an item failed. */
 void put_item_error(struct buf *b, const struct item *it);
 
-/* What an error says beside its code and detail; `more_to_come`: what follows it
- * is open yet. */
+/* The members of an error beside its code and detail. `more_to_come`: its
+ * follower is still open. */
 void put_error_members(struct buf *b, const struct item *it,
 		       bool more_to_come);
 

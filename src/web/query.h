@@ -8,9 +8,9 @@
 #include "web/reply.h"
 
 /*
- * Tell of each parameter that is none of `known` (words with a blank between),
- * and of each that comes twice. Names count as they are written: one that is
- * percent-encoded would be read by nobody.
+ * Add a fault for each parameter that is not in `known` (words with blanks
+ * between them), and for each that comes twice. Names are compared as they are
+ * written, because no reader decodes a percent-encoded name.
  */
 void query_check(const char *query, const char *known, struct faults *f);
 

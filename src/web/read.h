@@ -3,7 +3,7 @@
 
 #include "web/request.h"
 
-/* What is read and never changed: contract section 8. */
+/* The endpoints that only read: contract section 8. */
 void read_operation(struct request *rq);
 void read_ctt(struct request *rq);
 void read_ntt(struct request *rq);
@@ -12,7 +12,7 @@ void read_openapi(struct request *rq);
 void read_healthz(struct request *rq);
 void read_readyz(struct request *rq);
 
-/* How cttd is: web/health.c. They answer without the database too. */
+/* The health of cttd: web/health.c. They also answer without the database. */
 void read_metrics(struct request *rq);
 void read_health(struct request *rq);
 

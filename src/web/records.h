@@ -4,10 +4,10 @@
 #include <stddef.h>
 
 /*
- * The records of FastCGI by which a request begins: BEGIN_REQUEST, and PARAMS up
- * to an empty one. libfcgi allocates whatever length a parameter says that it
- * has; so they are looked at before it reads them. These are the first n bytes of
- * a connection, RECORDS_MOST at most.
+ * The FastCGI records with which a request begins: BEGIN_REQUEST, then PARAMS
+ * up to an empty one. libfcgi allocates any length that a parameter announces,
+ * so records_look checks the lengths first. It gets the first n bytes of a
+ * connection, at most RECORDS_MOST.
  */
 enum { RECORDS_MOST = 128 * 1024 };
 

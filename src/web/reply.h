@@ -19,10 +19,10 @@ void reply_problem_begin_as(struct request *rq, enum code code, int status,
 /* A problem that needs nothing else. */
 void reply_problem(struct request *rq, enum code code, const char *detail);
 
-/* What is wrong with a request's fields or parameters: all of it is told at
- * once, and what route.c found wrong with the query. faults_reply is true if
- * nothing is; else the reply is a problem. The field's name is put together of
- * `prefix` and `field`. */
+/* The faults of a request's fields and parameters, and those that route.c found
+ * in the query; one reply reports all of them. faults_reply returns true if
+ * there are none; else the reply is a problem. The field's name is `prefix`
+ * followed by `field`. */
 struct faults {
 	struct arena *mem;
 	struct buf list; /* elements of `errors` */
@@ -33,11 +33,11 @@ void fault_add(struct faults *f, const char *prefix, const char *field,
 	       const char *message);
 bool faults_reply(struct request *rq, const struct faults *f);
 
-/* A reply of 200 is begun: rq->reply takes the members of its object. */
+/* Begin a reply of 200; add the members of its object to rq->reply. */
 void reply_begin(struct request *rq);
 void reply_end(struct request *rq);
 
-/* What a database that failed in reading means for the caller. */
+/* Answer that the database failed to read, by the kind of its failure. */
 void reply_db_failed(struct request *rq, enum rc rc);
 
 /* A CTT as every answer shows it (section 4); `open`: an operation is under

@@ -8,7 +8,7 @@
 
 /*
  * One HTTP request and its reply. fcgi.c fills the first part and sends the
- * last; between them nothing knows of FastCGI.
+ * last part; no other file uses FastCGI.
  */
 struct request {
 	struct app *app;
@@ -50,7 +50,7 @@ struct request {
 
 enum { BODY_MAX = 1024 * 1024 };
 
-/* Has the caller this permission? If not, it is answered so. */
+/* Does the caller have this permission? If not, the reply is a problem. */
 bool request_may(struct request *rq, enum permission what);
 
 /* Answer the request: fills the reply, whatever comes in. */

@@ -4,14 +4,14 @@
 #include "web/request.h"
 
 /*
- * From a statement that reads to an answer. A statement that fails makes the
- * answer a problem, and rows_read is false. A connection that the server had
- * closed is made again, once.
+ * Run a statement that reads. If it fails, the reply is a problem and rows_read
+ * returns false. If the server had closed the connection, it is opened again,
+ * once.
  */
 bool rows_read(struct request *rq, enum sql sql, const struct buf *doc,
 	       struct rows *sets, size_t n);
 
-/* The same of a statement that takes {"id"}, that of the path. */
+/* The same for a statement that takes {"id"}: the id of the path. */
 bool rows_read_by_id(struct request *rq, enum sql sql, struct rows *sets,
 		     size_t n);
 
@@ -25,7 +25,7 @@ void put_ntt_row(struct buf *b, const struct ntt_shown_row *row);
 void put_operation_row(struct buf *b, const struct operation_row *row);
 void put_audit_row(struct buf *b, const struct audit_row *row);
 
-/* The ticket of the path is not there. */
+/* Answer that the ticket of the path does not exist. */
 void ctt_missing(struct request *rq);
 void ntt_missing(struct request *rq);
 

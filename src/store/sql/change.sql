@@ -1,16 +1,16 @@
 -- What a batch changes: SAVE ends the transaction that LOAD began, CLOSE is
 -- one of its own. store/change.c fills their parameters.
 --
--- A @table is what is changed of one kind: its columns, and their types. :op
--- is all its rows as JSON, :op.rows how many there are. If the batch is one
--- item (:single), :op.state is a parameter of its own: JSON has its price
--- (HACKING, "Where the time goes"), and a single item is the commonest case.
--- With a number, one item has up to so many rows, :job1.type to :job3.type; a
--- table "as JSON" has only that form. A + is before what is no column of the
+-- A @table lists the columns of one kind of change, with their types. :op is
+-- all its rows as JSON, :op.rows their number. A single item (:single) is the
+-- commonest case, so it has a form without JSON, which is faster
+-- (doc/performance.txt): there :op.state is a parameter of its own. With a
+-- number, one item has up to so many rows, :job1.type to :job3.type; a table
+-- "as JSON" has only that form. A + marks a column that is not in the
 -- database's table.
 --
--- Order of locks, everywhere: operation, ctt (ids rising), ntt (ids rising). A
--- hot NTT's row is taken as late as can be.
+-- Locks are taken in this order everywhere: operation, ctt (ids rising), ntt
+-- (ids rising). A hot NTT's row is locked as late as possible.
 
 -- New journal rows. Only the open ones have an owner.
 @table new

@@ -1,6 +1,7 @@
--- The promises of contract section 10, as far as the database can see them:
--- what is wrong, one line a breach, and the SQL that would mend it, or NULL
--- (store/check.c, cttctl check). They are run in the order of this file.
+-- The promises of contract section 10 that can be seen in the database. Each
+-- statement returns a row for each breach: a line, and the SQL that would
+-- repair it, or NULL (store/check.c, cttctl check). They run in the order of
+-- this file.
 
 @statement CHECK_LINK
 SELECT <breach> CONCAT('ctt ', c.id, ': ', IF(c.ntt_id IS NULL,

@@ -1,5 +1,5 @@
--- What the files of this folder share. HACKING, "The SQL", tells how they are
--- read; scripts/embed-statements makes C of them.
+-- Macros and constants that the files of this folder share. HACKING, "The SQL",
+-- explains them; scripts/embed-statements makes C of them.
 
 -- A time as the API has it.
 @macro utc(time)
@@ -9,7 +9,8 @@ CONCAT(LEFT(DATE_FORMAT($time, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')
 @macro in_ms(ms)
 TIMESTAMPADD(MICROSECOND, $ms * 1000, UTC_TIMESTAMP(3))
 
--- A row whose owner is gone: nobody holds the lock of that name (store/db.h).
+-- A row whose owner is gone: no session holds the lock of that name
+-- (store/db.h).
 @macro abandoned(row)
 ($row.owner IS NULL OR IS_FREE_LOCK(CONCAT('cttd:', $row.owner)) = 1)
 

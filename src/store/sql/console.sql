@@ -1,4 +1,4 @@
--- The console's: cttctl migrate, operations, jobs.
+-- Statements of cttctl: migrate, operations, jobs.
 
 -- Once no other migration runs; held until the connection ends.
 @statement MIGRATE_LOCK

@@ -1,5 +1,5 @@
--- How cttd is: /readyz (web/read.c), /ticket/health and /metrics
--- (web/health.c); and what the worker says of itself (job/loop.c).
+-- The health of cttd: /readyz (web/read.c), /ticket/health and /metrics
+-- (web/health.c); and the row in which a worker reports (job/loop.c).
 
 -- A write that changes nothing: does the database take any?
 @statement PING

@@ -1,5 +1,4 @@
--- The queue of jobs, and what is too old to be kept: job/outbox.c,
--- job/retention.c.
+-- The jobs (job/outbox.c), and the removal of old rows (job/retention.c).
 
 -- Begin, and lock jobs that are due. Jobs whose worker is gone count. One
 -- waits until the earlier ones of its CTT are DONE or DEAD; only a look at a

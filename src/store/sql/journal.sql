@@ -1,5 +1,5 @@
--- The journal of operations, for recovery: store/journal.c. And what reconcile
--- compares with the partners: saga/reconcile.c.
+-- The journal of operations, for recovery (store/journal.c), and the tickets
+-- that reconcile compares with the partners' (saga/reconcile.c).
 
 -- Operations by their ids; joined they are locked in this order.
 @macro operations_named

@@ -1,4 +1,4 @@
--- What is read page by page: web/list.c. A filter that is NULL is none.
+-- The lists, which are read page by page: web/list.c. NULL means no filter.
 
 @macro page
 DECLARE most INT DEFAULT JSON_VALUE(doc, '$.limit');
