@@ -32,7 +32,7 @@ static void check_resolve(const struct resolve *r)
 	assert(r->activity_id < TICKET_ID_MAX);
 	if (r->status)
 		check_text(r->status, 1, LABEL_MAX, "");
-	for (int i = 0; i < CODES_MAX; i++)
+	for (int i = 0; i < RESOLVE_CODES; i++)
 		if (r->code[i])
 			check_text(r->code[i], 1, LABEL_MAX, "");
 }
@@ -141,7 +141,7 @@ static void put_item(struct buf *b, const struct item *it)
 	if (it->resolve) {
 		put_id(b, "activityId", it->resolve->activity_id);
 		put_some(b, "status", it->resolve->status);
-		for (int i = 0; i < CODES_MAX; i++)
+		for (int i = 0; i < RESOLVE_CODES; i++)
 			put_str(b, resolve_code_name[i], it->resolve->code[i]);
 	}
 	if (it->cpe) {
@@ -204,7 +204,7 @@ static void check_same(const struct item *a, const struct item *b)
 	if (a->resolve) {
 		assert(a->resolve->activity_id == b->resolve->activity_id);
 		assert(is_same_text(a->resolve->status, b->resolve->status));
-		for (int i = 0; i < CODES_MAX; i++)
+		for (int i = 0; i < RESOLVE_CODES; i++)
 			assert(is_same_text(a->resolve->code[i],
 					    b->resolve->code[i]));
 	}

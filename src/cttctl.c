@@ -342,7 +342,7 @@ static const char *waits_for(struct arena *mem,
 		return arena_printf(mem, "its process died, and the caller "
 			"was told nothing; it is done if %s says yes, and "
 			"taken back if %s says no", partner, partner);
-	if (cell_int(row->goes_on))
+	if (cell_int(row->forward))
 		return arena_printf(mem, "the caller was told that it goes "
 			"on; it is done once %s says yes, and dropped if %s "
 			"says no", partner, partner);

@@ -74,7 +74,7 @@ static void link_intend(struct item *it, struct arena *mem)
 	if (it->else_id)
 		it->intent = arena_printf(mem, "{\"elseNttId\":%llu}",
 					  (unsigned long long)it->else_id);
-	if (it->goes_on)
+	if (it->forward)
 		it->intent = "{\"goesOn\":true}";
 	if (it->force)
 		it->intent = "{\"force\":true}";
@@ -86,7 +86,7 @@ static bool link_recall(struct item *it, struct json_object *intent,
 	(void)mem;
 	it->then_id = intent_id(intent, "thenNttId");
 	it->else_id = intent_id(intent, "elseNttId");
-	it->goes_on = json_object_get_boolean(
+	it->forward = json_object_get_boolean(
 		json_object_object_get(intent, "goesOn"));
 	it->force = json_object_get_boolean(
 		json_object_object_get(intent, "force"));
@@ -230,7 +230,7 @@ static struct item *link_follow(struct item *it, struct arena *mem)
 	    !it->else_ntt)
 		return NULL;
 	next = item_follow(mem, it, OP_LINK, it->else_ntt);
-	next->goes_on = true;
+	next->forward = true;
 	note_gates(next, "it is put back where it came from");
 	return next;
 }

@@ -48,7 +48,7 @@ static void resolve_intend(struct item *it, struct arena *mem)
 	put_id(&doc, "activityId", it->ctt->activity->id);
 	put_str(&doc, "type", r->stored.type);
 	put_str(&doc, "at", r->at);
-	for (int i = 0; i < CODES_MAX; i++)
+	for (int i = 0; i < RESOLVE_CODES; i++)
 		put_str(&doc, resolve_code_name[i], r->code[i]);
 	put_close(&doc, '}');
 	it->intent = doc.s;
@@ -61,7 +61,7 @@ static bool resolve_recall(struct item *it, struct json_object *intent,
 
 	r->activity_id = intent_id(intent, "activityId");
 	r->at = intent_text(intent, "at", mem);
-	for (int i = 0; i < CODES_MAX; i++)
+	for (int i = 0; i < RESOLVE_CODES; i++)
 		r->code[i] = intent_text(intent, resolve_code_name[i], mem);
 	r->stored.type = intent_text(intent, "type", mem);
 	r->stored.status = "Resolved";

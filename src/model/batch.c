@@ -95,7 +95,7 @@ void item_reset(struct item *it)
 		.force = it->force,
 		.mends = it->mends,
 		.block_ms = it->block_ms,
-		.after = it->after,
+		.previous = it->previous,
 	};
 
 	*it = fresh;

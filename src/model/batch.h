@@ -70,7 +70,7 @@ struct history {
 struct resolve {
 	uint64_t activity_id;   /* 0: the CTT's latest            */
 	const char *status;     /* NULL: Resolved, of course      */
-	const char *code[CODES_MAX];
+	const char *code[RESOLVE_CODES];
 	const char *at;         /* when, for the partner          */
 	uint64_t note_id;       /* of what was stored             */
 	struct activity stored;
@@ -125,9 +125,9 @@ struct item {
 	struct ntt *then_ntt; /* unlinked: link it to this one          */
 	struct ntt *else_ntt; /* not linked: link it back to this one   */
 	struct item *next;    /* the operation that followed            */
-	bool goes_on; /* in doubt it is driven on, and not taken back  */
+	bool forward; /* in doubt it is driven on, and not taken back  */
 
-	struct item *after; /* who had the same CTT just before, if any */
+	struct item *previous; /* of the same CTT in the request, or NULL */
 
 	/* what became of it */
 	enum code code;

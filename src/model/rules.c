@@ -118,11 +118,11 @@ bool check_activity(struct batch *b, struct item *it)
 /* A CTT that came earlier in the same request, whatever became of it then. */
 bool check_first(struct batch *b, struct item *it)
 {
-	return gate(it, STEP_load_activity, !it->after, CODE_DUPLICATE_ITEM,
-		    it->after ? arena_printf(b->mem, "CTT %s comes twice in "
+	return gate(it, STEP_load_activity, !it->previous, CODE_DUPLICATE_ITEM,
+		    it->previous ? arena_printf(b->mem, "CTT %s comes twice in "
 				"this request; see item %zu.",
 				ref_text(&it->ctt_ref, b->mem),
-				it->after->index) : NULL);
+				it->previous->index) : NULL);
 }
 
 bool check_not_terminal(struct batch *b, struct item *it)
@@ -207,17 +207,17 @@ static void code_wrong(struct buf *errors, int which, const char *message)
 
 bool check_codes(struct batch *b, struct item *it)
 {
-	static const char *const type[CODES_MAX] = {
-		[CODE_CAUSE] = "CAUSE_CODE",
-		[CODE_DISPOSITION] = "DISPOSITION",
-		[CODE_RESOLUTION] = "RESOLUTION_CODE",
-		[CODE_DELAY] = "DELAY_REASON",
+	static const char *const type[RESOLVE_CODES] = {
+		[RESOLVE_CAUSE] = "CAUSE_CODE",
+		[RESOLVE_DISPOSITION] = "DISPOSITION",
+		[RESOLVE_RESOLUTION] = "RESOLUTION_CODE",
+		[RESOLVE_DELAY] = "DELAY_REASON",
 	};
 	struct buf errors;
 
 	buf_init(&errors, b->mem);
 	put_open(&errors, NULL, '[');
-	for (int i = 0; i < CODES_MAX; i++) {
+	for (int i = 0; i < RESOLVE_CODES; i++) {
 		const char *code = it->resolve->code[i];
 		const struct lov *l = code ? lov_find(b, type[i], code) : NULL;
 

@@ -3,11 +3,11 @@
 #include <string.h>
 #include <strings.h>
 
-const char *const resolve_code_name[CODES_MAX] = {
-	[CODE_CAUSE] = "causeCode",
-	[CODE_DISPOSITION] = "disposition",
-	[CODE_RESOLUTION] = "resolutionCode",
-	[CODE_DELAY] = "delayReason",
+const char *const resolve_code_name[RESOLVE_CODES] = {
+	[RESOLVE_CAUSE] = "causeCode",
+	[RESOLVE_DISPOSITION] = "disposition",
+	[RESOLVE_RESOLUTION] = "resolutionCode",
+	[RESOLVE_DELAY] = "delayReason",
 };
 
 const struct cpe_text cpe_text[CPE_TEXTS] = {

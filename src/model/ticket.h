@@ -10,7 +10,7 @@
 /* Tickets, and what hangs on them, as the database has them (contract section
  * 2). Ids are 0, and strings NULL, where the column is NULL. */
 
-enum { TICKET_NO_MAX = 64, REMARK_MAX = 2000, CODE_MAX = 64, LABEL_MAX = 128 };
+enum { TICKET_NO_MAX = 64, REMARK_MAX = 2000, LABEL_MAX = 128 };
 #define TICKET_ID_MAX ((uint64_t)1 << 53) /* ids are below it */
 
 /* How somebody names a ticket: by its id, or by its number. */
@@ -27,12 +27,18 @@ struct open_op {
 };
 
 /* The codes by which a CTT is resolved (section 6); NULL: not given. */
-enum { CODE_CAUSE, CODE_DISPOSITION, CODE_RESOLUTION, CODE_DELAY, CODES_MAX };
+enum {
+	RESOLVE_CAUSE,
+	RESOLVE_DISPOSITION,
+	RESOLVE_RESOLUTION,
+	RESOLVE_DELAY,
+	RESOLVE_CODES
+};
 
 struct activity {
 	uint64_t id;
 	const char *type, *status;
-	const char *code[CODES_MAX];
+	const char *code[RESOLVE_CODES];
 };
 
 /* The five facts of a customer's equipment (section 7). */
@@ -98,7 +104,7 @@ struct ntt {
 };
 
 /* The names of the codes of a resolve, as the API has them. */
-extern const char *const resolve_code_name[CODES_MAX];
+extern const char *const resolve_code_name[RESOLVE_CODES];
 
 /* The five facts as a JSON object, in the API's words. */
 void put_cpe(struct buf *b, const char *key, const struct cpe *cpe);

@@ -22,7 +22,7 @@ static void status_body(const struct call *c, struct buf *body)
 	put_open(body, NULL, '{');
 	put_str(body, "status", a->status);
 	put_str(body, "activityType", a->type);
-	for (int i = 0; i < CODES_MAX; i++)
+	for (int i = 0; i < RESOLVE_CODES; i++)
 		put_str(body, resolve_code_name[i], a->code[i]);
 	put_str(body, "actor", c->actor);
 	put_close(body, '}');

@@ -91,7 +91,7 @@ static void put_resolution(const struct call *c, struct buf *body)
 
 	buf_init(&reason, body->mem);
 	buf_str(&reason, "");
-	for (int i = 0; i < CODES_MAX; i++)
+	for (int i = 0; i < RESOLVE_CODES; i++)
 		if (c->resolve->code[i])
 			buf_printf(&reason, "%s%s", reason.len ? ", " : "",
 				   c->resolve->code[i]);

@@ -38,7 +38,7 @@ static void adopt(struct item *it, bool in_hand)
 			"database was lost on the way, and the operation is in "
 			"the hands of the recovery: look it up.");
 	else if ((it->state == OP_SUCCEEDED && stored) ||
-		 (op_is_open(it->state) && !step_goes_on(it) && !it->code))
+		 (op_is_open(it->state) && !step_is_forward(it) && !it->code))
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
 			"database was lost on the way, and the operation was "
 			"finished by the recovery: look it up.");

@@ -6,8 +6,8 @@
 
 void dry_assume(struct item *it)
 {
-	if (it->after && it->ctt && it->after->ctt)
-		*it->ctt = *it->after->ctt;
+	if (it->previous && it->ctt && it->previous->ctt)
+		*it->ctt = *it->previous->ctt;
 }
 
 /* The operation succeeds, as far as anybody can see. It has no id. */

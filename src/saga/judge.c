@@ -20,7 +20,8 @@ static bool is_taken_back(const struct item *it)
 {
 	if (!flows[it->kind]->undo || it->state == OP_SUCCEEDED || it->mends)
 		return false;
-	return step_goes_on(it) ? !op_is_open(it->state) : it->was == OP_RUNNING;
+	return step_is_forward(it) ? !op_is_open(it->state) :
+				     it->was == OP_RUNNING;
 }
 
 /* The state that an operation is to take. */
@@ -123,7 +124,7 @@ static void settle(struct item *it, struct change *ch)
 	it->code = CODE_OK;
 	if (it->mends)
 		return;
-	if (it->was == OP_SETTLING && !step_goes_on(it) && flow->apply)
+	if (it->was == OP_SETTLING && !step_is_forward(it) && flow->apply)
 		flow->apply(it, ch);
 	flow->settle(it, ch);
 }

@@ -58,8 +58,8 @@ static void take_wave(const struct flow *flow, struct batch *b,
 
 		if (last && it->ctt_ref.id &&
 		    it->ctt_ref.id == last->ctt_ref.id &&
-		    !(flow->once && it->after)) {
-			it->after = wave_r->it[wave_r->n - 1];
+		    !(flow->once && it->previous)) {
+			it->previous = wave_r->it[wave_r->n - 1];
 			batch_add(&rest, it);
 		} else {
 			batch_add(wave_r, it);

@@ -116,7 +116,7 @@ void step_ask(const struct conf *cf, struct arena *mem, struct item *it)
 	/* taken back already: if it is seen not to be there, it is not to be
 	 * made only to be undone */
 	it->call->ends_if_not_done = it->was == OP_SETTLING &&
-				     !step_goes_on(it) &&
+				     !step_is_forward(it) &&
 				     !step_late_ms(cf, it);
 }
 
@@ -148,9 +148,9 @@ void step_call_all(struct app *app, struct batch *b)
 
 /* ---- what is known ---- */
 
-bool step_goes_on(const struct item *it)
+bool step_is_forward(const struct item *it)
 {
-	return it->goes_on || it->mends || !flows[it->kind]->unask;
+	return it->forward || it->mends || !flows[it->kind]->unask;
 }
 
 /* A link to a ticket that is gone cannot be kept; its unlink is driven on. */
@@ -159,10 +159,10 @@ static bool is_of_lost_pair(const struct item *it)
 	return it->is_lost && flows[it->kind]->needs_ntt;
 }
 
-static bool is_driven_on(const struct item *it)
+static bool is_forward(const struct item *it)
 {
 	return is_of_lost_pair(it) ? flows[it->kind]->outlives_ticket :
-				     step_goes_on(it);
+				     step_is_forward(it);
 }
 
 static int64_t late_ms(const struct conf *cf, const struct item *it,
@@ -196,7 +196,7 @@ static struct evidence evidence(const struct conf *cf, const struct item *it,
 	return (struct evidence){
 		.was = it->was,
 		.recovered = recovered,
-		.forward = is_driven_on(it),
+		.forward = is_forward(it),
 		.undoing = it->undoing,
 		.keyed = cf->keys[c->partner],
 		.readable = partner_is_readable(cf, c->partner),
@@ -232,9 +232,9 @@ enum next step_next(const struct conf *cf, struct item *it, bool recovered)
 		it->forced = it->call->why;
 		return NEXT_DONE;
 	}
-	if (it->goes_on && next == NEXT_BACK && e.known == KNOWN_UNSENT)
+	if (it->forward && next == NEXT_BACK && e.known == KNOWN_UNSENT)
 		return NEXT_SETTLE; /* a way back is tried until it is clear */
-	if (is_of_lost_pair(it) && !is_driven_on(it) && next == NEXT_DONE)
+	if (is_of_lost_pair(it) && !is_forward(it) && next == NEXT_DONE)
 		return NEXT_SETTLE; /* and is taken back */
 	return next;
 }

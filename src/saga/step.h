@@ -26,7 +26,7 @@ bool step_find_lost(struct arena *mem, struct item *it);
 void step_call_all(struct app *app, struct batch *b);
 
 /* Is the operation driven on if it is in doubt? Others are undone. */
-bool step_goes_on(const struct item *it);
+bool step_is_forward(const struct item *it);
 
 /* What becomes of the operation, by what is known now. Fills look_again, and
  * forced. */

@@ -100,7 +100,7 @@ void tell_caller(struct arena *mem, struct item *it)
 		arena_printf(mem, "The %s was rolled back here", flow->noun) :
 		"Nothing was changed here";
 
-	if (it->state == OP_SETTLING && step_goes_on(it))
+	if (it->state == OP_SETTLING && step_is_forward(it))
 		return; /* nothing has failed yet */
 	if (it->save_failed)
 		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,

@@ -229,10 +229,10 @@ void change_activity(struct change *ch, const struct item *it,
 	cell_ref(ch, CELL_ACTIVITY_CTT_ID, it->ctt->id);
 	cell(ch, CELL_ACTIVITY_TYPE, a->type);
 	cell(ch, CELL_ACTIVITY_STATUS, a->status);
-	cell(ch, CELL_ACTIVITY_CAUSE_CODE, a->code[CODE_CAUSE]);
-	cell(ch, CELL_ACTIVITY_DISPOSITION, a->code[CODE_DISPOSITION]);
-	cell(ch, CELL_ACTIVITY_RESOLUTION_CODE, a->code[CODE_RESOLUTION]);
-	cell(ch, CELL_ACTIVITY_DELAY_REASON, a->code[CODE_DELAY]);
+	cell(ch, CELL_ACTIVITY_CAUSE_CODE, a->code[RESOLVE_CAUSE]);
+	cell(ch, CELL_ACTIVITY_DISPOSITION, a->code[RESOLVE_DISPOSITION]);
+	cell(ch, CELL_ACTIVITY_RESOLUTION_CODE, a->code[RESOLVE_RESOLUTION]);
+	cell(ch, CELL_ACTIVITY_DELAY_REASON, a->code[RESOLVE_DELAY]);
 	cell(ch, CELL_ACTIVITY_ACTOR, it->actor);
 	cell(ch, CELL_ACTIVITY_OPERATION_ID, it->op_id);
 	end_row(ch);

@@ -266,10 +266,10 @@ static void read_activities(const struct rows *r, struct ctt *ctts, size_t n,
 		a->id = cell_id(row->id);
 		a->type = row->type;
 		a->status = row->status;
-		a->code[CODE_CAUSE] = row->cause_code;
-		a->code[CODE_DISPOSITION] = row->disposition;
-		a->code[CODE_RESOLUTION] = row->resolution_code;
-		a->code[CODE_DELAY] = row->delay_reason;
+		a->code[RESOLVE_CAUSE] = row->cause_code;
+		a->code[RESOLVE_DISPOSITION] = row->disposition;
+		a->code[RESOLVE_RESOLUTION] = row->resolution_code;
+		a->code[RESOLVE_DELAY] = row->delay_reason;
 		if (ctt)
 			ctt->activity = a;
 	}

@@ -34,7 +34,7 @@ static bool is_packed(const char *encoding)
 /* The body as a JSON object, or NULL and a problem. */
 static struct json_object *body_read(struct request *rq)
 {
-	struct faults f = faults_none(rq->mem);
+	struct errors f = errors_none(rq->mem);
 	struct json_object *o;
 	const char *fault = NULL;
 
@@ -62,8 +62,8 @@ static struct json_object *body_read(struct request *rq)
 	rq->json = o;
 	if (json_object_is_type(o, json_type_object))
 		return o;
-	fault_add(&f, "", "", "must be an object");
-	faults_reply(rq, &f);
+	error_add(&f, "", "", "must be an object");
+	errors_reply(rq, &f);
 	return NULL;
 }
 
@@ -76,7 +76,7 @@ static bool has_control(const char *s, const char *allowed)
 }
 
 /* A ticket: an id, or a ticket number. */
-static void ticket_value(struct faults *f, const char *field,
+static void ticket_value(struct errors *f, const char *field,
 			 struct json_object *v, struct ref *ref_r)
 {
 	if (json_object_is_type(v, json_type_int)) {
@@ -85,7 +85,7 @@ static void ticket_value(struct faults *f, const char *field,
 		if (id >= 1 && (uint64_t)id < TICKET_ID_MAX)
 			ref_r->id = (uint64_t)id;
 		else
-			fault_add(f, "", field,
+			error_add(f, "", field,
 				  "must be between 1 and 9007199254740991");
 	} else if (json_object_is_type(v, json_type_string)) {
 		const char *no = text_trim(f->mem, json_object_get_string(v));
@@ -94,15 +94,15 @@ static void ticket_value(struct faults *f, const char *field,
 		if (n >= 1 && n <= TICKET_NO_MAX && !has_control(no, ""))
 			ref_r->no = no;
 		else
-			fault_add(f, "", field, "must be a ticket number "
+			error_add(f, "", field, "must be a ticket number "
 				  "of 1 to 64 printable characters");
 	} else {
-		fault_add(f, "", field, "must be a ticket's id (an integer)"
+		error_add(f, "", field, "must be a ticket's id (an integer)"
 			  " or its ticket number (a string)");
 	}
 }
 
-void field_ticket(struct faults *f, const char *field, struct json_object *o,
+void field_ticket(struct errors *f, const char *field, struct json_object *o,
 		  struct ref *ref_r)
 {
 	struct json_object *v;
@@ -110,10 +110,10 @@ void field_ticket(struct faults *f, const char *field, struct json_object *o,
 	if (json_object_object_get_ex(o, field, &v))
 		ticket_value(f, field, v, ref_r);
 	else
-		fault_add(f, "", field, "is required");
+		error_add(f, "", field, "is required");
 }
 
-void field_remark(struct faults *f, struct json_object *o,
+void field_remark(struct errors *f, struct json_object *o,
 		   const char **remark_r)
 {
 	struct json_object *v;
@@ -122,40 +122,40 @@ void field_remark(struct faults *f, struct json_object *o,
 	if (!json_object_object_get_ex(o, "remark", &v) || !v)
 		return;
 	if (!json_object_is_type(v, json_type_string)) {
-		fault_add(f, "", "remark", "must be a string");
+		error_add(f, "", "remark", "must be a string");
 		return;
 	}
 	text = text_lines(f->mem, json_object_get_string(v));
 	if (text_chars(text, strlen(text)) > REMARK_MAX)
-		fault_add(f, "", "remark", "must be at most 2000 characters");
+		error_add(f, "", "remark", "must be at most 2000 characters");
 	else if (has_control(text, "\t\n"))
-		fault_add(f, "", "remark", "must have no control characters "
+		error_add(f, "", "remark", "must have no control characters "
 			  "other than tab and newline");
 	else if (*text_trim(f->mem, text))
 		*remark_r = text;
 }
 
 /* Whoever believes to try a change out must not make it. */
-static void no_dry_run(struct faults *f, struct json_object *o)
+static void no_dry_run(struct errors *f, struct json_object *o)
 {
 	if (json_object_object_get_ex(o, "dryRun", NULL))
-		fault_add(f, "", "dryRun", "is no member of a body; send it "
+		error_add(f, "", "dryRun", "is no member of a body; send it "
 			  "in the query, ?dryRun=true");
 }
 
 /* What every change may have beside its body: ?dryRun=true, and a key of 1
  * to 128 visible ASCII characters. */
-static void options(struct faults *f, struct request *rq,
+static void options(struct errors *f, struct request *rq,
 		    struct json_object *o)
 {
 	const char *key = rq->idempotency_key, *dry;
 	bool ok;
 
-	*f = faults_none(rq->mem);
+	*f = errors_none(rq->mem);
 	dry = query_get(rq->query, "dryRun", rq->mem, &ok);
 	rq->dry_run = dry && !strcmp(dry, "true");
 	if (!ok || (dry && !rq->dry_run && strcmp(dry, "false")))
-		fault_add(f, "", "dryRun", "must be true or false");
+		error_add(f, "", "dryRun", "must be true or false");
 	no_dry_run(f, o);
 	if (!key)
 		return;
@@ -163,11 +163,11 @@ static void options(struct faults *f, struct request *rq,
 		;
 	if (*key || key == rq->idempotency_key ||
 	    key - rq->idempotency_key > KEY_MAX)
-		fault_add(f, "", "Idempotency-Key", "must be 1 to 128 visible "
+		error_add(f, "", "Idempotency-Key", "must be 1 to 128 visible "
 			  "ASCII characters");
 }
 
-struct json_object *body_begin(struct request *rq, struct faults *f)
+struct json_object *body_begin(struct request *rq, struct errors *f)
 {
 	struct json_object *o = body_read(rq);
 
@@ -193,7 +193,7 @@ static bool is_empty(struct json_object *v)
 		      !json_object_get_string_len(v));
 }
 
-uint64_t field_whole(struct faults *f, const char *field,
+uint64_t field_whole(struct errors *f, const char *field,
 		     struct json_object *o, uint64_t most, bool required)
 {
 	struct json_object *v;
@@ -202,19 +202,19 @@ uint64_t field_whole(struct faults *f, const char *field,
 	if (!json_object_object_get_ex(o, field, &v) ||
 	    (is_empty(v) && !required)) {
 		if (required)
-			fault_add(f, "", field, "is required");
+			error_add(f, "", field, "is required");
 		return 0;
 	}
 	if (json_object_is_type(v, json_type_int))
 		n = json_object_get_int64(v);
 	if (n >= 1 && (uint64_t)n <= most)
 		return (uint64_t)n;
-	fault_add(f, "", field, arena_printf(f->mem, "must be a whole number "
+	error_add(f, "", field, arena_printf(f->mem, "must be a whole number "
 		  "from 1 to %llu", (unsigned long long)most));
 	return 0;
 }
 
-const char *field_choice(struct faults *f, const char *field,
+const char *field_choice(struct errors *f, const char *field,
 			  struct json_object *o, bool required)
 {
 	struct json_object *v;
@@ -224,7 +224,7 @@ const char *field_choice(struct faults *f, const char *field,
 	if (!json_object_object_get_ex(o, field, &v) ||
 	    (is_empty(v) && !required)) {
 		if (required)
-			fault_add(f, "", field, "is required");
+			error_add(f, "", field, "is required");
 		return NULL;
 	}
 	if (json_object_is_type(v, json_type_string)) {
@@ -233,14 +233,14 @@ const char *field_choice(struct faults *f, const char *field,
 		if (n >= 1 && n <= LABEL_MAX && !has_control(s, ""))
 			return s;
 	}
-	fault_add(f, "", field, arena_printf(f->mem, "must be text of 1 to %d "
+	error_add(f, "", field, arena_printf(f->mem, "must be text of 1 to %d "
 		  "printable characters", LABEL_MAX));
 	return NULL;
 }
 
 bool body_single(struct request *rq, struct batch *b_r, item_fields *fields)
 {
-	struct faults f;
+	struct errors f;
 	struct json_object *o = body_begin(rq, &f);
 
 	if (!o)
@@ -248,24 +248,24 @@ bool body_single(struct request *rq, struct batch *b_r, item_fields *fields)
 	*b_r = batch_new(rq->mem, 1);
 	sign(rq, b_r);
 	fields(&f, o, b_r->it[0]);
-	return faults_reply(rq, &f);
+	return errors_reply(rq, &f);
 }
 
 /* The array under this name with 1 to CTT_BULK_MAX_ITEMS elements, or NULL
  * and a fault. */
-static struct json_object *bulk_array(struct request *rq, struct faults *f,
+static struct json_object *bulk_array(struct request *rq, struct errors *f,
 				      struct json_object *o, const char *name)
 {
 	int64_t most = rq->app->conf->bulk_max_items;
 	struct json_object *items;
 
 	if (!json_object_object_get_ex(o, name, &items))
-		fault_add(f, "", name, "is required");
+		error_add(f, "", name, "is required");
 	else if (!json_object_is_type(items, json_type_array))
-		fault_add(f, "", name, "must be an array");
+		error_add(f, "", name, "must be an array");
 	else if (!json_object_array_length(items) ||
 		 (int64_t)json_object_array_length(items) > most)
-		fault_add(f, "", name, arena_printf(rq->mem, "must hold 1 to "
+		error_add(f, "", name, arena_printf(rq->mem, "must hold 1 to "
 			  "%lld items", (long long)most));
 	else
 		return items;
@@ -282,7 +282,7 @@ static struct batch bulk_batch(struct request *rq, struct json_object *items)
 }
 
 /* One of many that has faults fails alone: it has no operation. */
-static void fail_faulty(struct item *it, const struct faults *f)
+static void fail_wrong(struct item *it, const struct errors *f)
 {
 	if (!f->list.len)
 		return;
@@ -294,7 +294,7 @@ static void fail_faulty(struct item *it, const struct faults *f)
 
 bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 {
-	struct faults f;
+	struct errors f;
 	struct json_object *o = body_begin(rq, &f), *items;
 	const char *common = NULL;
 
@@ -304,7 +304,7 @@ bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 	items = bulk_array(rq, &f, o, "items");
 	*b_r = bulk_batch(rq, items);
 	batch_each (b_r, it) {
-		struct faults own = faults_none(rq->mem);
+		struct errors own = errors_none(rq->mem);
 		struct json_object *v =
 			json_object_array_get_idx(items, it->index);
 
@@ -313,11 +313,11 @@ bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 			no_dry_run(&own, v);
 			fields(&own, v, it);
 		} else {
-			fault_add(&own, "", "", "must be an object");
+			error_add(&own, "", "", "must be an object");
 		}
-		fail_faulty(it, &own);
+		fail_wrong(it, &own);
 	}
-	return faults_reply(rq, &f);
+	return errors_reply(rq, &f);
 }
 
 static bool same_ref(const struct ref *a, const struct ref *b)
@@ -334,15 +334,15 @@ static bool is_repeated(const struct batch *b, const struct item *it)
 	return false;
 }
 
-void body_ctts(struct request *rq, struct faults *f, struct json_object *o,
+void body_ctts(struct request *rq, struct errors *f, struct json_object *o,
 	       const char *name, bool together, struct batch *b_r)
 {
 	struct json_object *items = bulk_array(rq, f, o, name);
 
 	*b_r = bulk_batch(rq, items);
 	batch_each (b_r, it) {
-		struct faults own = faults_none(rq->mem);
-		struct faults *to = together ? f : &own;
+		struct errors own = errors_none(rq->mem);
+		struct errors *to = together ? f : &own;
 		const char *field = arena_printf(rq->mem, "%s[%zu]", name,
 						 it->index);
 
@@ -350,7 +350,7 @@ void body_ctts(struct request *rq, struct faults *f, struct json_object *o,
 			     json_object_array_get_idx(items, it->index),
 			     &it->ctt_ref);
 		if (together && is_repeated(b_r, it))
-			fault_add(f, "", field, "is named twice");
-		fail_faulty(it, &own);
+			error_add(f, "", field, "is named twice");
+		fail_wrong(it, &own);
 	}
 }

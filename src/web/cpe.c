@@ -13,7 +13,7 @@
 
 /* A text that can be stored, without the blanks around it; NULL: none. Whether
  * it is one that can be set is a gate's to say, which knows what is stored. */
-static const char *storable(struct faults *f, const char *prefix,
+static const char *storable(struct errors *f, const char *prefix,
 			    const char *field, struct json_object *v,
 			    size_t most)
 {
@@ -26,12 +26,12 @@ static const char *storable(struct faults *f, const char *prefix,
 		if (text_chars(s, strlen(s)) <= most)
 			return s;
 	}
-	fault_add(f, prefix, field, arena_printf(f->mem, "must be text of at "
+	error_add(f, prefix, field, arena_printf(f->mem, "must be text of at "
 		  "most %zu characters", most));
 	return NULL;
 }
 
-static int64_t storable_number(struct faults *f, const char *prefix,
+static int64_t storable_number(struct errors *f, const char *prefix,
 			       const char *field, struct json_object *v)
 {
 	int64_t n = -1;
@@ -42,13 +42,13 @@ static int64_t storable_number(struct faults *f, const char *prefix,
 		n = json_object_get_int64(v);
 	if (n >= 0 && n <= UINT32_MAX)
 		return n;
-	fault_add(f, prefix, field, arena_printf(f->mem, "must be a whole "
+	error_add(f, prefix, field, arena_printf(f->mem, "must be a whole "
 		  "number from 1 to %d", BANDWIDTH_MAX));
 	return 0;
 }
 
 /* The facts that are named; returns which. */
-static unsigned cpe_facts(struct faults *f, const char *prefix,
+static unsigned cpe_facts(struct errors *f, const char *prefix,
 			  struct json_object *o, struct cpe *cpe)
 {
 	struct json_object *v;
@@ -70,7 +70,7 @@ static unsigned cpe_facts(struct faults *f, const char *prefix,
 	return given;
 }
 
-static void cpe_fields(struct faults *f, struct json_object *o,
+static void cpe_fields(struct errors *f, struct json_object *o,
 		       struct item *it)
 {
 	struct cpe_update *u = arena_alloc(f->mem, sizeof *u);
@@ -78,17 +78,17 @@ static void cpe_fields(struct faults *f, struct json_object *o,
 
 	it->cpe = u;
 	if (!json_object_object_get_ex(o, "new", &v))
-		fault_add(f, "", "new", "is required");
+		error_add(f, "", "new", "is required");
 	else if (!json_object_is_type(v, json_type_object))
-		fault_add(f, "", "new", "must be an object");
+		error_add(f, "", "new", "must be an object");
 	else if (!(u->given = cpe_facts(f, "new.", v, &u->asked)))
-		fault_add(f, "", "new", "must name what is to be changed");
+		error_add(f, "", "new", "must name what is to be changed");
 	if (json_object_object_get_ex(o, "current", &v) && v) {
 		u->has_current = true;
 		if (json_object_is_type(v, json_type_object))
 			cpe_facts(f, "current.", v, &u->current);
 		else
-			fault_add(f, "", "current", "must be an object");
+			error_add(f, "", "current", "must be an object");
 	}
 	u->element_id = field_whole(f, "networkElementId", o, TICKET_ID_MAX - 1,
 			      false);

@@ -12,7 +12,7 @@
 
 /* ---- bodies ---- */
 
-static void link_fields(struct faults *f, struct json_object *o,
+static void link_fields(struct errors *f, struct json_object *o,
 			struct item *it)
 {
 	field_ticket(f, "cttId", o, &it->ctt_ref);
@@ -31,12 +31,12 @@ static bool read_many(struct request *rq, struct batch *b_r)
 }
 
 /* `force`: true or false; absent and null are false. */
-static bool field_force(struct faults *f, struct json_object *o)
+static bool field_force(struct errors *f, struct json_object *o)
 {
 	struct json_object *v = json_object_object_get(o, "force");
 
 	if (v && !json_object_is_type(v, json_type_boolean))
-		fault_add(f, "", "force", "has to be true or false");
+		error_add(f, "", "force", "has to be true or false");
 	return json_object_get_boolean(v);
 }
 
@@ -45,7 +45,7 @@ static bool field_force(struct faults *f, struct json_object *o)
 static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 			const char *name, const char *other, bool together)
 {
-	struct faults f;
+	struct errors f;
 	struct json_object *o = body_begin(rq, &f);
 	struct ref ntt = {0};
 	const char *common = NULL;
@@ -55,7 +55,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 	if (other && json_object_object_get_ex(o, other, NULL)) {
 		field_ticket(&f, other, o, &ntt);
 		if (json_object_object_get_ex(o, name, NULL))
-			fault_add(&f, "", other, "says the same as another "
+			error_add(&f, "", other, "says the same as another "
 				  "field; send one of them");
 	} else {
 		field_ticket(&f, name, o, &ntt);
@@ -68,7 +68,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 		it->remark = common;
 		it->force = b_r->force;
 	}
-	return faults_reply(rq, &f);
+	return errors_reply(rq, &f);
 }
 
 static bool read_unlink(struct request *rq, struct batch *b_r)

@@ -25,7 +25,7 @@ enum {
 
 struct asked {
 	struct request *rq;
-	struct faults faults;
+	struct errors faults;
 	struct buf doc;
 	uint64_t limit;
 	size_t nstatuses;
@@ -34,7 +34,7 @@ struct asked {
 
 static void wrong(struct asked *a, const char *name, const char *message)
 {
-	fault_add(&a->faults, "", name, message);
+	error_add(&a->faults, "", name, message);
 }
 
 /* The value of a parameter, of so many characters, or NULL: it is not given, or
@@ -82,7 +82,7 @@ static uint64_t asked_number(struct asked *a, const char *name, uint64_t least,
 /* Begin: what all lists can be asked for. */
 static struct asked asked_begin(struct request *rq)
 {
-	struct asked a = {.rq = rq, .faults = faults_none(rq->mem)};
+	struct asked a = {.rq = rq, .faults = errors_none(rq->mem)};
 
 	buf_init(&a.doc, rq->mem);
 	put_open(&a.doc, NULL, '{');
@@ -103,7 +103,7 @@ static void asked_after(struct asked *a)
 static bool asked_end(struct asked *a)
 {
 	put_close(&a->doc, '}');
-	return faults_reply(a->rq, &a->faults);
+	return errors_reply(a->rq, &a->faults);
 }
 
 static uint64_t asked_id(struct asked *a, const char *name)

@@ -99,7 +99,7 @@ static const char *shown(const char *name, size_t n, struct arena *mem)
 	return text;
 }
 
-void query_check(const char *query, const char *known, struct faults *f)
+void query_check(const char *query, const char *known, struct errors *f)
 {
 	const char *at = query;
 
@@ -108,10 +108,10 @@ void query_check(const char *query, const char *known, struct faults *f)
 
 		if (pair && !is_known(at, n, known)) {
 			if (!count_before(query, at, n))
-				fault_add(f, "", shown(at, n, f->mem),
+				error_add(f, "", shown(at, n, f->mem),
 					  "is no parameter of this path");
 		} else if (pair && count_before(query, at, n) == 1) {
-			fault_add(f, "", shown(at, n, f->mem), "comes twice");
+			error_add(f, "", shown(at, n, f->mem), "comes twice");
 		}
 		at += pair + (at[pair] == '&');
 	}

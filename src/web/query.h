@@ -12,7 +12,7 @@
  * between them), and for each that comes twice. Names are compared as they are
  * written, because no reader decodes a percent-encoded name.
  */
-void query_check(const char *query, const char *known, struct faults *f);
+void query_check(const char *query, const char *known, struct errors *f);
 
 /*
  * The value of a parameter in a query string, decoded (%XX, and + for a

@@ -43,15 +43,15 @@ void reply_problem(struct request *rq, enum code code, const char *detail)
 	reply_problem_end(rq);
 }
 
-struct faults faults_none(struct arena *mem)
+struct errors errors_none(struct arena *mem)
 {
-	struct faults f = {.mem = mem};
+	struct errors f = {.mem = mem};
 
 	buf_init(&f.list, mem);
 	return f;
 }
 
-void fault_add(struct faults *f, const char *prefix, const char *field,
+void error_add(struct errors *f, const char *prefix, const char *field,
 	       const char *message)
 {
 	put_open(&f->list, NULL, '{');
@@ -60,9 +60,9 @@ void fault_add(struct faults *f, const char *prefix, const char *field,
 	put_close(&f->list, '}');
 }
 
-bool faults_reply(struct request *rq, const struct faults *f)
+bool errors_reply(struct request *rq, const struct errors *f)
 {
-	const char *query = rq->query_faults ? rq->query_faults : "";
+	const char *query = rq->query_errors ? rq->query_errors : "";
 
 	if (!f->list.len && !*query)
 		return true;

@@ -20,18 +20,18 @@ void reply_problem_begin_as(struct request *rq, enum code code, int status,
 void reply_problem(struct request *rq, enum code code, const char *detail);
 
 /* The faults of a request's fields and parameters, and those that route.c found
- * in the query; one reply reports all of them. faults_reply returns true if
+ * in the query; one reply reports all of them. errors_reply returns true if
  * there are none; else the reply is a problem. The field's name is `prefix`
  * followed by `field`. */
-struct faults {
+struct errors {
 	struct arena *mem;
 	struct buf list; /* elements of `errors` */
 };
 
-struct faults faults_none(struct arena *mem);
-void fault_add(struct faults *f, const char *prefix, const char *field,
+struct errors errors_none(struct arena *mem);
+void error_add(struct errors *f, const char *prefix, const char *field,
 	       const char *message);
-bool faults_reply(struct request *rq, const struct faults *f);
+bool errors_reply(struct request *rq, const struct errors *f);
 
 /* Begin a reply of 200; add the members of its object to rq->reply. */
 void reply_begin(struct request *rq);

@@ -34,7 +34,7 @@ struct request {
 	uint64_t path_id;     /* the `:id` of the path, or 0     */
 	const char *path_text; /* its `:operation`, or NULL      */
 	int64_t deadline;     /* clock_mono_ms; see struct batch */
-	const char *query_faults; /* elements of `errors`, or NULL */
+	const char *query_errors; /* elements of `errors`, or NULL */
 	struct json_object *json; /* the body, once it was read  */
 
 	/* the reply */

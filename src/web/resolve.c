@@ -7,17 +7,17 @@
 #include "web/endpoint.h"
 #include "web/outcome.h"
 
-static void code_fields(struct faults *f, struct json_object *o,
+static void code_fields(struct errors *f, struct json_object *o,
 			struct item *it)
 {
 	it->resolve = arena_alloc(f->mem, sizeof *it->resolve);
-	for (int i = 0; i < CODES_MAX; i++)
+	for (int i = 0; i < RESOLVE_CODES; i++)
 		it->resolve->code[i] = field_choice(f, resolve_code_name[i], o,
 					      false);
 	field_remark(f, o, &it->remark);
 }
 
-static void status_fields(struct faults *f, struct json_object *o,
+static void status_fields(struct errors *f, struct json_object *o,
 			  struct item *it)
 {
 	field_ticket(f, "cttId", o, &it->ctt_ref);
@@ -25,7 +25,7 @@ static void status_fields(struct faults *f, struct json_object *o,
 	it->resolve->status = field_choice(f, "status", o, true);
 }
 
-static void activity_fields(struct faults *f, struct json_object *o,
+static void activity_fields(struct errors *f, struct json_object *o,
 			    struct item *it)
 {
 	status_fields(f, o, it);
@@ -48,7 +48,7 @@ static bool read_status_bulk(struct request *rq, struct batch *b_r)
 
 static bool read_resolve_tickets(struct request *rq, struct batch *b_r)
 {
-	struct faults f;
+	struct errors f;
 	struct json_object *o = body_begin(rq, &f);
 	struct item common = {0};
 
@@ -61,7 +61,7 @@ static bool read_resolve_tickets(struct request *rq, struct batch *b_r)
 		*it->resolve = *common.resolve;
 		it->remark = common.remark;
 	}
-	return faults_reply(rq, &f);
+	return errors_reply(rq, &f);
 }
 
 static const char *status_outcome(const struct item *it)
@@ -81,7 +81,7 @@ static void put_activity(struct buf *b, const struct activity *a)
 	put_id(b, "id", a->id);
 	put_str(b, "type", a->type);
 	put_str(b, "status", a->status);
-	for (int i = 0; i < CODES_MAX; i++)
+	for (int i = 0; i < RESOLVE_CODES; i++)
 		put_str(b, resolve_code_name[i], a->code[i]);
 	put_close(b, '}');
 }

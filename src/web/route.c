@@ -215,11 +215,11 @@ static const char *parameters_of(const struct route *route)
 static bool check_query(struct request *rq, const struct route *route)
 {
 	const char *names = parameters_of(route);
-	struct faults f = faults_none(rq->mem), none = faults_none(rq->mem);
+	struct errors f = errors_none(rq->mem), none = errors_none(rq->mem);
 
 	query_check(rq->query, names, &f);
-	rq->query_faults = f.list.s;
-	return *names || faults_reply(rq, &none);
+	rq->query_errors = f.list.s;
+	return *names || errors_reply(rq, &none);
 }
 
 /* The items without a fault: those with one have failed already. */

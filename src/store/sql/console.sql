@@ -37,7 +37,7 @@ SELECT <assumed_operation> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
 	$utc(o.updated_at) AS updated_at, o.last_error
 $with_tickets WHERE o.assumed ORDER BY o.updated_at, o.id
 
--- busy: somebody works on it; undoing: only its undo is missing; goes_on: the
+-- busy: somebody works on it; undoing: only its undo is missing; forward: the
 -- caller was told that it is driven on.
 @statement OPEN_OPERATIONS
 SELECT <operation_open> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
@@ -46,7 +46,7 @@ SELECT <operation_open> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
 	CEIL(TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), o.next_try_at)
 		/ 1000000) AS next_in_s,
 	NOT $abandoned(o) AS busy, o.undoing, o.kind = 'RESOLVE'
-		OR JSON_EXISTS(COALESCE(o.intent, '{}'), '$.goesOn') AS goes_on
+		OR JSON_EXISTS(COALESCE(o.intent, '{}'), '$.goesOn') AS forward
 $with_tickets WHERE o.open_ctt_id IS NOT NULL ORDER BY o.created_at, o.id
 
 -- {"id":[operation...]}, or {"all":true} -> which of these, from 1 on, are not
