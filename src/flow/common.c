@@ -4,27 +4,9 @@
 
 #include "base/clock.h"
 
-struct buf job_payload(const struct item *it, struct arena *mem)
-{
-	uint64_t ntt_id = it->ntt ? it->ntt->id : it->ctt->ntt_id;
-	struct buf doc;
-
-	buf_init(&doc, mem);
-	put_open(&doc, NULL, '{');
-	put_str(&doc, "operationId", it->op_id);
-	put_id(&doc, "cttId", it->ctt->id);
-	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
-	put_id(&doc, "nttId", ntt_id);
-	put_str(&doc, "nttTicketNo", it->ntt ? it->ntt->ticket_no :
-					       it->ctt->ntt_ticket_no);
-	put_str(&doc, "actor", it->actor);
-	put_str(&doc, "requestId", it->request_id);
-	return doc;
-}
-
 void job_plain(struct change *ch, const struct item *it, const char *type)
 {
-	struct buf doc = job_payload(it, ch->mem);
+	struct buf doc = change_payload(ch, it);
 
 	put_close(&doc, '}');
 	change_job(ch, it, type, &doc, 0);

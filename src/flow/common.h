@@ -3,10 +3,6 @@
 
 #include "saga/flow.h"
 
-/* What every job's payload has (contract section 9), open for more members;
- * the caller closes it. */
-struct buf job_payload(const struct item *it, struct arena *mem);
-
 /* A job with such a payload and nothing else. */
 void job_plain(struct change *ch, const struct item *it, const char *type);
 

@@ -141,7 +141,7 @@ static void say_unlink(const struct item *it, struct call *c)
 
 static void notify_work_orders(struct item *it, struct change *ch)
 {
-	struct buf doc = job_payload(it, ch->mem);
+	struct buf doc = change_payload(ch, it);
 
 	put_open(&doc, "workOrders", '[');
 	for (const struct work_order *w = it->ntt->work_orders; w;

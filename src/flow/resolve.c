@@ -95,7 +95,7 @@ static void resolve_settle(struct item *it, struct change *ch)
 	job_plain(ch, it, "update-resolved-ctt");
 	if (it->remark && it->call->partner == PARTNER_TAAS &&
 	    !it->call->local) {
-		struct buf doc = job_payload(it, ch->mem);
+		struct buf doc = change_payload(ch, it);
 
 		if (strcmp(it->call->ticket, it->ctt->ticket_no))
 			put_str(&doc, "partnerTicket", it->call->ticket);

@@ -4,8 +4,6 @@
  */
 #include "saga/judge.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "saga/open.h"
 #include "saga/step.h"
@@ -45,18 +43,8 @@ static enum op_state state_after(const struct item *it, enum next next)
 static void look_again(const struct conf *cf, struct item *it,
 		       struct change *ch)
 {
-	struct buf doc;
+	struct buf doc = change_payload(ch, it);
 
-	buf_init(&doc, ch->mem);
-	put_open(&doc, NULL, '{');
-	put_str(&doc, "operationId", it->op_id);
-	put_id(&doc, "cttId", it->ctt->id);
-	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
-	put_id(&doc, "nttId", it->ntt ? it->ntt->id : it->ctt->ntt_id);
-	put_str(&doc, "nttTicketNo", it->ntt ? it->ntt->ticket_no :
-		it->ctt->ntt_ticket_no);
-	put_str(&doc, "actor", it->actor);
-	put_str(&doc, "requestId", it->request_id);
 	put_close(&doc, '}');
 	change_job(ch, it, JOB_LOOK_AGAIN, &doc, step_late_ms(cf, it));
 }

@@ -13,7 +13,8 @@ static enum outcome outcome_of(enum rc verdict)
 	       verdict == RC_DOUBT ? STEP_UNKNOWN : STEP_FAILED;
 }
 
-const char *tell_outcome(struct arena *mem, const struct item *it,
+/* What the step at the partner has come to. */
+static const char *outcome_text(struct arena *mem, const struct item *it,
 				bool recovered)
 {
 	const struct call *c = it->call;
@@ -59,7 +60,7 @@ void tell_sync(struct arena *mem, struct item *it, bool recovered)
 			   clock_wall_ms(), "external_sync is off: local only");
 		return;
 	}
-	what = tell_outcome(mem, it, recovered);
+	what = outcome_text(mem, it, recovered);
 	if (it->was == OP_RUNNING) {
 		*e = (struct trace_entry){sync_outcome(it), c->began + c->ms,
 					  c->ms, what};
@@ -85,7 +86,7 @@ void tell_rollback(struct arena *mem, struct item *it, bool taken_back)
 			   it->assumed || it->by_hand ?
 			   arena_printf(mem, "the %s was taken back here; %s",
 					flow->noun,
-					tell_outcome(mem, it, true)) :
+					outcome_text(mem, it, true)) :
 			   arena_printf(mem, "the %s was taken back here, and "
 					"undone at %s", flow->noun, name));
 }
@@ -94,7 +95,7 @@ void tell_caller(struct arena *mem, struct item *it)
 {
 	const struct flow *flow = flows[it->kind];
 	const char *why = it->call->verdict == RC_OK ? "" :
-			  tell_outcome(mem, it, false);
+			  outcome_text(mem, it, false);
 	const char *name = partners[it->call->partner]->name;
 	const char *here = flow->undo ?
 		arena_printf(mem, "The %s was rolled back here", flow->noun) :

@@ -6,10 +6,6 @@
 /* All texts live as long as `mem`. `recovered`: recovery calls this, not the
  * process that began the operation. */
 
-/* What the step at the partner has come to. */
-const char *tell_outcome(struct arena *mem, const struct item *it,
-			 bool recovered);
-
 /* The trace's step for the partner: its outcome, its words, its time. */
 void tell_sync(struct arena *mem, struct item *it, bool recovered);
 

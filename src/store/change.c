@@ -200,6 +200,24 @@ void change_count(struct change *ch, const struct ntt *ntt, int by)
 	count(ch, ntt->id, by);
 }
 
+struct buf change_payload(const struct change *ch, const struct item *it)
+{
+	uint64_t ntt_id = it->ntt ? it->ntt->id : it->ctt->ntt_id;
+	struct buf doc;
+
+	buf_init(&doc, ch->mem);
+	put_open(&doc, NULL, '{');
+	put_str(&doc, "operationId", it->op_id);
+	put_id(&doc, "cttId", it->ctt->id);
+	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
+	put_id(&doc, "nttId", ntt_id);
+	put_str(&doc, "nttTicketNo", it->ntt ? it->ntt->ticket_no :
+					       it->ctt->ntt_ticket_no);
+	put_str(&doc, "actor", it->actor);
+	put_str(&doc, "requestId", it->request_id);
+	return doc;
+}
+
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload, int64_t delay_ms)
 {

@@ -58,6 +58,10 @@ void change_activity(struct change *ch, const struct item *it,
 /* New CPE data of an item's network element, with its history. */
 void change_element(struct change *ch, const struct item *it);
 
+/* The members that every job's payload has (contract section 9), in an object
+ * that is open for more; the caller closes it. */
+struct buf change_payload(const struct change *ch, const struct item *it);
+
 /* A job of an operation, due in delay_ms; `payload` is all of its JSON. */
 void change_job(struct change *ch, const struct item *it, const char *type,
 		const struct buf *payload, int64_t delay_ms);

@@ -261,11 +261,6 @@ const char *db_owner(struct db *db)
 	return db->owner;
 }
 
-bool db_is_owner(const struct db *db, const char *name)
-{
-	return db->my && !strcmp(db->owner, name);
-}
-
 /* A statement of this text, prepared; NULL: *rc_r says why not. */
 static MYSQL_STMT *prepared(struct db *db, const char *plain, const char *what,
 			    enum rc *rc_r)

@@ -72,9 +72,6 @@ enum rc db_text(struct db *db, const char *text);
 /* The name of this connection, connecting if need be; NULL if that fails. */
 const char *db_owner(struct db *db);
 
-/* Is the connection up, and still the one of this name? */
-bool db_is_owner(const struct db *db, const char *name);
-
 /*
  * After RC_DOUBT the lost session may still be at work, because a stalled
  * server continues with its last statement. End that session, and wait for its

@@ -123,13 +123,8 @@ static void reply_cpe(struct request *rq, const struct batch *b)
 	const struct item *it = b->it[0];
 	const struct cpe_update *u = it->cpe;
 
-	if (!item_succeeded(it)) {
-		reply_item_problem(rq, it);
+	if (!reply_item_begin(rq, it))
 		return;
-	}
-	reply_begin(rq);
-	put_str(&rq->reply, "operationId", it->op_id);
-	put_ctt_after(&rq->reply, it);
 	put_id(&rq->reply, "networkElementId", u->element->id);
 	for (const struct network_element *e = it->ctt->elements; e;
 	     e = e->next)

@@ -90,13 +90,8 @@ static void reply_link(struct request *rq, const struct batch *b)
 {
 	const struct item *it = b->it[0];
 
-	if (!item_succeeded(it)) {
-		reply_item_problem(rq, it);
+	if (!reply_item_begin(rq, it))
 		return;
-	}
-	reply_begin(rq);
-	put_str(&rq->reply, "operationId", it->op_id);
-	put_ctt_after(&rq->reply, it);
 	reply_ntt(&rq->reply, "ntt", it->ntt);
 	reply_end(rq);
 }

@@ -97,6 +97,18 @@ void put_ctt_after(struct buf *b, const struct item *it)
 	put_close(b, '}');
 }
 
+bool reply_item_begin(struct request *rq, const struct item *it)
+{
+	if (!item_succeeded(it)) {
+		reply_item_problem(rq, it);
+		return false;
+	}
+	reply_begin(rq);
+	put_str(&rq->reply, "operationId", it->op_id);
+	put_ctt_after(&rq->reply, it);
+	return true;
+}
+
 void put_ticket_names(struct buf *b, const char *id_key,
 			   const char *no_key, uint64_t id, const char *no,
 			   const struct ref *ref)

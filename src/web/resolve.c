@@ -70,9 +70,9 @@ static const char *status_outcome(const struct item *it)
 	    it->code == CODE_CTT_ALREADY_RESOLVED ||
 	    it->code == CODE_DUPLICATE_ITEM)
 		return outcome_skipped;
-	return item_succeeded(it) ? flow_resolve.done : item_is_pending(it) ?
-	       outcome_pending :
-	       outcome_of_failure(it);
+	if (item_is_pending(it))
+		return outcome_pending;
+	return item_succeeded(it) ? flow_resolve.done : outcome_of_failure(it);
 }
 
 static void put_activity(struct buf *b, const struct activity *a)
