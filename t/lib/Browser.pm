@@ -85,24 +85,29 @@ sub start ($class, %opt) {
 	return $self;
 }
 
-# chromedriver chooses a port and tells which. It ends with us, however we end,
-# and Chromium with it.
-sub launch ($self) {
-	my $log = "$self->{dir}/driver.log";
+# A program that runs beside, and writes into $log: its process. It ends with us,
+# however we end.
+sub beside ($log, $env, @command) {
 	my $pid = fork // die "fork: $!\n";
 
-	if (!$pid) {
-		$SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT TERM PIPE);
-		open STDIN, '<', '/dev/null';
-		open STDOUT, '>', $log;
-		open STDERR, '>&', \*STDOUT;
-		POSIX::setsid();
-		POSIX::close($_) for 3 .. 255;
-		delete @ENV{qw(DISPLAY WAYLAND_DISPLAY LC_ALL)};
-		@ENV{qw(HOME LANG)} = ("$self->{dir}/profile", 'C.UTF-8');
-		exec qw(setpriv --pdeathsig TERM chromedriver --port=0)
-		    or POSIX::_exit(127);
-	}
+	return $pid if $pid;
+	$SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT TERM PIPE);
+	open STDIN, '<', '/dev/null';
+	open STDOUT, '>', $log;
+	open STDERR, '>&', \*STDOUT;
+	POSIX::setsid();
+	POSIX::close($_) for 3 .. 255;
+	delete @ENV{qw(DISPLAY WAYLAND_DISPLAY LC_ALL)};
+	%ENV = (%ENV, %$env);
+	exec qw(setpriv --pdeathsig TERM), @command or POSIX::_exit(127);
+}
+
+# chromedriver chooses a port and tells which. Chromium ends with it.
+sub launch ($self) {
+	my $log = "$self->{dir}/driver.log";
+	my $pid = beside($log, { HOME => "$self->{dir}/profile",
+		LANG => 'C.UTF-8' }, 'chromedriver', '--port=0');
+
 	$self->{pid} = $pid;
 	wait_until(START, sub {
 		die "chromedriver ended: " . slurp($log)

@@ -51,20 +51,11 @@ sub start ($class, %opt) {
 
 sub launch ($self, $port) {
 	my $log = "$self->{dir}/log";
-	my $pid = fork // die "fork: $!\n";
+	my $pid = Browser::beside($log, {}, 'node',
+		"$TOP/t/tools/oidc-provider.js", '--port', $port,
+		'--host', $self->{host}, '--alg', $self->{alg},
+		'--key-file', "$self->{dir}/key.pem");
 
-	if (!$pid) {
-		$SIG{$_} = 'DEFAULT' for qw(HUP INT QUIT TERM PIPE);
-		open STDIN, '<', '/dev/null';
-		open STDOUT, '>', $log;
-		open STDERR, '>&', \*STDOUT;
-		POSIX::setsid();
-		exec qw(setpriv --pdeathsig TERM node),
-		    "$TOP/t/tools/oidc-provider.js", '--port', $port,
-		    '--host', $self->{host}, '--alg', $self->{alg},
-		    '--key-file', "$self->{dir}/key.pem"
-		    or POSIX::_exit(127);
-	}
 	@$self{qw(pid issuer)} = ($pid, undef);
 	$up{$pid} = $self;
 	Browser::wait_until(START, sub {
