@@ -174,8 +174,9 @@ static bool take_connection(FCGX_Request *fr)
 	if (fd < 0)
 		return false; /* another process took it */
 	if (!begins_well(fd)) {
-		log_line(LOG_WARN, "not_fastcgi", "what came on a connection "
-			 "was no request");
+		log_line(LOG_WARN, "not_fastcgi", "a connection to the pool's "
+			 "socket did not begin as a FastCGI request, and was "
+			 "closed; only nginx should connect to it");
 		close(fd);
 		return false;
 	}

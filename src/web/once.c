@@ -162,8 +162,7 @@ static void in_progress(struct request *rq)
 		      "moment.");
 }
 
-/* ---- the process died before it answered: its outcome, from the journal
- * ---- */
+/* ---- the process died before it answered: the journal has the outcome ---- */
 
 static enum rc key_operations(struct request *rq, uint64_t id, struct rows *r)
 {

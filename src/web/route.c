@@ -222,6 +222,14 @@ static bool check_query(struct request *rq, const struct route *route)
 	return *names || errors_reply(rq, &none);
 }
 
+static bool has_good_item(const struct batch *b)
+{
+	batch_each (b, it)
+		if (!it->code)
+			return true;
+	return false;
+}
+
 /* The items without a fault: those with one have failed already. */
 static struct batch good_items(const struct batch *b)
 {
@@ -240,7 +248,7 @@ static void change(struct request *rq, const struct route *route)
 	if (!route->change->body(rq, &b))
 		return;
 	b.deadline = rq->deadline;
-	if (!good_items(&b).n) { /* no work begins: the key stays free */
+	if (!has_good_item(&b)) { /* no work begins: the key stays free */
 		route->change->reply(rq, &b);
 		return;
 	}
