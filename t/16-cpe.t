@@ -413,6 +413,8 @@ for (
 	    'NIG has the old values again';
 	is_deeply $calls[-1]{body}{current}, \%NEW, 'in place of the new ones'
 	    if $outcome ne 'refused';
+	like $c->row(operation => $op)->{steps}, qr/; undone at NIG"/,
+	    'and the trace says so' if $outcome ne 'refused';
 	is_deeply facts($c->row(network_element => $at)), \%OLD, 'so has the row';
 	$c->agree("NIG $what: both sides");
 	is $c->update_cpe($id, \%NEW, current => \%OLD)->{status}, 200,

@@ -134,15 +134,20 @@ void saga_judge(struct app *app, struct item *it, struct change *ch,
 		it->judged++;
 		return;
 	}
-	if (!it->judged++ && !it->undoing)
-		tell_sync(ch->mem, it, recovered);
+	if (!it->judged++) {
+		if (it->state == OP_COMPENSATED)
+			tell_compensated(ch->mem, it);
+		else
+			tell_sync(ch->mem, it, recovered);
+	}
 	if (it->state == OP_SUCCEEDED) {
 		settle(it, ch);
 	} else {
 		it->note = it->call->why;
 		if (it->was == OP_RUNNING || !it->code) /* or: told to wait */
 			tell_caller(ch->mem, it);
-		tell_rollback(ch->mem, it, is_taken_back(it));
+		if (is_taken_back(it))
+			tell_taken_back(ch->mem, it);
 	}
 	if (it->state == OP_SETTLING)
 		next_ms = next_try_ms(app->conf, it, next);

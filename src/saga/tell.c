@@ -72,23 +72,31 @@ void tell_sync(struct arena *mem, struct item *it, bool recovered)
 				 it->by_hand ? "" : "asked again: ", what);
 }
 
-void tell_rollback(struct arena *mem, struct item *it, bool taken_back)
+/* A kind that changes nothing here has no step for it (section 8): the step at
+ * the partner says so. */
+void tell_compensated(struct arena *mem, struct item *it)
 {
 	const struct flow *flow = flows[it->kind];
-	const char *name = partners[it->call->partner]->name;
+	struct trace_entry *sync = &it->trace.step[STEP_sync_partner];
+	const char *how = it->assumed || it->by_hand ?
+		outcome_text(mem, it, true) :
+		arena_printf(mem, "undone at %s",
+			     partners[it->call->partner]->name);
 
-	if (taken_back)
-		trace_note(&it->trace, STEP_rollback, STEP_OK, clock_wall_ms(),
-			   arena_printf(mem, "the %s was taken back here",
-					flow->noun));
-	if (it->state == OP_COMPENSATED)
+	if (flow->undo)
 		trace_note(&it->trace, STEP_rollback, STEP_OK, it->call->began,
-			   it->assumed || it->by_hand ?
 			   arena_printf(mem, "the %s was taken back here; %s",
-					flow->noun,
-					outcome_text(mem, it, true)) :
-			   arena_printf(mem, "the %s was taken back here, and "
-					"undone at %s", flow->noun, name));
+					flow->noun, how));
+	else
+		sync->detail = arena_printf(mem, "%s; %s", sync->detail ?
+					    sync->detail : "no answer", how);
+}
+
+void tell_taken_back(struct arena *mem, struct item *it)
+{
+	trace_note(&it->trace, STEP_rollback, STEP_OK, clock_wall_ms(),
+		   arena_printf(mem, "the %s was taken back here",
+				flows[it->kind]->noun));
 }
 
 void tell_caller(struct arena *mem, struct item *it)

@@ -9,9 +9,10 @@
 /* The trace's step for the partner: its outcome, its words, its time. */
 void tell_sync(struct arena *mem, struct item *it, bool recovered);
 
-/* The trace's step for the rollback: here, if `taken_back`, and at the
- * partner. */
-void tell_rollback(struct arena *mem, struct item *it, bool taken_back);
+/* What took the change back: at the partner, after its outcome was unknown, and
+ * here. */
+void tell_compensated(struct arena *mem, struct item *it);
+void tell_taken_back(struct arena *mem, struct item *it);
 
 /* Gives an operation that failed, or whose outcome is unknown, its code and a
  * sentence for the caller. */
