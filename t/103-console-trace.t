@@ -178,6 +178,14 @@ for my $width (2560, 360, 1280) {
 	$b->resize($width);
 	is $b->sideways, 0, "at $width px nothing is beside the page";
 }
+$c->do(q{UPDATE job SET state = 'READY', created_at = created_at + INTERVAL 1
+	HOUR, run_at = created_at + INTERVAL 1 DAY WHERE dedupe_key LIKE ?},
+	"$ops->{linked}:%");
+visit_operation($ops->{$_}) for qw(moved linked);
+$b->shows('waiting', '.checklist');
+is $b->sideways, 0, 'nor what began behind all that ended';
+$c->do('UPDATE job SET run_at = UTC_TIMESTAMP(3) WHERE dedupe_key LIKE ?',
+	"$ops->{linked}:%");
 
 # ---- a move ----
 

@@ -222,7 +222,8 @@ for ([ 'refuses nothing, and fails', 503, do => 'status', status => 503 ],
 	$c->rule(partner => 'taas', do => 'hang');
 	my ($seen) = $c->parallel(1 + @pairs, sub ($i) {
 		return $c->link(@{ $pairs[ $i - 1 ] })->{json} if $i;
-		sleep 0.2;
+		$c->wait_for(10, sub {
+			metrics()->{'cttd_partner_waiting{partner="TAAS"}'} });
 		my $r = $c->get('/ticket/health', @ADMIN);
 		return { %{ $r->{json}{partners}{TAAS} }, s => seconds($r) };
 	});

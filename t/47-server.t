@@ -204,12 +204,12 @@ for (
 # It turns read-only while the partner is asked, for a moment or for longer than
 # the close is tried.
 for (
-	[ 1, [200] ], [ 7, [504] ],
+	[ 800, 1, [200] ], [ 2500, 9, [504] ],
 ) {
-	my ($away, $told) = @$_;
+	my ($ms, $away, $told) = @$_;
 	my ($ctt, $ntt) = $c->given_ctts(1);
 
-	$c->sim(PUT => '/latency', { taas => 800 });
+	$c->sim(PUT => '/latency', { taas => $ms });
 	my ($r) = $c->parallel(2, sub ($i) {
 		return $c->link($ctt, $ntt) unless $i;
 		my $dbh = $c->dba;

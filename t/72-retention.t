@@ -105,7 +105,7 @@ ok $c->stack('stop', 'worker'), 'the worker stops';
 age($op{young}, 30);
 keep(0);
 ok look(), 'the worker looks';
-ok !$c->wait_for(2, sub { !keys %{ $c->jobs($op{young}) } }),
+ok !$c->wait_for(0.5, sub { !keys %{ $c->jobs($op{young}) } }),
     'of 0 days, nothing is removed';
 keep(3);
 ok look(), 'the worker looks';

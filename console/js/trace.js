@@ -181,9 +181,9 @@ function spanOf(op, steps) {
 	const times = steps.filter((step) => step.from !== null);
 	const from = Math.min(Date.parse(op.createdAt),
 		...times.map((step) => step.from));
-	const jobs = op.jobs.map(jobTimes).filter((job) => job.to !== null);
+	const jobs = op.jobs.map(jobTimes);
 	const to = Math.max(from + 1, ...times.map((step) => step.to),
-		...jobs.map((job) => job.to));
+		...jobs.map((job) => job.to ?? job.from));
 	const done = Math.max(from, ...times.map((step) => step.to));
 
 	return { from, to, ms: done - from };

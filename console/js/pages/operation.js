@@ -165,7 +165,8 @@ function Bar({ from, to, span, scale, mark }) {
 	return html`<div class="track" aria-hidden="true">${scale.ticks.map(
 		({ at }) => html`<i style=${{ left: `${at * 100}%` }} />`)}${
 		from !== null && html`<span class="bar" data-mark=${mark}
-			data-open=${to === null} style=${{ left: `${left * 100}%`,
+			data-open=${to === null} style=${{
+				left: `min(${left * 100}%, 100% - 4px)`,
 				width: `${(right - left) * 100}%` }} />`}</div>`;
 }
 
