@@ -14,7 +14,7 @@
 static int usage(void)
 {
 	fputs("usage: ctt.fcgi            accept requests on descriptor 0\n"
-	      "       ctt.fcgi --check    try the settings and every SQL "
+	      "       ctt.fcgi --check    check the settings and every SQL "
 	      "statement\n", stderr);
 	return 2;
 }

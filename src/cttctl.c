@@ -66,27 +66,29 @@ static int run_faults(struct console *con, int argc, char **argv);
 static const struct command commands[] = {
 {"migrate", "", "create the schema, or bring it up to this version",
  CONF_NEED_DB | CONF_OWNER, run_migrate},
-{"check", "", "hold the database against every promise; exit 1 (3 if it could "
- "not look), a line for each breach, and the SQL that would mend it", CONF_NEED_DB, run_check},
-{"audit", "verify [--heads FILE]", "was any row of the audit trail changed, "
- "removed, swapped or cut off?", CONF_NEED_DB, run_audit},
+{"check", "", "compare the database with every promise; print each breach and\n"
+ "      the SQL that would repair it; exit 1 if there is one, 3 if it could "
+ "not check", CONF_NEED_DB, run_check},
+{"audit", "verify [--heads FILE]", "find audit rows that were changed, "
+ "removed, swapped or cut off", CONF_NEED_DB, run_audit},
 {"operations", "[retry ID... | retry --all | --assumed |\n"
- "      close ID --as done|undone --reason TEXT]", "what is not settled, why, "
- "and when it is tried next; or try now; what was\n      closed without proof; "
- "or decide what became of one", CONF_NEED_DB, run_operations},
-{"reconcile", "[--partner taas|tmf|nig] [--ticket NO] [--mend]", "hold our "
- "tickets against their partners'; a line for each that differs, exit 1;\n"
- "      or make the partners' the same", CONF_NEED_DB | CONF_NEED_PARTNERS,
- run_reconcile},
-{"jobs", "[retry ID... | retry --all]", "the jobs that are DEAD; or make "
+ "      close ID --as done|undone --reason TEXT]", "list open operations, why "
+ "they are open and when they are tried next;\n      try them now; list those "
+ "closed without proof; or close one by hand", CONF_NEED_DB, run_operations},
+{"reconcile", "[--partner taas|tmf|nig] [--ticket NO] [--mend]", "compare our "
+ "tickets with the partners'; print each that differs, exit 1;\n"
+ "      --mend makes the partners' match ours", CONF_NEED_DB |
+ CONF_NEED_PARTNERS, run_reconcile},
+{"jobs", "[retry ID... | retry --all]", "list the jobs that are DEAD; or make "
  "them ready again", CONF_NEED_DB, run_jobs},
-{"token", "--sub NAME --roles A,B [--ttl S]", "a token signed with the HS256 "
- "key, for development", CONF_NEED_JWT, run_token},
-{"seed", "[--ctts N] [--ntts N]", "sample tickets", CONF_NEED_DB, run_seed},
-{"settings", "", "a settings file with every setting and its default", 0,
+{"token", "--sub NAME --roles A,B [--ttl S]", "print a token signed with the "
+ "HS256 key, for development", CONF_NEED_JWT, run_token},
+{"seed", "[--ctts N] [--ntts N]", "add sample tickets", CONF_NEED_DB,
+ run_seed},
+{"settings", "", "print a settings file with every setting and its default", 0,
  run_settings},
-{"routes", "", "every method, path and permission", 0, run_routes},
-{"faults", "", "the fault points of this build; none in a release", 0,
+{"routes", "", "print every method, path and permission", 0, run_routes},
+{"faults", "", "print the fault points of this build; a release has none", 0,
  run_faults},
 };
 
@@ -213,8 +215,8 @@ static int run_migrate(struct console *con, int argc, char **argv)
 
 static void say_breach(const char *breach, const char *mend)
 {
-	printf("%s\n\t%s\n", breach, mend ? mend : "-- no SQL mends this: what "
-	       "the audit trail has, it keeps");
+	printf("%s\n\t%s\n", breach, mend ? mend : "-- no SQL repairs this: "
+	       "the audit trail keeps its rows");
 }
 
 static int run_check(struct console *con, int argc, char **argv)
@@ -247,14 +249,14 @@ static int run_audit(struct console *con, int argc, char **argv)
 	if (given)
 		heads = argv[2];
 	if (!*con->conf.audit_key) {
-		fputs("cttctl: CTT_AUDIT_KEY_FILE: is not set, and without the "
-		      "key nothing can be verified\n", stderr);
+		fputs("cttctl: CTT_AUDIT_KEY_FILE: is not set; nothing can be "
+		      "verified without the key\n", stderr);
 		return EXIT_FAILURE;
 	}
 	if (!given && (!*heads || access(heads, F_OK))) {
 		fprintf(stderr, "cttctl: CTT_AUDIT_HEADS_FILE: %s: without it "
-			"rows that were cut from the end of a trail, and from "
-			"the journal of operations, are not seen\n",
+			"rows that were cut off a trail, and removed from the "
+			"journal of operations, are not seen\n",
 			*heads ? "is not there" : "is not set");
 		heads = NULL;
 	}
@@ -340,18 +342,17 @@ static const char *waits_for(struct arena *mem,
 		return arena_printf(mem, "it is under way at %s", partner);
 	if (!settling)
 		return arena_printf(mem, "its process died, and the caller "
-			"was told nothing; it is done if %s says yes, and "
-			"taken back if %s says no", partner, partner);
+			"got no answer; it is done if %s says yes, and undone "
+			"if %s says no", partner, partner);
 	if (cell_int(row->forward))
 		return arena_printf(mem, "the caller was told that it goes "
-			"on; it is done once %s says yes, and dropped if %s "
+			"on; it is done when %s says yes, and given up if %s "
 			"says no", partner, partner);
 	if (cell_int(row->undoing))
 		return arena_printf(mem, "the caller was told that it failed; "
-			"%s had taken it, and has yet to undo it", partner);
-	return arena_printf(mem, "the caller was told that it failed; whether "
-		"%s took it is not known, and if it did it has to undo it",
-		partner);
+			"%s accepted it, and must still undo it", partner);
+	return arena_printf(mem, "the caller was told that it failed; %s may "
+		"have accepted it, and must then undo it", partner);
 }
 
 static const char *next_try(struct arena *mem,
@@ -411,8 +412,8 @@ static int run_close(struct console *con, int argc, char **argv)
 		return 2;
 	if (!as || !reason || !*reason ||
 	    (strcmp(as, "done") && strcmp(as, "undone"))) {
-		fputs("cttctl: close takes --as done or --as undone, and the "
-		      "--reason for it\n", stderr);
+		fputs("cttctl: close needs --as done or --as undone, and a "
+		      "--reason\n", stderr);
 		return 2;
 	}
 	how.done = !strcmp(as, "done");
@@ -422,14 +423,14 @@ static int run_close(struct console *con, int argc, char **argv)
 	if (rc == RC_OK)
 		printf("%s is closed as %s\n", argv[0], as);
 	else if (rc == RC_AGAIN)
-		fprintf(stderr, "cttctl: %s is still in the hands of another "
-			"process; nothing was changed. Try again, or look why "
-			"by cttctl operations\n", argv[0]);
+		fprintf(stderr, "cttctl: another process still works on %s; "
+			"nothing was changed. Try again, or see why with "
+			"cttctl operations\n", argv[0]);
 	else if (*db_error(app.db))
 		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
 	else
 		fprintf(stderr, "cttctl: %s is not open, or cannot be closed "
-			"so: see cttctl operations\n", argv[0]);
+			"like this: see cttctl operations\n", argv[0]);
 	app_close(&app);
 	return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -248,28 +248,27 @@ sub overdue () {
 
 my @KINDS = (
 	[ 'in doubt', \&doubtful, qr/LINK ${PAIR}the caller was told that it
-		failed; whether TAAS took it is not known, and if it did it
-		has to undo it \(TaaS did not answer the call \(.*\)\); $LONG/ ],
+		failed; TAAS may have accepted it, and must then undo it
+		\(TaaS did not answer the call \(.*\)\); $LONG/ ],
 	[ 'driven on', \&forward, qr/RESOLVE ${ALONE}the caller was told that
-		it goes on; it is done once TMF says yes, and dropped if TMF
+		it goes on; it is done when TMF says yes, and given up if TMF
 		says no \(TMF answered the call with HTTP 503\); $LONG/ ],
 	[ 'being undone', \&undoing, qr/UNLINK ${PAIR}the caller was told that
-		it failed; TAAS had taken it, and has yet to undo it \(TaaS
+		it failed; TAAS accepted it, and must still undo it \(TaaS
 		answered the call with HTTP 500\); tried again 1 time;
 		$LONG/ ],
 	[ 'on the way back', \&going_back, qr/LINK ${PAIR}the caller was told
-		that it goes on; it is done once TAAS says yes, and dropped if
+		that it goes on; it is done when TAAS says yes, and given up if
 		TAAS says no \(TaaS did not answer the call \(.*\)\); $LONG/ ],
 	[ 'abandoned', \&abandoned, qr/LINK ${PAIR}its process died, and the
-		caller was told nothing; it is done if TAAS says yes, and taken
-		back if TAAS says no; tried next in 0 s$/ ],
+		caller got no answer; it is done if TAAS says yes, and undone
+		if TAAS says no; tried next in 0 s$/ ],
 	[ 'under way', \&under_way, qr/LINK ${PAIR}it is under way at TAAS;
 		being tried now$/ ],
 	[ 'overdue', \&overdue, qr/CPE_UPDATE of CTT C-\d+, open for 3 days:
-		the caller was told that it failed; whether NIG took it is not
-		known, and if it did it has to undo it \(NIG was cut off\);
-		tried again 1 time; was to be tried 10 min ago: does ctt-worker
-		run\?$/ ],
+		the caller was told that it failed; NIG may have accepted it,
+		and must then undo it \(NIG was cut off\); tried again 1 time;
+		was to be tried 10 min ago: does ctt-worker run\?$/ ],
 );
 my %op = map { $_->[0] => $_->[1]->() } @KINDS;
 {

@@ -94,7 +94,7 @@ for my $source (qw(TAAS TMF)) {
 	my $r = $c->link($ctt, $ntt);
 	is_deeply [ $r->{status}, @{ $r->{json} }{qw(partnerOutcome settled)} ],
 	    [ 502, 'unknown', 0 ], "$source answers with a page: in doubt";
-	like $r->{json}{detail}, qr/what is not JSON/, 'and says so';
+	like $r->{json}{detail}, qr/with text that is not JSON/, 'and says so';
 	well();
 	ok $c->settle, 'it settles';
 }

@@ -278,7 +278,7 @@ for my $long (0, 1) {
 	is $r->{status}, $long, $long ? 'who has it for long is not waited for'
 	    : 'who has it for a while is waited for' or diag explain $r;
 	like $r->{err}, qr/works on \Q$op\E just now; waiting/, 'and told so';
-	like $r->{err}, qr/still in the hands of another process/,
+	like $r->{err}, qr/another process still works on \Q$op\E/,
 	    'as is the end' if $long;
 	is state_of($op), $long ? 'SETTLING' : 'ROLLED_BACK', 'and it is so';
 	$c->do('UPDATE operation SET owner = NULL WHERE id = ?', $op);

@@ -1,5 +1,5 @@
--- The tables of contract section 2. Every statement can be run again: a
--- migration that died half way is simply repeated.
+-- The tables of contract section 2. Every statement can run twice, so a
+-- migration that stopped half way is repeated.
 
 CREATE TABLE IF NOT EXISTS ctt (
 	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -128,9 +128,9 @@ CREATE TABLE IF NOT EXISTS audit_log (
 	KEY audit_log_operation (operation_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
--- owner: the database session of the worker that has the job in hand.
--- refusals: attempts that the receiver answered with a no. since: from when on
--- its patience counts.
+-- owner: the database session of the worker that delivers the job. refusals:
+-- the number of attempts that the receiver refused. since: the start of
+-- CTT_JOB_PATIENCE_S.
 CREATE TABLE IF NOT EXISTS job (
 	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
 	type VARCHAR(64) NOT NULL,
@@ -149,11 +149,11 @@ CREATE TABLE IF NOT EXISTS job (
 	KEY job_state (state, run_at, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
--- The journal. An open operation (RUNNING, SETTLING) holds its CTT: there is
--- one per CTT at most, and the database itself sees to it (open_ctt_id).
--- owner: the database session of the process that has it in hand. intent:
--- what recovery has to know of the request. seq: one CTT's operations in their
--- order (their ids are made by many clocks).
+-- The journal. An open operation (RUNNING, SETTLING) reserves its CTT: the
+-- unique key of open_ctt_id allows one open operation for each CTT. owner: the
+-- database session of the process that works on the operation. intent: what
+-- recovery needs of the request. seq: the order of one CTT's operations (the
+-- ids do not have it, because many clocks make them).
 CREATE TABLE IF NOT EXISTS operation (
 	id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
 	kind VARCHAR(16) NOT NULL,
@@ -186,8 +186,8 @@ CREATE TABLE IF NOT EXISTS operation (
 	KEY operation_idempotency (idempotency_id, item_index, seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
--- Requests that came with an Idempotency-Key, for 24 h. status NULL: it has
--- not been answered yet; then owner is the database session that serves it.
+-- Requests with an Idempotency-Key, kept for 24 h. status NULL: the request has
+-- no answer yet; owner is the database session that serves it.
 CREATE TABLE IF NOT EXISTS idempotency (
 	id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
 	actor VARCHAR(128) COLLATE utf8mb4_nopad_bin NOT NULL,

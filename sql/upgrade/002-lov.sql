@@ -1,4 +1,4 @@
--- The lists of values that ship. A row that an administrator changed stays.
+-- The lists of values at the start. Rows that an administrator changed stay.
 
 INSERT IGNORE INTO lov (type, code, label) VALUES
 	('CTT_STATUS', 'OPEN', 'Open'),

@@ -1,6 +1,6 @@
 -- audit_log.hash: see src/store/audit.h. NULL: the row was written without a
--- key. ctt.came_ntt_id: the NTT with which the row was inserted, so that a link
--- that came with its ticket can be told from one that no operation made.
+-- key. ctt.came_ntt_id: the NTT to which the CTT was linked when its row was
+-- inserted. It tells this link from a later one that no operation made.
 
 ALTER TABLE audit_log
 	ADD COLUMN IF NOT EXISTS hash CHAR(64)

@@ -1,6 +1,6 @@
--- linked: a list by it, and by status and it, is found in the order of ids.
--- Computed where it is read, so the tables are not written again; the indexes
--- are made while others read and write.
+-- linked: indexes by it, and by status and it, have lists in the order of ids.
+-- The column is computed when it is read, so the tables are not rewritten.
+-- Reads and writes go on while the indexes are made.
 
 ALTER TABLE ctt
 	ADD COLUMN IF NOT EXISTS linked BOOLEAN

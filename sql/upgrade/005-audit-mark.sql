@@ -1,5 +1,6 @@
--- How far ctt-worker had looked when it last noted ends of the audit trail in
--- their file. It is written for its COMMIT: see AUDIT_NEWS in src/store/sql.c.
+-- The last audit row that ctt-worker had read when it last appended to
+-- CTT_AUDIT_HEADS_FILE. The row is written for the sake of its COMMIT: see
+-- AUDIT_NEWS in src/store/sql/audit.sql.
 
 CREATE TABLE IF NOT EXISTS audit_mark (
 	id TINYINT UNSIGNED NOT NULL PRIMARY KEY,

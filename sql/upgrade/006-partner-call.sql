@@ -1,13 +1,16 @@
--- partner_ref: the ticket's id at its partner, where that is not its number.
--- Of an operation: partner_call, what its partner was told, so that recovery
--- repeats that whatever the tickets say by then; the history of the step at its
+-- partner_ref: the ticket's id at its partner, if that is not its number.
+--
+-- Of an operation: partner_call is the call to the partner; recovery repeats
+-- it, whatever the tickets' rows say by then. The history of the step at the
 -- partner (contract section 9): doubted_at, when an attempt was last in doubt;
--- accepted, whether one was answered with a yes; refusals, how often recovery
--- was told that there is no such thing; bodies and body_hash, how many bodies
--- the call has had, and the latest. assumed: it was closed without proof.
--- mends: it makes the partner's ticket the same as ours, and changes nothing
--- here. ctt and ntt are written anew, for they have indexes of computed columns:
--- who changes tickets waits meanwhile.
+-- accepted, whether an attempt was answered with a yes; refusals, how often the
+-- partner answered recovery that there is no such thing; bodies, the number of
+-- different bodies of the call, and body_hash, the hash of the latest. assumed:
+-- the operation was closed without proof. mends: it makes the partner's ticket
+-- match ours, and changes nothing here.
+--
+-- ctt and ntt are rewritten, because they have indexes of computed columns.
+-- Changes of tickets wait meanwhile.
 
 ALTER TABLE ctt
 	ADD COLUMN IF NOT EXISTS partner_ref VARCHAR(255) NULL,

@@ -1,5 +1,5 @@
--- Times that nobody gives are UTC too, whatever the session's time zone: rows
--- are inserted by others than cttd. Only the tables' definitions change.
+-- The default of a time is in UTC, whatever the session's time zone, because
+-- other programs insert rows too. Only the tables' definitions change.
 
 ALTER TABLE ctt
 	ALTER COLUMN created_at SET DEFAULT (UTC_TIMESTAMP(3)),

@@ -1,6 +1,6 @@
--- The orders in which lists are read. Each list finds its page in an index that
--- ends in the order of the page; InnoDB adds the id to each by itself. They are
--- made while others read and write.
+-- Indexes for lists. Each list finds its page in an index that ends in the
+-- order of the page; InnoDB adds the id to each index by itself. Reads and
+-- writes go on while the indexes are made.
 
 ALTER TABLE ctt
 	ADD KEY IF NOT EXISTS ctt_updated (updated_at),
@@ -12,8 +12,8 @@ ALTER TABLE ntt
 	ADD KEY IF NOT EXISTS ntt_status_updated (status, updated_at),
 	ALGORITHM=INPLACE, LOCK=NONE;
 
--- The first two take the place of indexes without seq. A request's operations
--- are counted by state: its index has all that takes.
+-- The first two replace indexes without seq. operation_request also has the
+-- state, so the operations of a request are counted from the index alone.
 ALTER TABLE operation
 	DROP KEY IF EXISTS operation_ctt,
 	DROP KEY IF EXISTS operation_request,

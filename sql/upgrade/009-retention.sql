@@ -1,5 +1,5 @@
--- retention: up to when jobs (their operations) and refused operations were
--- removed; what is older may be missing.
+-- retention: older refused operations, and the jobs of older operations, may
+-- have been removed.
 
 CREATE TABLE IF NOT EXISTS retention (
 	what VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL

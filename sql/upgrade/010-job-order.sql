@@ -1,5 +1,5 @@
--- Jobs of one CTT are delivered in the order in which they were written: ctt_id
--- is that of the payload, and finds the earlier ones that are not done.
+-- Jobs of one CTT are delivered in the order in which they were written. ctt_id
+-- is the CTT in the payload; its index finds the earlier jobs.
 
 ALTER TABLE job
 	ADD COLUMN IF NOT EXISTS ctt_id BIGINT UNSIGNED

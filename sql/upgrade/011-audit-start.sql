@@ -1,5 +1,5 @@
--- The last row of the audit trail when it was first chained: what comes behind
--- has a hash, or somebody took it away. cttd's user cannot change it.
+-- The last row of the audit trail when the chain began. Each later row has a
+-- hash, unless somebody removed it. cttd's user cannot change this table.
 
 CREATE TABLE IF NOT EXISTS audit_start (
 	id TINYINT UNSIGNED NOT NULL PRIMARY KEY,

@@ -1,6 +1,7 @@
--- A row for each ctt-worker: when it last said that it runs, until when it
--- counts as running if it says no more, and when a pass of it, or of one before
--- it, last did anything. Those of the dead are removed by the living.
+-- A row for each ctt-worker. beat_at: its last report. alive_until: the end of
+-- the time for which it counts as running after that report. worked_at: when
+-- this worker, or an earlier one, last did anything. Workers remove the rows of
+-- workers that ended.
 
 CREATE TABLE IF NOT EXISTS worker (
 	name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL

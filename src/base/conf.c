@@ -47,11 +47,11 @@ static const char *const word_list[WORD_LISTS] = {
 /* How the TLS of a partner is held to be right: partner/tls.c */
 #define TLS_OF(PARTNER, name)                                                \
 	{"CTT_" #PARTNER "_CA_FILE", SECRET, 0, AT(ca[PARTNER_##PARTNER]),   \
-	 "", 1, 0, "a file with the certificates (PEM) of the one CA that "  \
-	 name "'s is of;\n# empty: those that the system trusts"},          \
+	 "", 1, 0, "a file with the certificates (PEM) of the only CA that " \
+	 "may sign " name "'s;\n# empty: the CAs that the system trusts"},   \
 	{"CTT_" #PARTNER "_CERT_FILE", SECRET, 0,                            \
 	 AT(cert[PARTNER_##PARTNER]), "", 1, 0,                              \
-	 "a file with the certificate (PEM) that " name " is shown"},        \
+	 "a file with our certificate (PEM) for " name},                     \
 	{"CTT_" #PARTNER "_KEY_FILE", SECRET, 0,                             \
 	 AT(key[PARTNER_##PARTNER]), "", 1, 0,                               \
 	 "and a file with its private key (PEM, no passphrase)"}
@@ -63,12 +63,12 @@ static const char *const word_list[WORD_LISTS] = {
 #define READ_OF(PARTNER, name)                                               \
 	{"CTT_" #PARTNER "_READ", SWITCH, 0, AT(reads[PARTNER_##PARTNER]),   \
 	 "off", 0, 0, "on: " name "'s tickets can be read, to find out what " \
-	 "became of a call whose answer was lost"}
+	 "became of a call\n# whose answer was lost"}
 #define ROLES_ALL "ctt-viewer,ctt-operator,ctt-cpe,ctt-admin"
 
 static const struct setting settings[] = {
 {"CTT_DB_HOST", TEXT, 0, AT(db_host), "localhost", 0, 0,
- "MariaDB's host; used when there is no socket"},
+ "MariaDB's host, if there is no socket"},
 {"CTT_DB_PORT", NUMBER, 0, AT(db_port), "3306", 1, 65535, "and its port"},
 {"CTT_DB_SOCKET", TEXT, 0, AT(db_socket), "", 0, 0,
  "MariaDB's unix socket; faster than a port on the same host"},
@@ -82,11 +82,11 @@ static const struct setting settings[] = {
 {"CTT_DB_MIGRATE_PASSWORD_FILE", SECRET, CONF_OWNER, AT(migrate_password), "",
  0, 0, "a file that holds its password; no other program reads it"},
 {"CTT_MEMCACHED", HOSTS, 0, AT(memcached), "127.0.0.1:11211", 0, 0,
- "memcached servers, host:port,...; an IPv6 address stands in brackets"},
+ "memcached servers, host:port,...; an IPv6 address in brackets; empty: none"},
 {"CTT_TAAS_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TAAS]), "", 0, 0,
  "base URL of TaaS"},
 {"CTT_TMF_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TMF]), "", 0, 0,
- "base URL of TMF, up to and without /troubleTicket"},
+ "base URL of TMF, without /troubleTicket"},
 {"CTT_NIG_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_NIG]), "", 0, 0,
  "base URL of NIG"},
 {"CTT_QUEUE_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_QUEUE]), "", 0, 0,
@@ -114,9 +114,9 @@ READ_OF(NIG, "NIG"),
 {"CTT_PARTNER_READ_MAX_KIB", NUMBER, 0, AT(partner_read_max_kib), "4096", 64,
  65536, "the longest ticket that is read from a partner"},
 {"CTT_PARTNER_TIMEOUT_MS", NUMBER, 0, AT(partner_timeout_ms), "5000", 50,
- 30000, "the whole budget of one sync with a partner, tries included"},
+ 30000, "the time for one sync with a partner, with all its attempts"},
 {"CTT_PARTNER_CONNECT_TIMEOUT_MS", NUMBER, 0, AT(partner_connect_timeout_ms),
- "1000", 10, 30000, "how long a connection to a partner may take"},
+ "1000", 10, 30000, "of this, the time to connect to a partner"},
 {"CTT_SYNC_CONCURRENCY", NUMBER, 0, AT(sync_concurrency), "64", 1, 512,
  "partner calls in flight per request"},
 {"CTT_TMF_RELATIONSHIP", TEXT, 0, AT(tmf_relationship), "isChild", 0, 0,
@@ -130,15 +130,17 @@ READ_OF(NIG, "NIG"),
  "seconds for which an unlinked pair stays blocked; 0 is off"},
 {"CTT_RESOLUTION_REQUIRED", WORDS, 0, AT(resolution_required),
  "causeCode,disposition,resolutionCode", ALL_CODES, 0,
- "codes without which nothing is resolved"},
+ "codes that a resolve needs"},
 {"CTT_LINK_CLOSED", WORD, 0, AT(link_closed), "allow", ALLOW_REFUSE, 0,
- "what becomes of a link of a CTT, or to an NTT, that is Closed or Cancel"},
+ "links of tickets that are Closed or Cancel"},
 {"CTT_BULK_MAX_ITEMS", NUMBER, 0, AT(bulk_max_items), "500", 1, 5000,
  "items in one bulk request"},
 {"CTT_JWT_ALG", TEXT, CONF_NEED_JWT, AT(jwt_alg), "HS256", 0, 0,
- "HS256, RS256 or ES256; tokens signed otherwise are refused"},
+ "HS256, RS256 or ES256; other tokens are refused"},
 {"CTT_JWT_KEY_FILE", TEXT, CONF_NEED_JWT, AT(jwt_key_file), "", 0, 0,
- "the HS256 secret (32 bytes or more), or a public key in PEM; while keys are\n# replaced two, one a line or one PEM behind the other: either is good, and\n# cttctl token signs by the first"},
+ "the HS256 secret (32 bytes or more), or a public key in PEM. While keys are\n"
+ "# replaced, two keys: a line each, or one PEM after the other. A token may be\n"
+ "# signed by either; cttctl token signs with the first"},
 {"CTT_JWT_ISSUER", TEXT, 0, AT(jwt_issuer), "", 0, 0,
  "the `iss` that tokens must have; empty: any"},
 {"CTT_JWT_AUDIENCE", TEXT, 0, AT(jwt_audience), "", 0, 0,
@@ -152,29 +154,33 @@ READ_OF(NIG, "NIG"),
 {"CTT_ROLES_CPE", TEXT, 0, AT(roles[MAY_CPE]), "ctt-cpe,ctt-admin", 0, 0,
  "roles that may update CPE data"},
 {"CTT_ROLES_ADMIN", TEXT, 0, AT(roles[MAY_ADMIN]), "ctt-admin", 0, 0,
- "roles that may force an unlink that its partner refuses, and read the\n# health of the whole"},
+ "roles that may force an unlink that the partner refuses, and see the health"},
 {"CTT_RETRY_BASE_MS", NUMBER, 0, AT(retry_base_ms), "500", 10, 60000,
- "first wait before an open operation or a job is tried again; it doubles"},
+ "first wait before an open operation or a job is tried again; each wait is\n"
+ "# twice the last"},
 {"CTT_RETRY_CAP_MS", NUMBER, 0, AT(retry_cap_ms), "30000", 10, 3600000,
- "and is never longer than this"},
+ "the longest such wait"},
 {"CTT_JOB_ATTEMPTS", NUMBER, 0, AT(job_attempts), "8", 1, 1000,
- "attempts after which a job that its receiver refuses is DEAD"},
+ "refusals after which a job is DEAD"},
 {"CTT_JOB_PATIENCE_S", NUMBER, 0, AT(job_patience_s), "86400", 1, 31536000,
- "age after which a job whose receiver is away is DEAD"},
+ "age in seconds at which a job is DEAD if its receiver is away"},
 {"CTT_KEEP_JOBS_DAYS", NUMBER, 0, AT(keep_jobs_days), "30", 0, 36500,
- "days for which jobs that are DONE are kept; 0 is for ever"},
+ "days after which DONE jobs are removed; 0: never"},
 {"CTT_KEEP_REFUSED_DAYS", NUMBER, 0, AT(keep_refused_days), "30", 0, 36500,
- "days for which operations that a gate refused are kept; 0 is for ever"},
+ "days after which refused operations are removed; 0: never"},
 {"CTT_PARTNER_SHARE", NUMBER, 0, AT(partner_share), "50", 1, 100,
- "percent of the pool that may wait for a partner that is slow just now; 100\n# is no bound"},
+ "percent of the pool that may wait for a slow partner; 100: all of it"},
 {"CTT_BREAKER_FAILURES", NUMBER, 0, AT(breaker_failures), "10", 1, 1000000,
  "failures in a row after which a partner is only probed until it answers"},
 {"CTT_SHARED_FILE", TEXT, 0, AT(shared_file), "", 0, 0,
- "what the processes of a host share of their partners' health; empty: a\n# file of its own for each database under /dev/shm"},
+ "the file in which the processes of a host share the partners' health;\n"
+ "# empty: a file for each database in /dev/shm"},
 {"CTT_AUDIT_KEY_FILE", SECRET, 0, AT(audit_key), "", 32, 0,
- "a file with the key that chains the audit trail, the same for all processes,\n# and not where the database could read it; empty: the trail is not chained"},
+ "a file with the key that chains the audit trail: the same for all processes,\n"
+ "# and out of the database's reach; empty: the trail is not chained"},
 {"CTT_AUDIT_HEADS_FILE", TEXT, 0, AT(audit_heads_file), "", 0, 0,
- "a file to which ctt-worker appends the end of each ticket's audit trail, to\n# be kept on another host"},
+ "the file to which ctt-worker appends the hashes of the audit trails; keep a\n"
+ "# copy on another host"},
 {"CTT_LOG_LEVEL", LEVEL, 0, AT(log_level), "info", 0, 0,
  "error, warn, info or debug"},
 };
@@ -331,7 +337,7 @@ static bool set_secret(const struct setting *s, const char *value,
 		snprintf(err, errlen, "cannot read %s: %s", value,
 			 strerror(errno));
 	else if (*value && strlen(held) < (size_t)s->least)
-		snprintf(err, errlen, "%s holds %zu bytes, and has to hold "
+		snprintf(err, errlen, "%s holds %zu bytes, and needs "
 			 "%lld or more", value, strlen(held),
 			 (long long)s->least);
 	else
@@ -356,17 +362,17 @@ static bool set(const struct setting *s, const char *value, void *to,
 		break;
 	case WORD:
 		good = !strchr(value, ',') && conf_list_has(words, value);
-		snprintf(err, errlen, "\"%s\" is none of %s", value, words);
+		snprintf(err, errlen, "\"%s\" is not one of %s", value, words);
 		break;
 	case WORDS:
 		good = are_words(value, words);
-		snprintf(err, errlen, "\"%s\" is no list of %s", value,
+		snprintf(err, errlen, "\"%s\" is not a list of %s", value,
 			 words);
 		break;
 	case HOSTS:
 		good = are_hosts(value);
-		snprintf(err, errlen, "\"%s\" is no list of host:port (IPv6: "
-			 "[address]:port)", value);
+		snprintf(err, errlen, "\"%s\" is not a list of host:port "
+			 "(IPv6: [address]:port)", value);
 		break;
 	case NUMBER:
 		return set_number(s, value, to, err, errlen);
@@ -378,8 +384,8 @@ static bool set(const struct setting *s, const char *value, void *to,
 			*text = url;
 		else
 			snprintf(err, errlen, "is not an http:// or https:// "
-				 "URL with a host, a port that can be, and no "
-				 "user and password");
+				 "URL with a host, a valid port, and no user "
+				 "and password");
 		return url;
 	case LEVEL:
 		good = log_level_parse(value) >= 0;

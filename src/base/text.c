@@ -23,14 +23,14 @@ static const char bad_control[] =
 static const char bad_escape[] = "A string holds an unknown escape.";
 static const char bad_surrogate[] =
 	"A string holds half of a surrogate pair.";
-static const char bad_number[] = "A number is not one that JSON knows.";
+static const char bad_number[] = "A number is not valid in JSON.";
 static const char bad_char[] =
-	"Something that is not JSON stands outside of a string.";
+	"The text outside of strings is not valid JSON.";
 static const char bad_end[] = "The JSON text ends too early.";
 static const char bad_depth[] = "The JSON text is nested more than 16 deep.";
 static const char bad_grammar[] = "The text is not one valid JSON value.";
 static const char bad_length[] = "The JSON text is too long.";
-static const char no_memory[] = "There is no memory to read the JSON text.";
+static const char no_memory[] = "There is not enough memory to read the JSON.";
 
 /* How long the character is that the n bytes at s begin with; 0: invalid. */
 static size_t utf8_len(const unsigned char *s, size_t n)

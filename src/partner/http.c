@@ -502,7 +502,7 @@ static void call_start(struct slot *s, struct call *c, struct arena *mem)
 	say = bad ? HEALTH_BUSY : health_admits(s->http->health, c->partner);
 	if (say != HEALTH_GO) {
 		conclude(c, SAID_NOTHING, arena_printf(mem, bad ?
-			 "%s cannot be asked for a ticket or an element that "
+			 "%s cannot be called for a ticket or element that "
 			 "is named \"%s\"" : say == HEALTH_BUSY ?
 			 "Too many requests wait for %s just now" :
 			 "%s keeps failing; until it answers again it is only "
@@ -531,7 +531,7 @@ static const char *excerpt(struct slot *s)
 	if (!n)
 		return "";
 	if (*token && strstr(s->answer.s, token))
-		return "(not shown, for it repeats our token)";
+		return "(not shown, because it repeats our token)";
 	while (n && n < s->answer.len && (s->answer.s[n] & 0xc0) == 0x80)
 		n--; /* not in the middle of a character */
 	text = arena_strndup(s->mem, s->answer.s, n);
@@ -744,8 +744,9 @@ static void read_answered(struct slot *s)
 		ticket_read(s);
 		return;
 	}
-	refused(s, arena_printf(s->mem, "%s answered a read with what is no "
-		"ticket (HTTP %ld)", partners[s->call->partner]->name,
+	refused(s, arena_printf(s->mem, "%s answered a read with something "
+		"other than the ticket (HTTP %ld)",
+		partners[s->call->partner]->name,
 		s->status));
 }
 
@@ -758,7 +759,7 @@ static void write_answered(struct slot *s)
 
 	if (s->overflow ? !p->yes_is_looked_at : !is_blank(s) && !is_json(s)) {
 		attempt_failed(s, arena_printf(s->mem, "%s answered HTTP %ld "
-			"with what is not JSON: %s", p->name, c->status,
+			"with text that is not JSON: %s", p->name, c->status,
 			excerpt(s)), 0);
 		return;
 	}
@@ -888,7 +889,7 @@ static void call_cut(struct slot *s)
 	if ((s->sent && !s->x.reads) || s->stage == STAGE_BACK)
 		doubt(s);
 	call_end(s, SAID_NOTHING, arena_printf(s->mem, 
-		 "%s has fallen silent, and too many wait for it",
+		 "%s does not answer, and too many requests wait for it",
 		 partners[s->call->partner]->name));
 }
 
@@ -925,7 +926,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		for (; next < n && now >= deadline; next++) {
 			calls[next]->began = clock_wall_ms();
 			conclude(calls[next], SAID_NOTHING, "The request's "
-				 "time was over before the partner was asked");
+				 "time was over before the partner was called");
 		}
 		while (next < n && (s = slot_free(h, width)))
 			call_start(s, calls[next++], mem);

@@ -35,17 +35,17 @@ static void adopt(struct item *it, bool in_hand)
 
 	if (in_hand)
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
-			"database was lost on the way, and the operation is in "
-			"the hands of the recovery: look it up.");
+			"database was lost. Recovery will finish the "
+			"operation; look it up.");
 	else if ((it->state == OP_SUCCEEDED && stored) ||
 		 (op_is_open(it->state) && !step_is_forward(it) && !it->code))
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
-			"database was lost on the way, and the operation was "
-			"finished by the recovery: look it up.");
+			"database was lost. Recovery has finished the "
+			"operation; look it up.");
 	else if (it->state == OP_SUCCEEDED && it->ntt)
 		it->ntt->ctt_count += flows[it->kind]->count;
 	else if (it->code)
-		it->detail = "It was settled by the recovery.";
+		it->detail = "Recovery has settled the operation.";
 }
 
 /* A process that took some of them over mostly closes them in a moment: wait,
@@ -114,9 +114,9 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 		batch_each (b, it) {
 			it->next = NULL;
 			item_refuse(it, CODE_NO_ANSWER, "The partner was "
-				"asked, but the database did not take the "
-				"outcome. The operation is finished later; "
-				"look it up before trying again.");
+				"called, but the database did not store the "
+				"outcome. Recovery will finish the operation; "
+				"look it up before you try again.");
 		}
 	}
 	db_drop(app->db);

@@ -94,13 +94,13 @@ static void stay(struct app *app, struct item *it, struct change *ch,
 	if (next == NEXT_WAIT && it->undoing)
 		it->past.known = KNOWN_DOUBT; /* it is sent once more */
 	if (next == NEXT_WAIT)
-		it->note = "it is known, but an attempt whose answer was lost "
-			   "may still arrive";
+		it->note = "the outcome is known, but an attempt whose answer "
+			   "was lost may still arrive";
 	if (!recovered)
 		item_refuse(it, CODE_NO_ANSWER, arena_printf(ch->mem, "%s "
-			"answered, but an earlier attempt may still be under "
-			"way: the operation is closed when that is over. Look "
-			"it up.", partners[it->call->partner]->name));
+			"answered, but an earlier attempt may still arrive. "
+			"The operation will be closed after that; look it up.",
+			partners[it->call->partner]->name));
 	change_op(ch, it, next_try_ms(app->conf, it, next));
 }
 

@@ -97,8 +97,9 @@ static void refuse_the_rest(struct batch *b)
 	batch_each (b, it) {
 		if (!any || it->code)
 			continue;
-		item_refuse(it, CODE_NOT_ATTEMPTED, "Nothing was changed, for "
-			    "another ticket of the request was refused.");
+		item_refuse(it, CODE_NOT_ATTEMPTED, "Nothing was changed, "
+			    "because another ticket of the request was "
+			    "refused.");
 		trace_note(&it->trace, flows[it->kind]->save_step,
 			   STEP_SKIPPED, clock_wall_ms(), it->detail);
 	}
@@ -233,9 +234,9 @@ static bool is_saved(struct app *app, struct batch *b)
 			continue;
 		}
 		it->was = it->state = OP_NONE;
-		item_refuse(it, CODE_NO_ANSWER, "The database took the change "
-			    "late; the operation is finished by the recovery: "
-			    "look it up.");
+		item_refuse(it, CODE_NO_ANSWER, "The database saved the change "
+			    "late. Recovery will finish the operation; look it "
+			    "up.");
 	}
 	return saved;
 }
@@ -284,9 +285,8 @@ static void saved_perhaps(struct batch *b)
 	batch_each (b, it)
 		if (!it->code)
 			item_refuse(it, CODE_NO_ANSWER, "The database went "
-				    "away while the change was being saved; "
-				    "look the operation up before trying "
-				    "again.");
+				    "away while it saved the change. Look the "
+				    "operation up before you try again.");
 }
 
 void saga_open(struct app *app, const struct flow *flow, struct batch *b,

@@ -91,7 +91,8 @@ static bool refuse_repeated(struct batch *b)
 			it->op_id = NULL; /* none was begun */
 		if (any && !it->code)
 			item_refuse(it, CODE_NOT_ATTEMPTED, "Nothing was "
-				    "changed, for a ticket was named twice.");
+				    "changed, because a ticket is named "
+				    "twice.");
 	}
 	return any;
 }

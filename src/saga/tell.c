@@ -113,14 +113,14 @@ void tell_caller(struct arena *mem, struct item *it)
 		return; /* nothing has failed yet */
 	if (it->save_failed)
 		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
-			"The database refused to finish the %s. %s, and %s is "
-			"asked again, and has it undone there if need be.",
+			"The database refused to finish the %s. %s. Recovery "
+			"asks %s again, and undoes it there if needed.",
 			flow->noun, here, name));
 	else if (it->state == OP_SETTLING)
 		item_refuse(it, flow->sync_failed, arena_printf(mem,
-			"%s; whether it took the %s is not known. %s, and %s "
-			"is asked again until it is known, and undone there "
-			"if need be.", why, flow->noun, here, name));
+			"%s; it is not known whether the partner took the %s. "
+			"%s. Recovery asks %s until this is known, and undoes "
+			"it there if needed.", why, flow->noun, here, name));
 	else
 		item_refuse(it, flow->sync_failed, arena_printf(mem,
 			it->call->verdict == RC_AGAIN ?

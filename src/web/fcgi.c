@@ -212,8 +212,8 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 	if (ep < 0 || fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) ||
 	    epoll_ctl(ep, EPOLL_CTL_ADD, 0, &ev) || FCGX_Init() ||
 	    FCGX_InitRequest(&fr, 0, 0)) {
-		log_line(LOG_ERROR, "no_socket", "descriptor 0 is no socket "
-			 "to accept on (%s); start it by spawn-fcgi",
+		log_line(LOG_ERROR, "no_socket", "descriptor 0 is not a "
+			 "listening socket (%s); see ctt.fcgi(8)",
 			 strerror(errno));
 		return EXIT_FAILURE;
 	}

@@ -149,7 +149,7 @@ static void asked_time_and_id(struct asked *a)
 	}
 	utc = utc_of(arena_strndup(mem, text, (size_t)(id - text)), mem);
 	if (!utc || !is_number(id + 1, 1, TICKET_ID_MAX - 1))
-		wrong(a, "after", "must be `next` of the page before");
+		wrong(a, "after", "must be `next` of the previous page");
 	put_str(&a->doc, "behindTime", utc);
 	put_id(&a->doc, "behindId", strtoull(id + 1, NULL, 10));
 }
@@ -387,7 +387,7 @@ static const char *asked_state(struct asked *a)
 	while (state && i < OP_STATE__MAX && strcmp(op_state_name[i], state))
 		i++;
 	if (i == OP_STATE__MAX)
-		wrong(a, "state", "is no state of an operation");
+		wrong(a, "state", "is not a state of an operation");
 	return state;
 }
 
@@ -437,7 +437,8 @@ void list_audit(struct request *rq)
 	asked_time(&a, "from");
 	asked_time(&a, "to");
 	if (ctt && ntt)
-		wrong(&a, "nttId", "and cttId: an audit row is of one of them");
+		wrong(&a, "nttId", "and cttId: an audit row has only one of "
+				   "them");
 	if (!asked_end(&a) || !rows_read(rq, SQL_LIST_AUDIT, &a.doc, &r, 1))
 		return;
 	reply_begin(rq);

@@ -244,8 +244,8 @@ static void restore(struct batch *b, const struct key_operation_row *row)
 	it->nothing_to_do = it->state == OP_REFUSED && !it->code;
 	it->partner = row->partner;
 	if (it->code) {
-		it->detail = "The process died before it answered; this is "
-			     "what became of the operation: see its trace.";
+		it->detail = "The process died before it answered. This is the "
+			     "outcome of the operation; see its trace.";
 		restore_error(b, it);
 	}
 	if (it->resolve) {

@@ -1,10 +1,10 @@
--- The chain of the audit trail: store/audit.h says how it is made.
+-- The chain of the audit trail. store/audit.h describes it.
 
 -- The types of tickets that have a trail.
 @statement AUDIT_TYPES
 SELECT DISTINCT <audit_type> entity_type FROM audit_log
 
--- {"type","ticket","id"}: behind this row, ticket by ticket.
+-- {"type","ticket","id"}: the rows after this row, sorted by ticket and id.
 @statement AUDIT_TRAIL(:doc)
 $takes_doc
 DECLARE of_type VARCHAR(8) CHARACTER SET utf8mb4
@@ -17,25 +17,28 @@ WHERE l.entity_type = of_type AND (l.entity_id > of_ticket
 	OR l.entity_id = of_ticket AND l.id > behind_id)
 ORDER BY l.entity_id, l.id LIMIT 1000;
 
--- The rows that come from now on are chained; what was noted stays.
+-- Notes that all rows after the present last one are chained. An earlier note
+-- stays.
 @statement AUDIT_START
 INSERT IGNORE INTO audit_start(id, audit_id)
 SELECT 1, COALESCE(MAX(id), 0) FROM audit_log
 
--- From which row on they have to be; NULL: none is.
+-- The first row that must be chained, as must all after it; NULL: none must.
 @statement AUDIT_FIRST
 SELECT <audit_first> MIN(x.id) AS id
 FROM (SELECT audit_id + 1 id FROM audit_start
 	UNION ALL (SELECT id FROM audit_log WHERE hash IS NOT NULL
 		ORDER BY id LIMIT 1)) x
 
--- {"id":n}: what was added behind this row -> id of the last row that was
--- looked at; those that are chained. An old trail is passed over in parts: no
--- index knows where the chain begins. A row whose COMMIT is still to come is
--- waited for, by its lock, or it would be passed by; hence the rows of the
--- last moment are left for later. A time to come was written before the clock
--- was set back. InnoDB shows a row before it is sure to survive; a COMMIT that
--- follows makes it so, and that of the mark is one.
+-- {"id":n}: reads the rows after this one -> the id of the last row that was
+-- read; the chained rows among them.
+--
+-- An old trail is read in parts, because no index says where the chain begins.
+-- A row with a lower id may still be uncommitted. The statement waits for the
+-- lock of such a row, and leaves the rows of the last 2 s for later; otherwise
+-- it would miss that row. A row with a time in the future was written before
+-- the clock was set back. InnoDB shows a row before the row is durable. A later
+-- COMMIT makes it durable, and the COMMIT of the mark is a later one.
 @statement AUDIT_NEWS(:doc)
 $takes_doc
 DECLARE behind_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.id');
@@ -57,8 +60,7 @@ IF FOUND_ROWS() THEN
 END IF;
 COMMIT;
 
--- {"head":[{"id","type","ticket","hash"}...]} -> those that are not there any
--- more.
+-- {"head":[{"id","type","ticket","hash"}...]} -> those whose rows are missing.
 @statement AUDIT_GONE(:doc)
 $takes_doc
 SELECT <audit_gone> x.id, x.type, x.ticket

@@ -1,18 +1,19 @@
--- What a batch changes: SAVE ends the transaction that LOAD began, CLOSE is
--- one of its own. store/change.c fills their parameters.
+-- The statements that write the changes of a batch. SAVE ends the transaction
+-- that LOAD began. CLOSE is a transaction of its own. store/change.c fills
+-- their parameters.
 --
--- A @table lists the columns of one kind of change, with their types. :op is
--- all its rows as JSON, :op.rows their number. A single item (:single) is the
--- commonest case, so it has a form without JSON, which is faster
--- (doc/performance.txt): there :op.state is a parameter of its own. With a
--- number, one item has up to so many rows, :job1.type to :job3.type; a table
--- "as JSON" has only that form. A + marks a column that is not in the
--- database's table.
+-- A @table lists the columns of one kind of change, with their types. :op has
+-- all its rows as JSON, and :op.rows their number. A single item (:single) is
+-- the commonest case, so it has a form without JSON, which is faster
+-- (doc/performance.txt): in that form :op.state is a parameter. A number after
+-- the name is the most rows that a single item has (:job1.type to :job3.type).
+-- A table "as JSON" has only the JSON form. A + marks a column that the table
+-- in the database does not have.
 --
 -- Locks are taken in this order everywhere: operation, ctt (ids rising), ntt
 -- (ids rising). A hot NTT's row is locked as late as possible.
 
--- New journal rows. Only the open ones have an owner.
+-- New journal rows. Only open operations have an owner.
 @table new
 id              VARCHAR(64) CHARACTER SET ascii
 kind            VARCHAR(16)
@@ -32,14 +33,15 @@ steps           JSON
 partner_call    JSON
 mends           BOOLEAN
 
--- Links made, or taken away.
+-- New links of CTTs; NULL removes the link.
 @table link
 id              BIGINT UNSIGNED
 ntt_id          BIGINT UNSIGNED
 ntt_ticket_no   VARCHAR(64)
 
--- New states of operations, and the history of their steps. All or none of
--- them, each only if it `was` in that state and is still its owner's.
+-- New states of operations, and the histories of their steps. All operations
+-- are updated or none: each must still be in the state `was` and belong to this
+-- owner.
 @table op
 id              VARCHAR(64) CHARACTER SET ascii
 was             VARCHAR(16)
@@ -57,7 +59,7 @@ body_hash       BIGINT UNSIGNED
 assumed         BOOLEAN
 owner           VARCHAR(64) CHARACTER SET ascii
 
--- What a resolve makes of the CTT.
+-- The new status of a resolved CTT.
 @table status as JSON
 id              BIGINT UNSIGNED
 operation_id    VARCHAR(64) CHARACTER SET ascii
@@ -78,7 +80,7 @@ operation_id    VARCHAR(64) CHARACTER SET ascii
 operation_id    VARCHAR(64) CHARACTER SET ascii
 text            TEXT
 
--- Elements, with all five facts before and after, as the API has them.
+-- Network elements, with all five values before and after, named as in the API.
 @table element_change as JSON
 id              BIGINT UNSIGNED
 ctt_id          BIGINT UNSIGNED
@@ -87,15 +89,15 @@ after_json      JSON
 actor           VARCHAR(128)
 operation_id    VARCHAR(64) CHARACTER SET ascii
 
--- Jobs are due in delay_ms.
+-- Jobs. A job is due in delay_ms.
 @table job 3
 type            VARCHAR(64)
 dedupe_key      VARCHAR(128)
 payload         JSON
 +delay_ms       BIGINT
 
--- Audit rows, those of a ticket one after the other; `first` follows the last
--- one that the database has of it (store/audit.h).
+-- Audit rows; the rows of one ticket are adjacent. The row marked `first`
+-- follows the last row of its ticket in the database (store/audit.h).
 @table audit_row 2
 n FOR ORDINALITY
 entity_id       BIGINT UNSIGNED
@@ -109,7 +111,7 @@ detail          JSON
 +first          BOOLEAN
 +seal           CHAR(64) CHARACTER SET ascii
 
--- What is added to NTTs' counts.
+-- Changes of the NTTs' counts.
 @table count
 id              BIGINT UNSIGNED
 +by             INT
@@ -155,7 +157,8 @@ ELSE
 	$set_operation(x) WHERE o.state = x.was AND o.owner = x.owner;
 END IF;
 
--- Not of a CTT that was closed or cancelled meanwhile, and the trace says so.
+-- A CTT that was closed or cancelled meanwhile keeps its status, and the trace
+-- says so.
 @macro update_statuses
 IF :status.rows THEN
 	UPDATE $status.json x
@@ -246,9 +249,9 @@ ELSEIF :job.rows THEN
 	FROM $job.json x;
 END IF;
 
--- Late, because every link of a mass outage waits for this row; but before the
--- audit rows: whoever holds the NTT's row has the end of its trail. (By 0:
--- only that.)
+-- The NTT's row is locked late, because every link of a mass outage waits for
+-- it. It is locked before the audit rows are added: its lock also protects the
+-- end of the NTT's trail. (A change by 0 only takes this lock.)
 @macro counted(by)
 GREATEST(0, CAST(n.ctt_count AS SIGNED) + $by),
 	n.updated_at = IF($by, UTC_TIMESTAMP(3), n.updated_at)
@@ -272,9 +275,10 @@ SHA2(CONCAT($before, $seal, UTC_TIMESTAMP(3)), 256)
 @macro into_audit
 INSERT INTO audit_log($audit_row.columns, created_at, hash)
 
--- One ticket's rows are chained (store/audit.h). The last hashes are read
--- first, 64 places for each row, because an INSERT that reads its own table
--- goes by a temporary one on disk. One item's are of two tickets.
+-- The rows of one ticket are chained (store/audit.h). The last hashes are read
+-- first, into 64 characters for each row, because an INSERT that reads its own
+-- table uses a temporary table on disk. The rows of a single item belong to two
+-- tickets.
 @macro insert_audits
 IF :single AND :audit_row.rows = 2 THEN
 	SELECT $last_hash(:audit_row1.entity_type;
@@ -302,16 +306,16 @@ ELSEIF :audit_row.rows THEN
 	FROM $audit_row.json x;
 END IF;
 
--- The first transaction ends.
+-- Ends the first transaction.
 @statement SAVE(change)
 $update_links
 $insert_operations
 COMMIT;
 
--- The second transaction. If any of the operations is not in the state any
--- more in which it was found, nothing is done -> won is 0; else it is 1, with
--- the count of each NTT in :count. CLOSE is what ends most links and does no
--- more; CLOSE_ALL does all else too.
+-- The second transaction. If an operation has changed its state or its owner,
+-- nothing is done -> won is 0. Otherwise -> won is 1, with the new count of
+-- each NTT in :count. CLOSE does what most links need; CLOSE_ALL also makes all
+-- other changes.
 @macro close(changes; answers)
 START TRANSACTION;
 $update_operations
@@ -338,8 +342,8 @@ END IF;
 @statement CLOSE(change) ends in rows
 $close(; )
 
--- What was stored, and the elements of the CTTs as they are now: one result, or
--- two, of what there was to store.
+-- -> the ids of the stored activities, notes and history rows, and the present
+-- elements of the CTTs. A kind of row that was not written has no result set.
 @macro what_was_stored
 IF :activity.rows THEN
 	SELECT <stored_activity> x.operation_id, a.id, t.id AS note_id, c.status

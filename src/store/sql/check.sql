@@ -17,9 +17,10 @@ FROM ctt c LEFT JOIN ntt n ON n.id = c.ntt_id
 WHERE NOT (c.ntt_ticket_no <=> n.ticket_no)
 	OR (c.ntt_id IS NOT NULL AND n.id IS NULL)
 
--- How many CTTs are linked to ntt n, in the eyes of its count: a link whose
--- operation is open counts only when that is closed, although it is saved
--- already; an unlink the other way round. q: a quote, or two in a text.
+-- The value that ntt n's count should have. A link is counted when its
+-- operation is closed, although the link is saved before. An unlinked CTT is
+-- counted until the operation of the unlink is closed. q: one quote, or two
+-- inside of a text.
 @macro linked(q)
 ((SELECT COUNT(*) FROM ctt c LEFT JOIN operation o ON o.open_ctt_id=c.id
 	AND o.kind=${q}LINK$q AND NOT o.mends AND o.ntt_id=n.id
@@ -58,10 +59,10 @@ SELECT <breach> CONCAT('ntt ', u.id, ': ctt_count is ', u.ctt_count,
 FROM (SELECT n.id, n.ctt_count, $linked(') linked FROM ntt n) u
 WHERE u.ctt_count <> u.linked
 
--- Of an audit row that is missing also what its seal is made of; the seal's
--- place in the SQL is @SEAL@. A resolution is in the trail of the NTT to which
--- the CTT was linked; the index is forced, for by its type half of the table
--- would be read for each.
+-- A missing audit row. The SQL has @SEAL@ in the place of the seal; the other
+-- columns are the values from which the seal is made. A resolution is also in
+-- the trail of the NTT to which the CTT was linked. The index is forced,
+-- because the index by type would read half of the table for each row.
 @statement CHECK_AUDIT
 SELECT <audit_breach> CONCAT('operation ', l.operation_id, ': is ', l.state,
 		', and has no ', l.entity_type, ' audit row that says so')
@@ -99,7 +100,8 @@ FROM (SELECT o.id operation_id, o.state, o.kind action, o.actor,
 			AND (o.kind IN ('LINK', 'UNLINK') OR n.id IS NOT NULL))
 		AND l.id IS NULL) l
 
--- One of each side, once it is closed; none of what a gate refused.
+-- A closed operation has at most one audit row for each side. An operation that
+-- a gate refused has none.
 @statement CHECK_AUDIT_ONCE
 SELECT <breach> CONCAT('operation ', l.operation_id, ': ', IF(o.id IS NULL, '',
 		CONCAT('is ', o.state, ' and ')), 'has ', COUNT(*), ' ',
@@ -110,10 +112,10 @@ WHERE l.operation_id <> '' GROUP BY l.operation_id, l.entity_type
 HAVING COUNT(*) > MAX(COALESCE(o.state IN ('SUCCEEDED', 'ROLLED_BACK',
 	'COMPENSATED'), 1))
 
--- What link_settle notes of a link without work orders.
+-- The text that link_settle notes in the trace if the NTT has no work orders.
 @constant NO_WORK_ORDERS "the NTT has no work orders to notify"
 
--- Not a job that was old enough to be removed.
+-- A missing job. Jobs that were old enough to be removed are not missed.
 @statement CHECK_JOB
 SELECT <breach> CONCAT('operation ', o.id, ': has no job ', t.type) AS line,
 	CONCAT('INSERT INTO job(type,payload,dedupe_key,run_at,since,
@@ -148,8 +150,8 @@ WHERE o.state = 'SUCCEEDED' AND NOT o.mends AND b.id IS NULL
 	AND (t.type <> 'notify-work-orders'
 		OR o.steps NOT LIKE '%$NO_WORK_ORDERS%')
 
--- Of those whose types are known: it is its operation's only one of its type,
--- and names the tickets of it.
+-- Among the jobs of known types, a job is the only one of its type for its
+-- operation, and names the operation's tickets.
 @statement CHECK_JOB_FITS
 SELECT <breach> CONCAT('job ', u.job, ' (', u.type, ' of operation ',
 	u.operation, '): ', IF(u.id IS NULL, 'there is no such operation',
@@ -183,7 +185,7 @@ FROM (SELECT b.id job, b.type, b.operation, o.id, o.state,
 	WHERE b.operation IS NOT NULL) u
 WHERE u.id IS NULL OR u.state <> 'SUCCEEDED' OR u.second OR u.other
 
--- No wait is longer than an hour (CTT_RETRY_CAP_MS).
+-- A job waits an hour at most (the limit of CTT_RETRY_CAP_MS).
 @statement CHECK_JOB_LATE
 SELECT <breach> CONCAT('job ', b.id, ' (', b.type, '): is to be delivered in ',
 		TIMESTAMPDIFF(DAY, UTC_TIMESTAMP(3), b.run_at), ' days')
@@ -193,7 +195,7 @@ SELECT <breach> CONCAT('job ', b.id, ' (', b.type, '): is to be delivered in ',
 FROM job b
 WHERE b.state = 'READY' AND b.run_at > UTC_TIMESTAMP(3) + INTERVAL 1 DAY
 
--- The note of the activity of operation o.
+-- The SQL that adds the missing note to the activity of operation o.
 @macro mend_note
 CONCAT('INSERT INTO activity_note(ctt_id,activity_id,text,author,created_at)
 	SELECT a.ctt_id,a.id,IF(o.kind=''RESOLVE'',o.remark,
@@ -203,7 +205,8 @@ CONCAT('INSERT INTO activity_note(ctt_id,activity_id,text,author,created_at)
 	LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=', QUOTE(o.id),
 	' AND(o.kind=''UNLINK'' OR o.remark IS NOT NULL);')
 
--- A resolution has one, and an unlink of a CTT that had one before.
+-- A resolution has one activity. An unlink has one if the CTT had an activity
+-- before.
 @statement CHECK_ACTIVITY
 SELECT <breach> CONCAT('operation ', o.id, ': has ', COUNT(a.id), ' activities')
 		AS line,
@@ -225,8 +228,8 @@ WHERE o.state = 'SUCCEEDED' AND NOT o.mends AND (o.kind = 'RESOLVE'
 	OR o.kind = 'UNLINK' AND o.steps LIKE '%["follow_up","ok",%')
 GROUP BY o.id HAVING COUNT(a.id) <> 1
 
--- A CTT stays as its last resolution left it, until somebody else adds an
--- activity, or closes it.
+-- A CTT stays as its last resolution left it, until another program adds an
+-- activity or closes the CTT.
 @statement CHECK_STATUS
 SELECT <breach> CONCAT('ctt ', c.id, ': is ', c.status, ', resolved at ',
 		COALESCE(c.resolved_at, 'no time'), ', and operation ', o.id,
@@ -245,7 +248,7 @@ WHERE c.status NOT IN ('Closed', 'Cancel') AND (c.status <> 'Resolved'
 	AND NOT EXISTS(SELECT 1 FROM ctt_activity b WHERE b.ctt_id = c.id
 		AND b.id > a.id AND b.operation_id IS NULL)
 
--- Of an activity that cttd made one note says what it has to.
+-- An activity that cttd made has exactly one note with the expected text.
 @statement CHECK_NOTE
 SELECT <breach> CONCAT('operation ', u.op, ': its activity ', u.activity,
 		' has ', COUNT(t.id), ' notes that say "', u.text, '"') AS line,
@@ -285,7 +288,7 @@ FROM operation o LEFT JOIN cpe_history h
 WHERE o.kind = 'CPE_UPDATE' AND o.state = 'SUCCEEDED' AND NOT o.mends
 GROUP BY o.id HAVING COUNT(h.id) <> 1
 
--- An element, and its copy for reporting, is as its last operation left it.
+-- An element and its copy for reporting are as the last operation left them.
 @macro is_after(t)
 ($t.manufacturer <=> JSON_VALUE(o.intent, '$.after.manufacturer')
 		COLLATE utf8mb4_bin
@@ -331,7 +334,8 @@ $last_cpe
 LEFT JOIN corp_data_temp t ON t.network_element_id = e.id
 WHERE t.id IS NULL OR t.ctt_id <> o.ctt_id OR NOT $is_after(t)
 
--- Nobody tries it, or in vain for longer than a partner should be away.
+-- An open operation that no process tries, or that is open for an hour: longer
+-- than a partner should be away.
 @statement CHECK_OPEN
 SELECT <breach> CONCAT('operation ', o.id, ': is ', o.state,
 	IF(o.next_try_at < UTC_TIMESTAMP(3) - INTERVAL 60 SECOND,

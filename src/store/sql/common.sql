@@ -1,40 +1,41 @@
 -- Macros and constants that the files of this folder share. HACKING, "The SQL",
 -- explains them; scripts/embed-statements makes C of them.
 
--- A time as the API has it.
+-- A time in the form of the API.
 @macro utc(time)
 CONCAT(LEFT(DATE_FORMAT($time, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')
 
--- So many milliseconds from now.
+-- The time in ms milliseconds.
 @macro in_ms(ms)
 TIMESTAMPADD(MICROSECOND, $ms * 1000, UTC_TIMESTAMP(3))
 
--- A row whose owner is gone: no session holds the lock of that name
--- (store/db.h).
+-- The row's owner is gone: no session holds the lock of that name (store/db.h).
 @macro abandoned(row)
 ($row.owner IS NULL OR IS_FREE_LOCK(CONCAT('cttd:', $row.owner)) = 1)
 
--- The operations of a later version are left to it.
+-- This version leaves operations of unknown kinds to the later version that
+-- made them.
 @macro is_ours(o)
 $o.kind IN ('LINK', 'UNLINK', 'RESOLVE', 'CPE_UPDATE')
 
--- The ids of a JSON array, as rows in their order. Joined with STRAIGHT_JOIN
--- they decide in which order rows are locked.
+-- The ids of a JSON array, as rows in the order of the array. With
+-- STRAIGHT_JOIN this is also the order in which rows are locked.
 @macro ids(doc)
 JSON_TABLE($doc, '$[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
 
 -- The parameter of statements that take one JSON object. MariaDB copies a
--- variable's value into each statement of a block that uses it: fine for a
--- short text, and no way for what a batch changes (change.sql).
+-- variable's value into each statement of the block that uses the variable.
+-- That is cheap for a short text and too expensive for the changes of a batch
+-- (change.sql).
 @macro takes_doc
 DECLARE doc LONGTEXT CHARACTER SET utf8mb4 DEFAULT :doc;
 
--- A column's collation takes other texts for equal too. Its index finds them
--- all; of these only what is the same is meant.
+-- A column's collation also treats other texts as equal. The index finds all of
+-- them; the comparison of bytes keeps only the same text.
 @macro is_exactly(column; text)
 $column = $text AND BINARY $column = BINARY $text
 
--- All that is read between this and COMMIT is of one moment.
+-- All reads until COMMIT see the same moment.
 @macro snapshot
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
@@ -62,7 +63,7 @@ n.ticket_no AS ntt_ticket_no
 @row ntt_shown
 $ntt, n.title, n.status
 
--- What an audit row's seal is made of (store/audit.h).
+-- The values from which an audit row's seal is made (store/audit.h).
 @row sealed
 l.entity_type, l.entity_id, l.action, l.outcome, l.actor, l.request_id,
 l.operation_id, l.detail

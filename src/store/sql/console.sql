@@ -1,6 +1,7 @@
 -- Statements of cttctl: migrate, operations, jobs.
 
--- Once no other migration runs; held until the connection ends.
+-- Waits up to 5 s for another migration. The lock is held until the connection
+-- ends.
 @statement MIGRATE_LOCK
 SELECT <migrate_lock> GET_LOCK(CONCAT('cttd-migrate:', DATABASE()), 5) AS held
 
@@ -10,8 +11,9 @@ SELECT <schema_version> COALESCE(MAX(version), 0) AS version FROM schema_version
 @statement CURRENT_USER
 SELECT <current_user> CURRENT_USER() AS name
 
--- {"user":"name@host"} -> the texts that give cttd's user the rights that it
--- needs: it adds to the audit trail, and takes nothing away from it.
+-- {"user":"name@host"} -> the statements that grant cttd's user the rights that
+-- it needs. The user can add rows to the audit trail, but cannot change or
+-- remove any.
 @statement GRANTS(:doc)
 $takes_doc
 DECLARE to_user VARCHAR(255) CHARACTER SET utf8mb4
@@ -37,8 +39,8 @@ SELECT <assumed_operation> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
 	$utc(o.updated_at) AS updated_at, o.last_error
 $with_tickets WHERE o.assumed ORDER BY o.updated_at, o.id
 
--- busy: somebody works on it; undoing: only its undo is missing; forward: the
--- caller was told that it is driven on.
+-- busy: a process works on it; undoing: only the inverse is still to be
+-- accepted; forward: the caller was told that it will be done.
 @statement OPEN_OPERATIONS
 SELECT <operation_open> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
 	n.ticket_no AS ntt_ticket_no, o.partner, o.tries, o.last_error,
@@ -49,8 +51,8 @@ SELECT <operation_open> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
 		OR JSON_EXISTS(COALESCE(o.intent, '{}'), '$.goesOn') AS forward
 $with_tickets WHERE o.open_ctt_id IS NOT NULL ORDER BY o.created_at, o.id
 
--- {"id":[operation...]}, or {"all":true} -> which of these, from 1 on, are not
--- open, and their state; how many are due now.
+-- {"id":[operation...]}, or {"all":true} -> the places, counted from 1, and the
+-- states of those that are not open; the number that is due now.
 @statement RETRY_OPERATIONS(:doc)
 $takes_doc
 SELECT <not_retried> x.n, o.state
@@ -69,8 +71,8 @@ SELECT <dead_job> id, type, dedupe_key, attempts, last_error,
 	$utc(created_at) AS created_at
 FROM job WHERE state = 'DEAD' ORDER BY id
 
--- {"id":[job...]}, or {"all":true} -> which of these, from 1 on, are not DEAD,
--- and their state; how many are ready again.
+-- {"id":[job...]}, or {"all":true} -> the places, counted from 1, and the
+-- states of those that are not DEAD; the number that is ready again.
 @statement RETRY_JOBS(:doc)
 $takes_doc
 SELECT <not_retried> x.n, b.state

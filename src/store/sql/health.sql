@@ -1,13 +1,13 @@
 -- The health of cttd: /readyz (web/read.c), /ticket/health and /metrics
 -- (web/health.c); and the row in which a worker reports (job/loop.c).
 
--- A write that changes nothing: does the database take any?
+-- A write that changes nothing. It fails if the database takes no writes.
 @statement PING
 DELETE FROM idempotency WHERE id = 0
 
--- The worker :name runs, and counts as running for so many ms; :worked is not
--- NULL: and it has done something. Who does not count any more is forgotten,
--- but for when it last worked.
+-- The worker :name runs, and counts as running for :for_ms more. :worked is
+-- NULL if it has done nothing. Rows of workers that do not count as running any
+-- more are removed; this row keeps the latest worked_at of all.
 @statement BEAT(:name :for_ms :worked)
 INSERT INTO worker(name, beat_at, alive_until, worked_at)
 SELECT :name, UTC_TIMESTAMP(3), $in_ms(CAST(:for_ms AS SIGNED)),
@@ -17,19 +17,18 @@ ON DUPLICATE KEY UPDATE beat_at = VALUE(beat_at),
 	alive_until = VALUE(alive_until), worked_at = VALUE(worked_at);
 DELETE FROM worker WHERE alive_until <= UTC_TIMESTAMP(3) AND name <> :name;
 
--- What is counted apart: the open operations that have not reached these ages,
--- in seconds; and those that have reached the last.
+-- Ages in seconds that divide the open operations into groups; the last group
+-- has no upper end.
 @constant OPEN_AGES 10, 60, 600, 3600, 86400
 
 @macro age_s(time)
 TIMESTAMPDIFF(SECOND, $time, UTC_TIMESTAMP(3))
 
--- For how many seconds what is due has waited; NULL: it is not due.
+-- How many seconds ago it was due; NULL: it is not due yet.
 @macro late_s(due)
 IF($due < UTC_TIMESTAMP(3), $age_s($due), NULL)
 
--- No more than 10,000 rows are counted of what is open, or of jobs in one
--- state.
+-- At most 10,000 open operations, and 10,000 jobs in each state, are counted.
 @macro some_open(columns)
 (SELECT $columns FROM operation FORCE INDEX(operation_open)
 	WHERE open_ctt_id IS NOT NULL LIMIT 10000) x
@@ -38,11 +37,12 @@ IF($due < UTC_TIMESTAMP(3), $age_s($due), NULL)
 SELECT '$state' state, COUNT(*) n, MIN(y.id) id
 FROM (SELECT id FROM job WHERE state = '$state' LIMIT 10000) y
 
--- -> for how many seconds the job that is due for longest has waited (NULL:
--- none is due), workers that run, when one last said so, when one last worked;
--- open operations by state, kind and how many of OPEN_AGES they have reached;
--- the oldest of them (ids begin with their time); jobs by state (the oldest
--- has the lowest id, which is in the index); the jobs that died last.
+-- Result sets: how many seconds ago the first job was due (NULL: none is due),
+-- the number of running workers, the time of a worker's last report, the time
+-- of a worker's last work; the open operations by state, kind and the number of
+-- OPEN_AGES that they have reached; the oldest of them (an id begins with its
+-- time); the jobs by state (the oldest has the lowest id, which is in the
+-- index); the jobs that died last.
 @statement HEALTH
 SELECT <health_worker> $late_s((SELECT run_at FROM job WHERE state = 'READY'
 		ORDER BY run_at LIMIT 1)) AS job_late_s,

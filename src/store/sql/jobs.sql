@@ -1,8 +1,8 @@
 -- The jobs (job/outbox.c), and the removal of old rows (job/retention.c).
 
--- Begin, and lock jobs that are due. Jobs whose worker is gone count. One
--- waits until the earlier ones of its CTT are DONE or DEAD; only a look at a
--- partner is nobody's turn.
+-- Begins a transaction and locks jobs that are due. Jobs of a worker that died
+-- are READY again. A job waits until the earlier jobs of its CTT are DONE or
+-- DEAD; only a job look-again does not wait, and no job waits for it.
 @statement JOB_PICK
 START TRANSACTION;
 UPDATE job SET state = 'READY', owner = NULL
@@ -17,7 +17,7 @@ WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
 		AND e.id < b.id AND e.type <> 'look-again'))
 ORDER BY b.run_at, b.id LIMIT 128 FOR UPDATE SKIP LOCKED;
 
--- {"id":[id...],"owner":name}: the jobs that were picked are ours.
+-- {"id":[id...],"owner":name}: the picked jobs belong to this owner.
 @statement JOB_TAKE(:doc)
 $takes_doc
 UPDATE JSON_TABLE(doc, '$.id[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
@@ -27,7 +27,8 @@ SET b.state = 'RUNNING', b.owner = JSON_VALUE(doc, '$.owner'),
 COMMIT;
 
 -- {"job":[{"id","state","next_ms","why","refused","unasked"}],"owner":name}:
--- what became of them.
+-- stores the outcome of the jobs. unasked: the receiver was not called, so this
+-- is no attempt.
 @statement JOB_CLOSE(:doc)
 $takes_doc
 UPDATE JSON_TABLE(doc, '$.job[*]' COLUMNS(
@@ -43,14 +44,14 @@ SET b.state = x.state, b.owner = NULL, b.refusals = b.refusals + x.refused,
 	b.last_error = LEFT(x.why, 255), b.updated_at = UTC_TIMESTAMP(3)
 WHERE b.state = 'RUNNING' AND b.owner = JSON_VALUE(doc, '$.owner');
 
--- How many rows REMOVE_... take at once: each is locked until the COMMIT.
+-- The most rows that one REMOVE_... removes. Each is locked until the COMMIT.
 @constant REMOVE_MOST 500
 
 @macro too_old
 UTC_TIMESTAMP(3) - INTERVAL CAST(:days AS UNSIGNED) DAY
 
--- What is older than so many days is removed -> how many rows. The mark says
--- that operations (their jobs) before it may lack something.
+-- Removes rows that are older than :days -> the number of rows. Operations, or
+-- the jobs of operations, before removed_before may be missing.
 @macro remove(what; delete)
 START TRANSACTION;
 $delete;
@@ -64,13 +65,13 @@ END IF;
 COMMIT;
 SELECT <removed> @gone AS n;
 
--- run_at of a job that is DONE is when it was done (JOB_CLOSE), and has an
--- index.
+-- In a DONE job, run_at is the time at which it was done (JOB_CLOSE). run_at
+-- has an index.
 @statement REMOVE_JOBS(:days)
 $remove(job; DELETE FROM job WHERE state = 'DONE' AND run_at < $too_old
 	ORDER BY run_at, id LIMIT $REMOVE_MOST)
 
--- Those that were made first: if they are not too old, none is.
+-- Only the oldest rows are read: if they are not old enough, no row is.
 @statement REMOVE_REFUSED(:days)
 $remove(refused; DELETE o FROM (SELECT r.id, r.created_at
 		FROM operation r FORCE INDEX(operation_state)

@@ -1,14 +1,14 @@
 -- The journal of operations, for recovery (store/journal.c), and the tickets
 -- that reconcile compares with the partners' (saga/reconcile.c).
 
--- Operations by their ids; joined they are locked in this order.
+-- Operations by their ids. They are locked in the order of the ids in the JSON.
 @macro operations_named
 JSON_TABLE(doc, '$.op[*]' COLUMNS(
 	id VARCHAR(64) CHARACTER SET ascii PATH '$.id')) x
 STRAIGHT_JOIN operation o ON o.id = x.id
 
--- {"op":[{"id"}...]} -> those there are; waits for who is writing one just
--- now.
+-- {"op":[{"id"}...]} -> those that exist. Waits for a transaction that is
+-- writing one of them.
 @statement OP_PEEK(:doc)
 $takes_doc
 START TRANSACTION;
@@ -16,17 +16,17 @@ SELECT <peeked> o.id, o.state, o.steps, o.error_code, o.owner
 FROM $operations_named FOR UPDATE;
 COMMIT;
 
--- The open operations that nobody works on and whose time has come.
+-- The open operations that are due and that no process works on.
 @statement OP_DUE
 SELECT <due> o.id FROM operation o
 WHERE o.open_ctt_id IS NOT NULL AND o.next_try_at <= UTC_TIMESTAMP(3)
 	AND $is_ours(o) AND $abandoned(o)
 ORDER BY o.next_try_at LIMIT 200
 
--- {"op":[{"id"}...],"owner":name}: take over those that are open and abandoned
--- -> the operations that are the owner's now. Whoever had one died, or lost
--- it, and may have asked the partner just now; of an earlier version's, which
--- has no call, nobody knows: so it is in doubt since now.
+-- {"op":[{"id"}...],"owner":name}: takes over the abandoned operations -> all
+-- open operations of this owner. The former owner died or lost its session, and
+-- may have called the partner just before: the operation is in doubt from now
+-- on. So is an operation of an earlier version, which stored no call.
 @statement OP_CLAIM(:doc)
 $takes_doc
 START TRANSACTION;
@@ -46,9 +46,9 @@ FROM $operations_named
 WHERE o.owner = JSON_VALUE(doc, '$.owner')
 	AND o.state IN ('RUNNING', 'SETTLING');
 
--- {"op":[{"id"}...],"owner":name}: from now on the inverse of these is sent,
--- and the call never again -> those that are the owner's, and only these may
--- be.
+-- {"op":[{"id"}...],"owner":name}: from now on the inverse is sent, and the
+-- call itself never again -> the operations that belong to this owner. It may
+-- send the inverse only of these.
 @statement OP_UNDOING(:doc)
 $takes_doc
 START TRANSACTION;
@@ -61,7 +61,8 @@ COMMIT;
 SELECT <undone> o.id FROM $operations_named
 WHERE o.undoing AND o.owner = JSON_VALUE(doc, '$.owner');
 
--- {"op":[{"id"}...],"next_ms","why","owner"}: let go of these until later.
+-- {"op":[{"id"}...],"next_ms","why","owner"}: releases these operations, to be
+-- tried again in next_ms.
 @statement OP_DEFER(:doc)
 $takes_doc
 UPDATE $operations_named
@@ -76,9 +77,10 @@ FROM (SELECT k.id FROM ctt k WHERE (the_id IS NULL OR k.id = the_id)
 	AND k.id > after_id ORDER BY k.id LIMIT most) x
 STRAIGHT_JOIN ctt c ON c.id = x.id
 
--- {"after","limit"}, or {"id"} or {"ticketNo"} of one -> CTTs, ids rising,
--- with their NTT, the last resolve that succeeded, and their open operation.
--- Then, of those that have none, the elements that were ever changed.
+-- {"after","limit"}, or {"id"} or {"ticketNo"} for one CTT -> CTTs by rising
+-- id, each with its NTT, its last successful resolve and its open operation;
+-- then, for the CTTs without an open operation, all elements that were ever
+-- changed.
 @statement RECONCILE(:doc)
 $takes_doc
 DECLARE most INT DEFAULT JSON_VALUE(doc, '$.limit');
@@ -106,7 +108,7 @@ WHERE NOT EXISTS(SELECT 1 FROM operation o WHERE o.open_ctt_id = c.id)
 		AND h.network_element_id = e.id)
 ORDER BY e.id;
 
--- {"name":[...]}, as a partner names NTTs -> those there are.
+-- {"name":[...]}, a partner's names of NTTs -> the NTTs that exist.
 @statement NTTS_NAMED(:doc)
 $takes_doc
 SELECT <ntt_named> x.name, n.id

@@ -4,10 +4,10 @@
 DECLARE most INT DEFAULT JSON_VALUE(doc, '$.limit');
 DECLARE after_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.after');
 
--- {"requestId","cttId","nttId","state","after":seq,"limit"} -> how many of the
--- request are in each state; a page. Those of a request come in their order,
--- others the latest first. A request id that somebody uses for ever is counted
--- no further than 20,000.
+-- {"requestId","cttId","nttId","state","after":seq,"limit"} -> the number of
+-- the request's operations in each state; a page. The operations of a request
+-- come in their order; other lists begin with the latest. If a client uses one
+-- request id again and again, only 20,000 operations are counted.
 @macro page_of_operations(index; where; order)
 SELECT <operation_listed> $operation, o.partner, o.error_code,
 	$utc(o.created_at) AS created_at, $utc(o.updated_at) AS updated_at,
@@ -54,9 +54,9 @@ END IF;
 COMMIT;
 
 -- {"cttId","nttId","actor","from","to","after":id,"limit"} -> a page of the
--- audit trail, the latest first. Those of one ticket are in the order of its
--- trail; others in that of time, for there may be any number between two
--- times.
+-- audit trail, the latest first. The rows of one ticket are in the order of its
+-- trail. Other rows are in the order of their times, because any number of rows
+-- may lie between two times.
 @macro page_of_audit(index; where; order)
 SELECT <audit_listed> $audit, c.id AS ctt_id, c.ticket_no AS ctt_ticket_no,
 	n.id AS ntt_id, n.ticket_no AS ntt_ticket_no
@@ -100,8 +100,8 @@ ELSE
 		l.created_at DESC, l.id DESC)
 END IF;
 
--- {"id":ctt,"after":id,"limit"} -> the CTT's id; a page of what was done to
--- its equipment, the latest first.
+-- {"id":ctt,"after":id,"limit"} -> the CTT's id; a page of the changes of its
+-- equipment, the latest first.
 @statement READ_CPE_HISTORY(:doc)
 $takes_doc
 $page
@@ -114,9 +114,9 @@ LEFT JOIN network_element e ON e.id = h.network_element_id
 WHERE h.ctt_id = the_id AND h.id < COALESCE(after_id, ~0)
 ORDER BY h.id DESC LIMIT most;
 
--- {"id":ntt,"after":id,"limit"} -> the NTT's id; a page of its CTTs. In lists
--- of CTTs the open operation is read by the same statement, or a CTT would be
--- shown as linked while that is still open.
+-- {"id":ntt,"after":id,"limit"} -> the NTT's id; a page of its CTTs. All lists
+-- of CTTs read the open operation in the same statement; otherwise a CTT could
+-- be shown as linked while its operation is still open.
 @statement READ_NTT_CTTS(:doc)
 $takes_doc
 $page
@@ -128,8 +128,8 @@ LEFT JOIN operation o ON o.open_ctt_id = c.id
 WHERE c.ntt_id = the_id AND c.id > COALESCE(after_id, 0)
 ORDER BY c.id LIMIT most;
 
--- {"status":[...]} -> of each, in their order, the label that tickets have;
--- NULL: it is neither code nor label of one.
+-- {"status":[...]} -> for each, in this order, the label that tickets store;
+-- NULL: it is neither the code nor the label of a status.
 @statement STATUS_LABELS(:doc)
 $takes_doc
 SELECT <status_label> x.n, MIN(v.label) AS label
@@ -139,17 +139,23 @@ LEFT JOIN lov v ON v.type = 'CTT_STATUS'
 	AND (v.code = x.word OR v.label = x.word)
 GROUP BY x.n ORDER BY x.n;
 
--- A page of tickets by rising id; or, of those that were changed since a time,
--- by the time of their last change. It reads not more than it shows, as far as
--- an index can do that: each status, and linked, is found in the order of ids,
--- by an index for each of them and for both, and each status in that of
--- changes. Several statuses are as many pages, of which the first rows are
--- taken. (Of what was changed, the others by linked are passed over.) The
--- beginning of a number is in no such order: what fewer than 1,000 numbers
--- begin with (few) is found by the numbers, and sorted; what more begin with
--- is looked for on the way. That way is long where these stand together far
--- from the cursor, or few of them have the status, or the link, that is asked
--- for and many others have: no index is in the order of ids and of numbers.
+-- A page of tickets by rising id. With updatedSince: by the time of the last
+-- change. The statement reads no more rows than it shows, as far as an index
+-- allows:
+--
+-- status, linked	Indexes by status, by linked and by both have the order
+--			of ids; an index by status has the order of changes.
+--			With updatedSince, rows with the other `linked` are read
+--			and skipped.
+-- many statuses	One page is read for each; the first rows of all are
+--			taken.
+-- q			If fewer than 1,000 numbers begin with it (few), they
+--			are found by the index of the numbers, and sorted. If
+--			more do, the tickets are read in the order of the list,
+--			and others are skipped. This takes long if the matching
+--			tickets are far from the cursor, or if few of them also
+--			have the status or the link of the filter: no index
+--			has both the order of ids and that of numbers.
 @macro asked_tickets
 $page
 DECLARE begins VARCHAR(255) CHARACTER SET utf8mb4
@@ -201,7 +207,7 @@ ORDER BY $order id LIMIT most
 @macro changed_since
 (t.updated_at > since OR t.updated_at = since AND t.id > behind_id)
 
--- The order of a list, where its rows are found in another one.
+-- The order of the list, for rows that were found in another order.
 @macro in_order(t)
 IF(since IS NULL, NULL, $t.updated_at),
 
@@ -209,7 +215,7 @@ IF(since IS NULL, NULL, $t.updated_at),
 $ids_by($table; ${table}_ticket_no; $where
 	AND (since IS NULL OR $changed_since); $in_order(t))
 
--- Where the page behind this row begins.
+-- The cursor of the page after this row.
 @macro cursor(t)
 IF(since IS NULL, $t.id, CONCAT($utc($t.updated_at), '-', $t.id)) AS next
 

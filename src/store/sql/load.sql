@@ -1,7 +1,8 @@
--- The tickets of a batch, and what the gates look at: store/load.c.
+-- The tickets of a batch, and the rows that the gates check: store/load.c.
 
--- {"ctt":[number...],"ntt":[number...]} -> the ids of each; twice. The
--- collation finds more than was asked for: compare the numbers.
+-- {"ctt":[number...],"ntt":[number...]} -> two result sets of ids and numbers,
+-- of CTTs and of NTTs. The collation finds more than the given numbers: the
+-- caller must compare them.
 @statement TICKET_IDS(:doc)
 $takes_doc
 SELECT <ticket_id> c.id, c.ticket_no
@@ -11,12 +12,12 @@ SELECT <ticket_id> n.id, n.ticket_no
 FROM JSON_TABLE(doc, '$.ntt[*]' COLUMNS(no VARCHAR(64) PATH '$')) x
 STRAIGHT_JOIN ntt n ON n.ticket_no = x.no;
 
--- Each LOAD begins the transaction and locks the CTTs. What it reads goes as
--- one result, because each result costs a packet there and back: a UNION whose
--- first column is the name of the part. The parts' columns have names of their
--- own; NULLs that make them equally long are added when the text is embedded.
--- :ctts [ctt...] and :ntts [ntt...] have ids rising; :pairs is [[ctt,ntt]...].
--- If a batch is one item, :ctt and :ntt are its ids, and the others not read.
+-- Each LOAD begins the transaction and locks the CTTs. It returns one result
+-- set, because each result set costs a packet: a UNION whose first column names
+-- the part. The parts have different columns; scripts/embed-statements adds the
+-- NULLs that make them equally long. :ctts [ctt...] and :ntts [ntt...] have
+-- rising ids; :pairs is [[ctt,ntt]...]. For a batch of one item, :ctt and :ntt
+-- are its ids, and the other parameters are not read.
 @params load
 :ctts :ntts :pairs :block_s :ctt :ntt
 
@@ -28,8 +29,9 @@ JSON_TABLE(:pairs, '$[*]' COLUMNS(c BIGINT UNSIGNED PATH '$[0]',
 	n BIGINT UNSIGNED PATH '$[1]')) x
 STRAIGHT_JOIN operation o ON o.ctt_id = x.c AND o.ntt_id = x.n WHERE
 
--- First of all, for what is read after it is as those left it for whom this
--- waited (READ COMMITTED, and the parts are read in turn).
+-- The first part, because it may wait for another transaction. The parts are
+-- read in turn (READ COMMITTED), so the later parts see what that transaction
+-- committed.
 @macro locked_ctts(from)
 (SELECT <load.ctt> $ctt, c.external_sync, c.segment_group, c.partner_ref
 	FROM $from FOR UPDATE)
@@ -41,7 +43,7 @@ UNION ALL SELECT <load.open> o.open_ctt_id AS ctt_id, o.id, o.kind, o.state,
 		AS next_in_ms
 	FROM $from
 
--- For each of its work orders once; an NTT may come twice.
+-- One row for each work order of an NTT. The same NTT may be found twice.
 @macro ntts(from; where)
 UNION ALL SELECT <load.ntt> $ntt, w.id AS order_id, w.order_no,
 	w.status AS order_status, n.partner_ref, n.status

@@ -1,7 +1,7 @@
 -- Idempotency keys: web/once.c.
 
--- {"actor","path","key","hash","owner"}: this key's request is the owner's, if
--- it is new or its process is gone (taken) -> the key.
+-- {"actor","path","key","hash","owner"}: claims the key for the owner, if the
+-- key is new or its process is gone (taken) -> the key.
 @statement KEY_CLAIM(:doc)
 $takes_doc
 DECLARE by_actor VARCHAR(128) CHARACTER SET utf8mb4
@@ -30,8 +30,8 @@ SELECT <claimed_key> fresh AS is_new, taken AS was_taken, i.id,
 FROM idempotency i
 WHERE i.actor = by_actor AND i.path = of_path AND i.idem_key = the_key;
 
--- {"id","owner","status","headers"}, and the reply: the answer, to be given
--- again. Without a status it is still to be found out, by whoever asks next.
+-- {"id","owner","status","headers"}, and the reply: stores the answer. Without
+-- a status the answer is not known yet; the next request with the key makes it.
 @statement KEY_CLOSE(:doc :reply)
 $takes_doc
 DECLARE answer LONGTEXT CHARACTER SET utf8mb4 DEFAULT :reply;
@@ -59,7 +59,7 @@ LEFT JOIN cpe_history h ON h.ctt_id = o.ctt_id AND h.operation_id = o.id
 WHERE o.idempotency_id = JSON_VALUE(doc, '$.id')
 ORDER BY o.item_index, o.seq;
 
--- What is older than 24 h is forgotten, some at a time.
+-- Removes keys that are older than 24 h, up to 1,000 at a time.
 @statement KEY_PURGE
 DELETE FROM idempotency WHERE created_at < UTC_TIMESTAMP(3) - INTERVAL 24 HOUR
 ORDER BY created_at LIMIT 1000

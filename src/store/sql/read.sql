@@ -1,7 +1,7 @@
 -- One ticket, one operation, the list of values: web/read.c.
 
--- {"id":operation} -> it; its jobs. Its set of characters is the column's, or the whole table
--- would be converted and compared.
+-- {"id":operation} -> the operation; its jobs. the_id has the column's
+-- character set; otherwise the server would convert each row to compare it.
 @statement READ_OPERATION(:doc)
 $takes_doc
 DECLARE the_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin
@@ -22,8 +22,8 @@ WHERE b.dedupe_key > CONCAT(the_id, ':') AND b.dedupe_key < CONCAT(the_id, ';')
 ORDER BY b.id;
 COMMIT;
 
--- {"id":ctt} -> it; its open operation; latest activity; notes; network
--- elements; recent audit.
+-- {"id":ctt} -> the CTT; its open operation; its latest activity; notes;
+-- network elements; recent audit rows.
 @statement READ_CTT(:doc)
 $takes_doc
 DECLARE the_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.id');
@@ -50,7 +50,7 @@ WHERE l.entity_type = 'CTT' AND l.entity_id = the_id
 ORDER BY l.id DESC LIMIT 50;
 COMMIT;
 
--- {"id":ntt} -> it; its work orders; recent audit.
+-- {"id":ntt} -> the NTT; its work orders; recent audit rows.
 @statement READ_NTT(:doc)
 $takes_doc
 DECLARE the_id BIGINT UNSIGNED DEFAULT JSON_VALUE(doc, '$.id');

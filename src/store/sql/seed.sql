@@ -1,6 +1,6 @@
--- {"ctts":n,"ntts":n}: sample tickets, numbered behind those there are (cttctl
--- seed). A third of the CTTs are TaaS's; some Managed Services CTTs have
--- network elements; each has an activity.
+-- {"ctts":n,"ntts":n}: adds sample tickets, with numbers above the existing
+-- ones (cttctl seed). A third of the CTTs belong to TaaS. Some Managed Services
+-- CTTs have network elements. Each CTT has an activity.
 @statement SEED(:doc)
 $takes_doc
 DECLARE last_ctt BIGINT DEFAULT (SELECT COALESCE(MAX(id), 0) FROM ctt);
