@@ -24,32 +24,32 @@ const char fuzz_authorization[] =
 	".eyJzdWIiOiJhbm5hIiwiZXhwIjo0MTAyNDQ0ODAwLCJyb2xlcyI6WyJjdHQtYWRtaW4i"
 	"XX0.7TwXDM9RRdZEaxlosbBFp31Ksvz4-RTvNWOf_Gw8DsU";
 
-struct auth_keys *fuzz_keys(const char *alg, const char *key, size_t n,
-			    const char *issuer, const char *audience)
+struct verifier *fuzz_verifier(const char *alg, const char *key, size_t n,
+			       const char *issuer, const char *audience)
 {
-	struct auth_keys *keys = NULL;
+	struct verifier *v = NULL;
 	char path[64], err[256] = "";
 	int fd = memfd_create("key", MFD_CLOEXEC);
 
 	if (fd < 0 || pwrite(fd, key, n, 0) != (ssize_t)n)
 		abort();
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	if (auth_open(alg, path, issuer, audience, &keys, err, sizeof err) !=
+	if (verifier_open(alg, path, issuer, audience, &v, err, sizeof err) !=
 	    RC_OK) {
 		fprintf(stderr, "%s\n", err);
 		abort();
 	}
 	close(fd);
-	return keys;
+	return v;
 }
 
-struct auth_keys *fuzz_app_keys(void)
+struct verifier *fuzz_app_verifier(void)
 {
-	static struct auth_keys *keys;
+	static struct verifier *v;
 
-	if (!keys)
-		keys = fuzz_keys("HS256", secret, strlen(secret), "", "");
-	return keys;
+	if (!v)
+		v = fuzz_verifier("HS256", secret, strlen(secret), "", "");
+	return v;
 }
 
 struct app *fuzz_app(void)
@@ -90,7 +90,7 @@ bool fuzz_request(const uint8_t *data, size_t size, struct arena *mem,
 		*query++ = '\0';
 	*rq_r = (struct request){
 		.app = fuzz_app(),
-		.keys = fuzz_app_keys(),
+		.verifier = fuzz_app_verifier(),
 		.mem = mem,
 		.method = line,
 		.path = target,

@@ -16,14 +16,14 @@
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What tokens have to be signed with; the rest as for auth_open. */
-struct auth_keys *fuzz_keys(const char *alg, const char *key, size_t n,
-			    const char *issuer, const char *audience);
+/* What tokens have to be signed with; the rest as for verifier_open. */
+struct verifier *fuzz_verifier(const char *alg, const char *key, size_t n,
+			       const char *issuer, const char *audience);
 
 /* A process of the pool whose database, memcached and partners are away; its
- * keys; and a header by which it lets everybody do everything. */
+ * verifier; and a header by which it lets everybody do everything. */
 struct app *fuzz_app(void);
-struct auth_keys *fuzz_app_keys(void);
+struct verifier *fuzz_app_verifier(void);
 extern const char fuzz_authorization[];
 
 /*

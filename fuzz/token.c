@@ -30,7 +30,7 @@ static struct setting {
 	char letter;
 	const char *alg;
 	EVP_PKEY *key; /* NULL: it is the secret */
-	struct auth_keys *plain, *strict;
+	struct verifier *plain, *strict;
 } settings[] = {
 	{.letter = 'h', .alg = "HS256"},
 	{.letter = 'r', .alg = "RS256"},
@@ -54,8 +54,8 @@ static void key_make(struct setting *s)
 		n = (size_t)BIO_get_mem_data(bio, &pem);
 		key = pem;
 	}
-	s->plain = fuzz_keys(s->alg, key, n, "", "");
-	s->strict = fuzz_keys(s->alg, key, n, "idp", "ctt");
+	s->plain = fuzz_verifier(s->alg, key, n, "", "");
+	s->strict = fuzz_verifier(s->alg, key, n, "idp", "ctt");
 	BIO_free(bio);
 }
 
@@ -247,7 +247,7 @@ static void check_taken(const struct setting *s, const char *header,
 static void run(struct setting *s, bool strict, const char *text, size_t n,
 		struct arena *mem)
 {
-	struct auth_keys *keys = strict ? s->strict : s->plain;
+	struct verifier *v = strict ? s->strict : s->plain;
 	const char *why = NULL, *why2 = NULL, *header, *eol;
 	bool we_sign = !n || *text != '=';
 	struct claims c, c2;
@@ -262,9 +262,9 @@ static void run(struct setting *s, bool strict, const char *text, size_t n,
 	} else {
 		header = arena_strndup(mem, text + 1, n - 1);
 	}
-	good = auth_check(keys, header, NOW, &c, &why);
+	good = token_check(v, header, NOW, &c, &why);
 	assert(good == !why);
-	assert(auth_check(keys, header, NOW, &c2, &why2) == good);
+	assert(token_check(v, header, NOW, &c2, &why2) == good);
 	assert(why == why2);
 	if (good) {
 		assert(!memcmp(&c, &c2, sizeof c));

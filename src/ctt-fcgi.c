@@ -8,7 +8,7 @@
 #include "app.h"
 #include "base/log.h"
 #include "partner/tls.h"
-#include "web/auth.h"
+#include "web/token.h"
 #include "web/fcgi.h"
 
 static int usage(void)
@@ -20,7 +20,7 @@ static int usage(void)
 }
 
 /* All that is wrong is told at once. */
-static bool settings_are_good(struct conf *cf, struct auth_keys **keys_r)
+static bool settings_are_good(struct conf *cf, struct verifier **verifier_r)
 {
 	char err[CONF_ERR], line[512];
 
@@ -29,8 +29,9 @@ static bool settings_are_good(struct conf *cf, struct auth_keys **keys_r)
 	if (!tls_check(cf, line, sizeof line))
 		conf_add_fault(err, sizeof err, line);
 	if (*cf->jwt_alg && *cf->jwt_key_file &&
-	    auth_open(cf->jwt_alg, cf->jwt_key_file, cf->jwt_issuer,
-		      cf->jwt_audience, keys_r, line, sizeof line) != RC_OK)
+	    verifier_open(cf->jwt_alg, cf->jwt_key_file, cf->jwt_issuer,
+			  cf->jwt_audience, verifier_r, line,
+			  sizeof line) != RC_OK)
 		conf_add_fault(err, sizeof err, line);
 	conf_print_faults("ctt.fcgi", err);
 	return !*err;
@@ -39,7 +40,7 @@ static bool settings_are_good(struct conf *cf, struct auth_keys **keys_r)
 int main(int argc, char **argv)
 {
 	bool check = argc == 2 && !strcmp(argv[1], "--check");
-	struct auth_keys *keys = NULL;
+	struct verifier *verifier = NULL;
 	struct conf cf;
 	struct app app;
 	int status = EXIT_SUCCESS;
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && !check)
 		return usage();
 	log_setup("ctt.fcgi", LOG_INFO);
-	if (!settings_are_good(&cf, &keys)) {
+	if (!settings_are_good(&cf, &verifier)) {
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}
@@ -55,11 +56,11 @@ int main(int argc, char **argv)
 	log_deaths();
 	app_open(&app, &cf, !check);
 	if (!check)
-		status = fcgi_run(&app, keys);
+		status = fcgi_run(&app, verifier);
 	else if (db_try_all(app.db) != RC_OK)
 		status = EXIT_FAILURE;
 	app_close(&app);
-	auth_close(keys);
+	verifier_close(verifier);
 	conf_close(&cf);
 	return status;
 }

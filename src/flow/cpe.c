@@ -4,6 +4,8 @@
  * Nothing is changed here before NIG accepts, so there is nothing to undo here.
  * At NIG the update is undone by sending the old values.
  */
+#include <string.h>
+
 #include <json-c/json.h>
 
 #include "flow/common.h"
@@ -56,6 +58,33 @@ static bool cpe_recall(struct item *it, struct json_object *intent,
 	return u->element->id && u->element->name;
 }
 
+/* The element of an update that was refused as stale, as it is stored now. */
+static struct network_element *stored_element(const struct item *it)
+{
+	struct network_element *found = NULL;
+
+	for (struct network_element *e = it->ctt->elements; e; e = e->next)
+		if (it->cpe->element_id ? e->id == it->cpe->element_id :
+		    !strcmp(e->access_type, "FTTH"))
+			found = e;
+	return found;
+}
+
+/* A fact that was wrong is found again; else several elements could have been
+ * meant. */
+static void cpe_restore(struct batch *b, struct item *it)
+{
+	if (it->state != OP_REFUSED || !it->ctt)
+		return;
+	if (it->code == CODE_CPE_STALE)
+		it->cpe->element = stored_element(it);
+	if (it->code != CODE_VALIDATION_FAILED || !check_facts(b, it))
+		return;
+	it->errors_field = "networkElementId";
+	it->detail = "The CTT had several FTTH network elements; name one in "
+		     "networkElementId.";
+}
+
 /* What NIG is told: this CTT's element goes from one state to another. */
 static void say(const struct item *it, struct call *c, bool back)
 {
@@ -96,6 +125,7 @@ const struct flow flow_cpe = {
 	.done = "updated",
 	.intend = cpe_intend,
 	.recall = cpe_recall,
+	.restore = cpe_restore,
 	.ask = cpe_ask,
 	.unask = cpe_unask,
 	.settle = cpe_settle,

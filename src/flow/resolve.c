@@ -70,6 +70,16 @@ static bool resolve_recall(struct item *it, struct json_object *intent,
 	return r->at && r->stored.type;
 }
 
+static void resolve_restore(struct batch *b, struct item *it)
+{
+	/* one that was not begun is told with the latest activity */
+	if (it->state == OP_NONE && it->ctt && it->ctt->activity)
+		it->resolve->stored.id = it->ctt->activity->id;
+	if (it->state == OP_REFUSED &&
+	    it->code == CODE_RESOLUTION_CODE_INVALID)
+		check_codes(b, it);
+}
+
 static void resolve_ask(const struct item *it, struct call *c)
 {
 	c->local = !it->ctt->external_sync;
@@ -123,6 +133,7 @@ const struct flow flow_resolve = {
 	.once = true,
 	.intend = resolve_intend,
 	.recall = resolve_recall,
+	.restore = resolve_restore,
 	.ask = resolve_ask,
 	.leave = resolve_leave,
 	.settle = resolve_settle,

@@ -43,6 +43,10 @@ struct flow {
 	 * continue (the row was edited). */
 	bool (*recall)(struct item *it, struct json_object *intent,
 		       struct arena *mem);
+	/* An answer is restored from the journal (saga/restore.h): fill what it
+	 * shows of the item and the journal does not have, such as what a gate
+	 * found wrong. */
+	void (*restore)(struct batch *b, struct item *it);
 	/* The call to the partner (c->local: there is none to make), and its
 	 * inverse (NULL: it cannot be undone, and is driven on). */
 	void (*ask)(const struct item *it, struct call *c);

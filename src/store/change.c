@@ -477,6 +477,26 @@ static void read_stored(const struct rows *r, const struct change *ch,
 	}
 }
 
+enum rc store_read_stored(struct db *db, uint64_t key, const struct batch *b)
+{
+	struct rows r[2];
+	struct buf doc;
+	enum rc rc;
+
+	buf_init(&doc, b->mem);
+	put_open(&doc, NULL, '{');
+	put_id(&doc, "id", key);
+	put_close(&doc, '}');
+	rc = db_run(db, SQL_KEY_STORED, &doc, b->mem, r, 2);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < r[0].n; i++)
+		read_activity(ROW(stored_activity, &r[0], i), b);
+	for (size_t i = 0; i < r[1].n; i++)
+		read_stored_history(ROW(stored_history, &r[1], i), b);
+	return RC_OK;
+}
+
 /* Whether nothing changes but operations, jobs, counts and the trail. */
 static bool is_plain(const struct change *ch)
 {

@@ -83,4 +83,9 @@ enum rc store_save(struct db *db, struct change *ch);
 enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 		    bool *won_r);
 
+/* Read what the operations of an idempotency key stored when they were closed:
+ * fills activity, note and history of their items *b, whose tickets are
+ * loaded. */
+enum rc store_read_stored(struct db *db, uint64_t key, const struct batch *b);
+
 #endif

@@ -87,7 +87,7 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 	return rc;
 }
 
-static void read_history(const struct claimed_row *row, struct history *past)
+static void read_history(const struct journalled_row *row, struct history *past)
 {
 	past->doubted = row->doubt_ms;
 	past->doubted_at = clock_mono_ms() - cell_int(row->doubt_ms);
@@ -98,16 +98,19 @@ static void read_history(const struct claimed_row *row, struct history *past)
 	past->body_hash = cell_id(row->body_hash);
 }
 
-static void read_claimed(const struct claimed_row *row, struct item *it,
-			 struct arena *mem)
+/* Everything that the journal has; what it does not have stays as it is. */
+static void read_operation(const struct journalled_row *row, struct item *it,
+			   struct arena *mem)
 {
 	it->op_id = row->id;
 	it->index = (size_t)cell_int(row->item_index);
 	it->idempotency_id = cell_id(row->idempotency_id);
 	it->kind = kind_of(row->kind);
 	it->was = op_state_of(row->state);
-	it->ctt_ref.id = cell_id(row->ctt_id);
-	it->ntt_ref.id = cell_id(row->ntt_id);
+	if (row->ctt_id) /* it does not know a ticket that there was not */
+		it->ctt_ref.id = cell_id(row->ctt_id);
+	if (row->ntt_id)
+		it->ntt_ref.id = cell_id(row->ntt_id);
 	it->actor = row->actor;
 	it->request_id = row->request_id;
 	it->remark = row->remark;
@@ -145,8 +148,39 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 	b_r->it = arena_array(mem, r.n, sizeof *b_r->it);
 	owner = arena_strdup(mem, owner);
 	for (size_t i = 0; i < r.n; i++) {
-		read_claimed(ROW(claimed, &r, i), &items[i], mem);
+		read_operation(ROW(journalled, &r, i), &items[i], mem);
 		items[i].owner = owner;
+		batch_add(b_r, &items[i]);
+	}
+	return RC_OK;
+}
+
+enum rc store_of_key(struct db *db, uint64_t key, const struct batch *asked,
+		     struct batch *b_r)
+{
+	struct item *items;
+	struct rows r;
+	struct buf doc;
+	enum rc rc;
+
+	*b_r = *asked;
+	b_r->n = 0;
+	buf_init(&doc, asked->mem);
+	put_open(&doc, NULL, '{');
+	put_id(&doc, "id", key);
+	put_close(&doc, '}');
+	rc = db_run(db, SQL_KEY_OPERATIONS, &doc, asked->mem, &r, 1);
+	if (rc != RC_OK)
+		return rc;
+	items = arena_array(asked->mem, r.n, sizeof *items);
+	b_r->it = arena_array(asked->mem, r.n, sizeof *b_r->it);
+	for (size_t i = 0; i < r.n; i++) {
+		const struct journalled_row *row = ROW(journalled, &r, i);
+		size_t index = (size_t)cell_int(row->item_index);
+
+		if (index < asked->n)
+			items[i] = *asked->it[index];
+		read_operation(row, &items[i], asked->mem);
 		batch_add(b_r, &items[i]);
 	}
 	return RC_OK;

@@ -4,9 +4,9 @@
 #include "model/batch.h"
 #include "store/db.h"
 
-/* The journal of operations, as the recovery and the worker read and keep it.
- * None of these leaves a transaction open; memory is the batch's arena's, or
- * `mem`. */
+/* The journal of operations, as recovery, the worker and the answer to an
+ * idempotency key read and keep it. None of these leaves a transaction open;
+ * memory is the batch's arena's, or `mem`. */
 
 /* Read what the journal says of each item now: its state, into it->was (OP_NONE
  * if it has no row), its trace, its error, and whether it has another owner. */
@@ -22,6 +22,14 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
  */
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 		    size_t n, struct batch *b_r);
+
+/*
+ * Read the operations of an idempotency key. *b_r gets an item for each, by
+ * index and age: a copy of the item of `asked`, the key's request, with
+ * everything that the journal has. The tickets are not loaded.
+ */
+enum rc store_of_key(struct db *db, uint64_t key, const struct batch *asked,
+		     struct batch *b_r);
 
 /* Leave open operations as they are, and try them again later; the reason is
  * the first item's note. */

@@ -200,7 +200,7 @@ static void serve(struct request *rq, FCGX_Request *fr)
 	log_request(NULL);
 }
 
-int fcgi_run(struct app *app, struct auth_keys *keys)
+int fcgi_run(struct app *app, struct verifier *verifier)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLEXCLUSIVE};
 	struct arena *mem = arena_open();
@@ -219,7 +219,8 @@ int fcgi_run(struct app *app, struct auth_keys *keys)
 	}
 	log_line(LOG_INFO, "started", "version=%s", PACKAGE_VERSION);
 	while (!stop_asked()) {
-		struct request rq = {.app = app, .keys = keys, .mem = mem};
+		struct request rq = {.app = app, .verifier = verifier,
+				     .mem = mem};
 
 		if (epoll_pwait(ep, &ev, 1, -1, &waiting) <= 0)
 			continue;

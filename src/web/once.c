@@ -1,16 +1,14 @@
+/*
+ * web/once.c - the Idempotency-Key: a request claims it, and stores its answer
+ * with it or frees it; the answer is given again
+ */
 #include "web/once.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #include <json-c/json.h>
 
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "model/rules.h"
-#include "partner/partner.h"
-#include "saga/recover.h"
+#include "saga/restore.h"
 #include "web/reply.h"
 
 /* The hash of the body's JSON value, however it is written. */
@@ -162,181 +160,26 @@ static void in_progress(struct request *rq)
 		      "moment.");
 }
 
-/* ---- the process died before it answered: the journal has the outcome ---- */
-
-static enum rc key_operations(struct request *rq, uint64_t id, struct rows *r)
-{
-	struct buf doc;
-
-	buf_init(&doc, rq->mem);
-	put_open(&doc, NULL, '{');
-	put_id(&doc, "id", id);
-	put_close(&doc, '}');
-	return db_run(rq->app->db, SQL_KEY_OPERATIONS, &doc, rq->mem, r, 1);
-}
-
-/* The open ones among the operations are settled, if they can be. */
-static bool settle(struct request *rq, const struct rows *r)
-{
-	const char **ids = arena_array(rq->mem, r->n, sizeof *ids);
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n; i++)
-		if (op_is_open(op_state_of(ROW(key_operation, r, i)->state)))
-			ids[n++] = ROW(key_operation, r, i)->id;
-	if (n)
-		saga_recover(rq->app, rq->mem, ids, n, rq->deadline);
-	return n > 0;
-}
-
-/* What an answer needs beside its code, as far as it can be known again. */
-static void restore_error(struct batch *b, struct item *it)
-{
-	switch (it->code) {
-	case CODE_OPERATION_IN_PROGRESS:
-	case CODE_UNLINK_BLOCKED:
-		it->retry_after_s = 1;
-		break;
-	case CODE_VALIDATION_FAILED: /* of CPE, which a gate finds */
-		if (it->cpe && !check_facts(b, it))
-			break;
-		it->errors_field = "networkElementId";
-		it->detail = "The CTT had several FTTH network elements; name "
-			     "one in networkElementId.";
-		break;
-	case CODE_RESOLUTION_CODE_INVALID:
-		check_codes(b, it);
-		break;
-	case CODE_EXTERNAL_SYNC_FAILED:
-	case CODE_EXTERNAL_UNLINK_FAILED:
-	case CODE_DB_SAVE_FAILED:
-		it->call = arena_alloc(b->mem, sizeof *it->call);
-		it->call->verdict = it->state == OP_COMPENSATED ||
-				    op_is_open(it->state) ? RC_DOUBT : RC_NO;
-		break;
-	default:
-		break;
-	}
-}
-
-/* One operation of the journal, into its item (a move's later ones into the
- * items that follow it). */
-static void restore(struct batch *b, const struct key_operation_row *row)
-{
-	size_t index = (size_t)cell_int(row->item_index);
-	struct item *it = index < b->n ? b->it[index] : NULL;
-	struct ntt *ntt = arena_alloc(b->mem, sizeof *ntt);
-
-	if (!it)
-		return;
-	ntt->id = cell_id(row->ntt_id);
-	ntt->ticket_no = row->ntt_ticket_no;
-	ntt->ctt_count = cell_int(row->ctt_count);
-	while (it->next)
-		it = it->next;
-	if (it->state != OP_NONE)
-		it = item_follow(b->mem, it, OP_LINK, ntt);
-	it->op_id = row->id;
-	it->kind = kind_of(row->kind);
-	it->state = it->was = op_state_of(row->state);
-	it->ntt = ntt->id ? ntt : NULL;
-	it->code = code_of(row->error_code);
-	it->nothing_to_do = it->state == OP_REFUSED && !it->code;
-	it->partner = row->partner;
-	if (it->code) {
-		it->detail = "The process died before it answered. This is the "
-			     "outcome of the operation; see its trace.";
-		restore_error(b, it);
-	}
-	if (it->resolve) {
-		struct json_object *o =
-			json_tokener_parse(row->intent ? row->intent : "null");
-
-		if (o) /* what was stored, whatever is the latest now */
-			flows[OP_RESOLVE]->recall(it, o, b->mem);
-		json_object_put(o);
-		it->resolve->stored.id = cell_id(row->activity_id);
-		it->resolve->note_id = cell_id(row->note_id);
-	}
-	if (it->cpe)
-		it->cpe->history_id = cell_id(row->history_id);
-}
-
-static void missing(struct batch *b)
-{
-	batch_each (b, it) {
-		if (it->state != OP_NONE || it->code)
-			continue;
-		it->op_id = NULL;
-		item_refuse(it, CODE_NOT_ATTEMPTED, "The process died before "
-			    "this item was begun; send it again.");
-	}
-}
-
-/* The tickets as they are now, and what the stages would have filled. */
-static enum rc restore_tickets(struct request *rq, const struct flow *flow,
-			       struct batch *b)
-{
-	enum rc rc = store_ids(rq->app->db, b);
-
-	if (rc == RC_OK)
-		rc = store_load(rq->app->db, flow->load, b);
-	if (rc != RC_OK)
-		return rc;
-	store_cancel(rq->app->db);
-	batch_each (b, it) {
-		if (it->resolve && it->ctt && it->ctt->activity)
-			it->resolve->stored = *it->ctt->activity;
-		for (struct network_element *e =
-			     it->cpe && it->ctt ? it->ctt->elements : NULL;
-		     e; e = e->next)
-			if (it->cpe->element_id ? e->id == it->cpe->element_id :
-			    !strcmp(e->access_type, "FTTH"))
-				it->cpe->element = e;
-	}
-	return RC_OK;
-}
-
-/* Can the caller be told of an operation? Of an open one only that it is driven
- * on: 202. */
-static bool has_answer(enum kind kind, enum op_state state)
-{
-	bool driven_on = kind != KIND__MAX && !flows[kind]->unask;
-
-	return !op_is_open(state) || (state == OP_SETTLING && driven_on);
-}
-
-/* Answer from the journal; false: there is nothing, so the work is to do. */
+/* The process died before it answered: answer from the journal. False: it has
+ * nothing, so the work is to do. */
 static bool answer_from_journal(struct request *rq, const struct flow *flow,
 	void (*reply)(struct request *, const struct batch *),
 	struct batch *b, uint64_t id)
 {
-	struct rows r;
-	enum rc rc = key_operations(rq, id, &r);
+	enum restored restored;
+	enum rc rc = saga_restore(rq->app, flow, id, b, &restored);
 
-	if (rc == RC_OK && settle(rq, &r))
-		rc = key_operations(rq, id, &r);
-	if (rc == RC_OK && !r.n)
-		return false;
-	for (size_t i = 0; rc == RC_OK && i < r.n; i++) {
-		const struct key_operation_row *row = ROW(key_operation, &r, i);
-
-		if (!has_answer(kind_of(row->kind), op_state_of(row->state))) {
-			close_key(rq, id, b->owner, SQL_KEY_CLOSE, 0);
-			in_progress(rq);
-			return true;
-		}
-	}
-	if (rc == RC_OK)
-		rc = restore_tickets(rq, flow, b);
-	b->codes_required = rq->app->conf->resolution_required;
 	if (rc != RC_OK) {
 		reply_db_failed(rq, rc);
 		return true;
 	}
-	for (size_t i = 0; i < r.n; i++)
-		restore(b, ROW(key_operation, &r, i));
-	missing(b);
+	if (restored == RESTORED_NOT_YET) {
+		close_key(rq, id, b->owner, SQL_KEY_CLOSE, 0);
+		in_progress(rq);
+		return true;
+	}
+	if (restored == RESTORED_NOTHING)
+		return false;
 	rq->replayed = true;
 	reply(rq, b);
 	b->idempotency_id = id;

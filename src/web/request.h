@@ -4,7 +4,7 @@
 #include "app.h"
 #include "base/buf.h"
 #include "model/batch.h"
-#include "web/auth.h"
+#include "web/token.h"
 
 /*
  * One HTTP request and its reply. fcgi.c fills the first part and sends the
@@ -12,7 +12,7 @@
  */
 struct request {
 	struct app *app;
-	struct auth_keys *keys;
+	struct verifier *verifier;
 	struct arena *mem;
 
 	const char *method;

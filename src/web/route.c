@@ -158,9 +158,8 @@ bool request_may(struct request *rq, enum permission what)
 {
 	const char *roles = rq->app->conf->roles[what];
 
-	for (size_t i = 0; i < rq->claims.nroles; i++)
-		if (conf_list_has(roles, rq->claims.roles[i]))
-			return true;
+	if (claims_have_role(&rq->claims, roles))
+		return true;
 	reply_problem(rq, CODE_FORBIDDEN, arena_printf(rq->mem, "This takes "
 		      "one of the roles %s.", roles));
 	return false;
@@ -172,8 +171,8 @@ static bool may(struct request *rq, const struct route *route)
 
 	if (route->may == OPEN)
 		return true;
-	if (!auth_check(rq->keys, rq->authorization, time(NULL), &rq->claims,
-			&why)) {
+	if (!token_check(rq->verifier, rq->authorization, time(NULL),
+			 &rq->claims, &why)) {
 		log_line(LOG_INFO, "unauthenticated", "why=\"%s\"", why);
 		/* RFC 6750, 3.1: who sent no token is told no error */
 		rq->challenge = !rq->authorization ||

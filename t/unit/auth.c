@@ -15,7 +15,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include "web/auth.h"
+#include "web/token.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define SECRET "an HMAC secret of over 32 bytes, as it should be"
@@ -239,19 +239,19 @@ static void token_make(enum key key, enum signer signer, const char *head,
 	add_base64url(token, sign, n);
 }
 
-static struct auth_keys *open_file(enum key key, const char *file,
+static struct verifier *open_file(enum key key, const char *file,
 				   const char *issuer, const char *audience)
 {
-	struct auth_keys *keys = NULL;
+	struct verifier *v = NULL;
 	char err[256] = "";
 
-	if (auth_open(alg_of[key], path_to(file), issuer, audience, &keys, err,
-		      sizeof err) != RC_OK)
+	if (verifier_open(alg_of[key], path_to(file), issuer, audience, &v, err,
+			  sizeof err) != RC_OK)
 		fail_msg("%s", err);
-	return keys;
+	return v;
 }
 
-static struct auth_keys *open_for(enum key key, const char *issuer,
+static struct verifier *open_for(enum key key, const char *issuer,
 				  const char *audience)
 {
 	return open_file(key, alg_of[key], issuer, audience);
@@ -310,18 +310,18 @@ static void opens(void **state)
 	size_t i;
 
 	(void)state;
-	auth_close(NULL);
+	verifier_close(NULL);
 	for (i = 0; i < COUNT(openings); i++) {
 		const struct open_case *t = &openings[i];
-		struct auth_keys *keys = NULL;
+		struct verifier *v = NULL;
 		char err[256] = "";
-		enum rc rc = auth_open(t->alg, path_to(t->file), NULL, NULL,
-				       &keys, err, sizeof err);
+		enum rc rc = verifier_open(t->alg, path_to(t->file), NULL, NULL,
+					   &v, err, sizeof err);
 
-		auth_close(keys);
+		verifier_close(v);
 		if (!t->err && rc == RC_OK)
 			continue;
-		if (!t->err || rc != RC_FAULT || keys ||
+		if (!t->err || rc != RC_FAULT || v ||
 		    !strstr(err, t->err) || strncmp(err, "CTT_JWT_", 8) != 0 ||
 		    strchr(err, '\n'))
 			fail_msg("%s with %s: %d, %s", t->alg, t->file, rc,
@@ -344,7 +344,7 @@ static void opens(void **state)
 #define BAD_AUD "another audience"
 
 /* Check `token`: good where `why` is NULL, else refused with it. Closes. */
-static void expect(const char *name, struct auth_keys *keys, const char *why)
+static void expect(const char *name, struct verifier *v, const char *why)
 {
 	char header[8300];
 	struct claims claims;
@@ -352,10 +352,10 @@ static void expect(const char *name, struct auth_keys *keys, const char *why)
 	bool good;
 
 	snprintf(header, sizeof header, "Bearer %s", token);
-	good = auth_check(keys, header, NOW, &claims, &came);
-	if (auth_check(keys, header, NOW, &claims, &came) != good)
+	good = token_check(v, header, NOW, &claims, &came);
+	if (token_check(v, header, NOW, &claims, &came) != good)
 		fail_msg("%s: another answer the second time", name);
-	auth_close(keys);
+	verifier_close(v);
 	if (good != !came || good != !why || (why && !strstr(came, why)))
 		fail_msg("%s: %s", name, came ? came : "taken");
 }
@@ -605,13 +605,13 @@ static const struct {
 
 static void headers_run(void **state)
 {
-	struct auth_keys *keys = open_for(HS, NULL, NULL);
+	struct verifier *v = open_for(HS, NULL, NULL);
 	struct claims claims;
 	const char *why = NULL;
 	size_t i;
 
 	(void)state;
-	assert_false(auth_check(keys, NULL, NOW, &claims, &why));
+	assert_false(token_check(v, NULL, NOW, &claims, &why));
 	assert_non_null(why);
 	token_make(HS, SIGN_OWN, HEAD("HS256"), BODY(""));
 	for (i = 0; i < COUNT(headers); i++) {
@@ -626,16 +626,16 @@ static void headers_run(void **state)
 			strcat(header, token);
 			from++;
 		}
-		if (auth_check(keys, header, NOW, &claims, &why) !=
+		if (token_check(v, header, NOW, &claims, &why) !=
 			    headers[i].good ||
 		    !why != headers[i].good)
 			fail_msg("%s", headers[i].header);
 	}
-	auth_close(keys);
+	verifier_close(v);
 }
 
 /* Pad a token, well signed, to a length. */
-static bool check_of_length(struct auth_keys *keys, size_t length)
+static bool check_of_length(struct verifier *v, size_t length)
 {
 	char body[8192], header[8300];
 	struct claims claims;
@@ -648,7 +648,7 @@ static bool check_of_length(struct auth_keys *keys, size_t length)
 	} while (strlen(token) < length);
 	assert_int_equal(strlen(token), length);
 	snprintf(header, sizeof header, "Bearer %s", token);
-	if (auth_check(keys, header, NOW, &claims, &why))
+	if (token_check(v, header, NOW, &claims, &why))
 		return true;
 	assert_non_null(strstr(why, "4 KiB"));
 	return false;
@@ -656,13 +656,13 @@ static bool check_of_length(struct auth_keys *keys, size_t length)
 
 static void lengths(void **state)
 {
-	struct auth_keys *keys = open_for(HS, NULL, NULL);
+	struct verifier *v = open_for(HS, NULL, NULL);
 
 	(void)state;
-	assert_true(check_of_length(keys, 4096));
-	assert_false(check_of_length(keys, 4097));
-	assert_false(check_of_length(keys, 5121));
-	auth_close(keys);
+	assert_true(check_of_length(v, 4096));
+	assert_false(check_of_length(v, 4097));
+	assert_false(check_of_length(v, 5121));
+	verifier_close(v);
 }
 
 /* One letter of a good token is another: never taken, wherever it is. */
@@ -672,7 +672,7 @@ static void tampered(void **state)
 
 	(void)state;
 	for (key = HS; key < KEY__MAX; key++) {
-		struct auth_keys *keys = open_for(key, NULL, NULL);
+		struct verifier *v = open_for(key, NULL, NULL);
 		struct claims claims;
 		const char *why;
 		char head[64], header[8300];
@@ -681,23 +681,23 @@ static void tampered(void **state)
 		snprintf(head, sizeof head, HEAD("%s"), alg_of[key]);
 		token_make(key, SIGN_OWN, head, BODY(",\"roles\":[\"x\"]"));
 		n = (size_t)snprintf(header, sizeof header, "Bearer %s", token);
-		assert_true(auth_check(keys, header, NOW, &claims, &why));
+		assert_true(token_check(v, header, NOW, &claims, &why));
 		for (i = 7; i < n - 1; i++) { /* the last has idle bits */
 			char was = header[i];
 
 			header[i] = was == 'A' ? 'B' : 'A';
-			if (auth_check(keys, header, NOW, &claims, &why))
+			if (token_check(v, header, NOW, &claims, &why))
 				fail_msg("%s: at %zu", alg_of[key], i);
 			header[i] = was;
 		}
-		auth_close(keys);
+		verifier_close(v);
 	}
 }
 
 /* A remembered signature does not keep a token alive, nor another's. */
 static void remembered(void **state)
 {
-	struct auth_keys *keys = open_for(HS, NULL, NULL);
+	struct verifier *v = open_for(HS, NULL, NULL);
 	struct claims claims;
 	const char *why = NULL;
 	char header[8300], body[128], sub[16];
@@ -712,19 +712,19 @@ static void remembered(void **state)
 			 NOW + 10);
 		token_make(HS, SIGN_OWN, HEAD("HS256"), body);
 		snprintf(header, sizeof header, "Bearer %s", token);
-		assert_true(auth_check(keys, header, NOW, &claims, &why));
+		assert_true(token_check(v, header, NOW, &claims, &why));
 		assert_string_equal(claims.sub, sub);
-		assert_false(auth_check(keys, header, NOW - 1, &claims, &why));
+		assert_false(token_check(v, header, NOW - 1, &claims, &why));
 		assert_non_null(strstr(why, "not valid yet"));
-		assert_false(auth_check(keys, header, NOW + 10, &claims, &why));
+		assert_false(token_check(v, header, NOW + 10, &claims, &why));
 		assert_non_null(strstr(why, "expired"));
 	}
-	auth_close(keys);
+	verifier_close(v);
 }
 
 static void claims_kept(void **state)
 {
-	struct auth_keys *keys = open_for(ES, NULL, NULL);
+	struct verifier *v = open_for(ES, NULL, NULL);
 	struct claims claims;
 	const char *why;
 	char header[8300];
@@ -733,7 +733,7 @@ static void claims_kept(void **state)
 	token_make(ES, SIGN_OWN, HEAD("ES256"),
 		   BODY(",\"roles\":[\"ctt-viewer\",\"ctt-cpe\"]"));
 	snprintf(header, sizeof header, "Bearer %s", token);
-	assert_true(auth_check(keys, header, NOW, &claims, &why));
+	assert_true(token_check(v, header, NOW, &claims, &why));
 	assert_string_equal(claims.sub, "anna");
 	assert_int_equal(claims.nroles, 2);
 	assert_string_equal(claims.roles[0], "ctt-viewer");
@@ -741,40 +741,40 @@ static void claims_kept(void **state)
 
 	token_make(ES, SIGN_OWN, HEAD("ES256"), BODY(""));
 	snprintf(header, sizeof header, "Bearer %s", token);
-	assert_true(auth_check(keys, header, NOW, &claims, &why));
+	assert_true(token_check(v, header, NOW, &claims, &why));
 	assert_int_equal(claims.nroles, 0); /* nothing stays of the last */
-	auth_close(keys);
+	verifier_close(v);
 }
 
 static void signs(void **state)
 {
 	static const char *const roles[] = {"ctt-viewer", "a\"b"};
-	struct auth_keys *keys = open_for(HS, "idp", "ctt");
+	struct verifier *v = open_for(HS, "idp", "ctt");
 	struct claims claims;
 	const char *why = NULL;
 	char header[8300], err[256] = "", *made = NULL;
 
 	(void)state;
-	assert_int_equal(auth_sign(path_to("HS256"), "bert", roles, 2, NOW,
-				   NOW + 60, "idp", "ctt", &made, err,
-				   sizeof err), RC_OK);
+	assert_int_equal(token_sign(path_to("HS256"), "bert", roles, 2, NOW,
+				    NOW + 60, "idp", "ctt", &made, err,
+				    sizeof err), RC_OK);
 	snprintf(header, sizeof header, "Bearer %s", made);
 	free(made);
-	assert_true(auth_check(keys, header, NOW + 59, &claims, &why));
+	assert_true(token_check(v, header, NOW + 59, &claims, &why));
 	assert_string_equal(claims.sub, "bert");
 	assert_int_equal(claims.nroles, 2);
 	assert_string_equal(claims.roles[1], "a\"b");
-	assert_false(auth_check(keys, header, NOW + 60, &claims, &why));
-	auth_close(keys);
+	assert_false(token_check(v, header, NOW + 60, &claims, &why));
+	verifier_close(v);
 
-	keys = open_for(HS, NULL, NULL);
-	assert_int_equal(auth_sign(path_to("HS256"), "bert", NULL, 0, NOW,
-				   NOW + 60, NULL, NULL, &made, err,
-				   sizeof err), RC_OK);
+	v = open_for(HS, NULL, NULL);
+	assert_int_equal(token_sign(path_to("HS256"), "bert", NULL, 0, NOW,
+				    NOW + 60, NULL, NULL, &made, err,
+				    sizeof err), RC_OK);
 	snprintf(header, sizeof header, "Bearer %s", made);
 	free(made);
-	assert_true(auth_check(keys, header, NOW, &claims, &why));
-	auth_close(keys);
+	assert_true(token_check(v, header, NOW, &claims, &why));
+	verifier_close(v);
 }
 
 /* Of two keys the first one signs. */
@@ -789,9 +789,9 @@ static void signs_by_first(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		char err[256] = "", *made = NULL;
 
-		assert_int_equal(auth_sign(path_to(cases[i].file), "bert", NULL,
-					   0, NOW, NOW + 60, NULL, NULL, &made,
-					   err, sizeof err), RC_OK);
+		assert_int_equal(token_sign(path_to(cases[i].file), "bert",
+					    NULL, 0, NOW, NOW + 60, NULL, NULL,
+					    &made, err, sizeof err), RC_OK);
 		snprintf(token, sizeof token, "%s", made);
 		free(made);
 		expect(cases[i].file, open_for(HS, NULL, NULL), cases[i].why);
@@ -822,11 +822,11 @@ static void signs_not(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(sign_refusals); i++) {
 		char err[256] = "", *made = NULL;
-		enum rc rc = auth_sign(path_to(sign_refusals[i].file),
-				       sign_refusals[i].sub,
-				       &sign_refusals[i].role, 1, NOW,
-				       sign_refusals[i].exp, NULL, NULL, &made,
-				       err, sizeof err);
+		enum rc rc = token_sign(path_to(sign_refusals[i].file),
+					sign_refusals[i].sub,
+					&sign_refusals[i].role, 1, NOW,
+					sign_refusals[i].exp, NULL, NULL, &made,
+					err, sizeof err);
 
 		if (rc != sign_refusals[i].rc || made ||
 		    !strstr(err, sign_refusals[i].err))

@@ -60,6 +60,17 @@ $utc(l.created_at) AS created_at
 o.id, o.kind, o.state, o.ctt_id, c.ticket_no AS ctt_ticket_no, o.ntt_id,
 n.ticket_no AS ntt_ticket_no
 
+-- What the journal has of an operation, for recovery and for the answer to an
+-- idempotency key. store/journal.c reads it (read_operation): a column that is
+-- added here is added there.
+@macro journalled
+SELECT <journalled> o.id, o.kind, o.state, o.ctt_id, o.ntt_id, o.actor,
+	o.request_id, o.remark, o.intent, o.steps, o.undoing, o.tries,
+	o.error_code, o.item_index, o.idempotency_id, o.partner_call,
+	TIMESTAMPDIFF(MICROSECOND, o.doubted_at, UTC_TIMESTAMP(3)) DIV 1000
+		AS doubt_ms,
+	o.accepted, o.refusals, o.bodies, o.body_hash, o.mends, o.partner
+
 @row ntt_shown
 $ntt, n.title, n.status
 

@@ -36,12 +36,7 @@ SET o.doubted_at = IF(o.owner IS NULL AND o.partner_call IS NOT NULL,
 	o.owner = JSON_VALUE(doc, '$.owner')
 WHERE o.state IN ('RUNNING', 'SETTLING') AND $is_ours(o) AND $abandoned(o);
 COMMIT;
-SELECT <claimed> o.id, o.kind, o.state, o.ctt_id, o.ntt_id, o.actor,
-	o.request_id, o.remark, o.intent, o.steps, o.undoing, o.tries,
-	o.error_code, o.item_index, o.idempotency_id, o.partner_call,
-	TIMESTAMPDIFF(MICROSECOND, o.doubted_at, UTC_TIMESTAMP(3)) DIV 1000
-		AS doubt_ms,
-	o.accepted, o.refusals, o.bodies, o.body_hash, o.mends, o.partner
+$journalled
 FROM $operations_named
 WHERE o.owner = JSON_VALUE(doc, '$.owner')
 	AND o.state IN ('RUNNING', 'SETTLING');

@@ -1,4 +1,4 @@
--- Idempotency keys: web/once.c.
+-- Idempotency keys: web/once.c, saga/restore.c.
 
 -- {"actor","path","key","hash","owner"}: claims the key for the owner, if the
 -- key is new or its process is gone (taken) -> the key.
@@ -48,16 +48,24 @@ DELETE FROM idempotency WHERE id = JSON_VALUE(doc, '$.id')
 -- {"id"} -> the operations of a key's request, by item and age.
 @statement KEY_OPERATIONS(:doc)
 $takes_doc
-SELECT <key_operation> o.id, o.item_index, o.kind, o.state, o.ctt_id, o.ntt_id,
-	n.ticket_no AS ntt_ticket_no, n.ctt_count, o.error_code, o.intent,
-	a.id AS activity_id, t.id AS note_id, h.id AS history_id, o.partner
-FROM operation o
-LEFT JOIN ntt n ON n.id = o.ntt_id
-LEFT JOIN ctt_activity a ON a.operation_id = o.id
-LEFT JOIN activity_note t ON t.ctt_id = a.ctt_id AND t.activity_id = a.id
-LEFT JOIN cpe_history h ON h.ctt_id = o.ctt_id AND h.operation_id = o.id
-WHERE o.idempotency_id = JSON_VALUE(doc, '$.id')
+$journalled
+FROM operation o WHERE o.idempotency_id = JSON_VALUE(doc, '$.id')
 ORDER BY o.item_index, o.seq;
+
+-- {"id"} -> what these operations stored, as CLOSE_ALL says it: activities and
+-- notes; history.
+@statement KEY_STORED(:doc)
+$takes_doc
+SELECT <stored_activity> o.id AS operation_id, a.id, t.id AS note_id, c.status
+FROM operation o
+STRAIGHT_JOIN ctt_activity a ON a.operation_id = o.id
+STRAIGHT_JOIN ctt c ON c.id = a.ctt_id
+LEFT JOIN activity_note t ON t.ctt_id = a.ctt_id AND t.activity_id = a.id
+WHERE o.idempotency_id = JSON_VALUE(doc, '$.id');
+SELECT <stored_history> o.id AS operation_id, h.id
+FROM operation o
+STRAIGHT_JOIN cpe_history h ON h.ctt_id = o.ctt_id AND h.operation_id = o.id
+WHERE o.idempotency_id = JSON_VALUE(doc, '$.id');
 
 -- Removes keys that are older than 24 h, up to 1,000 at a time.
 @statement KEY_PURGE

@@ -1,39 +1,28 @@
-#include "web/auth.h"
+/*
+ * web/token.c - a caller's token (a JWT): parsed, verified, and its claims read
+ *
+ * libjwt proves the signature and no more: it lets the token choose the
+ * algorithm and looks at no claim. All else is done here.
+ */
+#include "web/token.h"
 
-#include <errno.h>
 #include <json-c/json.h>
-#include <jwt.h>
 #include <math.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/conf.h"
 #include "base/text.h"
-
-/*
- * libjwt proves the signature and no more: it lets the token choose the
- * algorithm and looks at no claim. All else is done here.
- */
+#include "web/keys.h"
 
 enum {
 	TOKEN_MAX = 4096,
-	KEY_MAX = 16 * 1024, /* the file */
-	KEYS_MAX = 2,
-	SECRET_MIN = 32,     /* RFC 7518, 3.2 */
-	RSA_BITS_MIN = 2048, /* RFC 7518, 3.3 */
 	PROVEN_MAX = 64,
 	ROLES_MAX = sizeof((struct claims *)0)->roles /
 		    sizeof((struct claims *)0)->roles[0],
-};
-
-struct key {
-	const unsigned char *at; /* in auth_keys.text */
-	size_t len;
 };
 
 /* The seconds in which a token is valid: [from, until). */
@@ -50,179 +39,47 @@ struct proven {
 	struct claims claims;
 };
 
-struct auth_keys {
-	jwt_alg_t alg;
+struct verifier {
+	struct keys *keys;
 	const char *issuer, *audience;
-	size_t nkeys;
-	struct key keys[KEYS_MAX]; /* either will do; the first one signs */
-	size_t len;
-	unsigned char text[KEY_MAX + 1];
 	struct proven proven[PROVEN_MAX];
 };
 
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				"abcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static jwt_alg_t alg_find(const char *name)
+enum rc verifier_open(const char *alg, const char *key_file, const char *issuer,
+		      const char *audience, struct verifier **verifier_r,
+		      char *err, size_t errlen)
 {
-	static const jwt_alg_t known[] = {JWT_ALG_HS256, JWT_ALG_RS256,
-					  JWT_ALG_ES256};
-	size_t i;
-
-	for (i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (!strcmp(name, jwt_alg_str(known[i])))
-			return known[i];
-	return JWT_ALG_INVAL;
-}
-
-static const char *file_read(struct auth_keys *keys, const char *path)
-{
-	const char *fault = NULL;
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		return strerror(errno);
-	keys->len = fread(keys->text, 1, sizeof keys->text, f);
-	if (ferror(f))
-		fault = strerror(errno);
-	else if (keys->len > KEY_MAX)
-		fault = "longer than 16 KiB";
-	fclose(f);
-	if (keys->len && keys->text[keys->len - 1] == '\n') {
-		keys->text[--keys->len] = '\0';
-		if (keys->len && keys->text[keys->len - 1] == '\r')
-			keys->text[--keys->len] = '\0';
-	}
-	if (!fault && !keys->len)
-		fault = "empty";
-	return fault;
-}
-
-static const char *secret_fault(const struct key *key)
-{
-	return key->len < SECRET_MIN ? "shorter than 32 bytes" : NULL;
-}
-
-static const char *public_fault(const struct key *pem, jwt_alg_t alg)
-{
-	char no_passphrase[] = "", group[32] = "";
-	const char *fault = NULL;
-	BIO *bio = BIO_new_mem_buf(pem->at, (int)pem->len);
-	EVP_PKEY *key = NULL;
-
-	if (bio)
-		key = PEM_read_bio_PUBKEY(bio, NULL, NULL, no_passphrase);
-	if (!key) {
-		fault = "not a public key in PEM (BEGIN PUBLIC KEY)";
-	} else if (alg == JWT_ALG_RS256) {
-		if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA ||
-		    EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
-			fault = "not an RSA key of 2048 bits or more";
-	} else {
-		EVP_PKEY_get_group_name(key, group, sizeof group, NULL);
-		if (strcmp(group, "prime256v1") != 0)
-			fault = "not a key on the curve P-256";
-	}
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	ERR_clear_error();
-	return fault;
-}
-
-/* Lines of printable ASCII; a secret of other bytes is one, newlines too. */
-static bool is_lines(const struct auth_keys *keys)
-{
-	size_t i;
-
-	for (i = 0; i < keys->len; i++)
-		if ((keys->text[i] < 0x20 || keys->text[i] > 0x7e) &&
-		    keys->text[i] != '\n')
-			return false;
-	return true;
-}
-
-/* Where the next key begins behind the one at `at`, or NULL. */
-static const unsigned char *next_key(const struct auth_keys *keys,
-				     const unsigned char *at)
-{
-	static const char begin[] = "-----BEGIN";
-	const char *own = strstr((const char *)at, begin), *end = NULL;
-
-	if (keys->alg == JWT_ALG_HS256)
-		end = is_lines(keys) ? strchr((const char *)at, '\n') : NULL;
-	else if (own)
-		end = strstr(own + 1, begin);
-	return (const unsigned char *)end;
-}
-
-/* One key, or two while keys are replaced: two lines, or two in PEM. */
-static const char *keys_find(struct auth_keys *keys)
-{
-	bool secret = keys->alg == JWT_ALG_HS256;
-	const unsigned char *at = keys->text, *next;
-	const char *fault = NULL;
-
-	/* A public key as a secret: everybody could sign. */
-	if (secret && strstr((const char *)at, "-----BEGIN"))
-		return "a PEM file, but HS256 needs a shared secret";
-	do {
-		struct key *key = &keys->keys[keys->nkeys++];
-
-		next = next_key(keys, at);
-		key->at = at;
-		key->len = (size_t)((next ? next : keys->text + keys->len) - at);
-		fault = secret ? secret_fault(key) :
-				 public_fault(key, keys->alg);
-		if (next)
-			at = next + (secret ? 1 : 0); /* without its newline */
-	} while (!fault && next && keys->nkeys < KEYS_MAX);
-	return !fault && next ? "more than one other" : fault;
-}
-
-enum rc auth_open(const char *alg, const char *key_file, const char *issuer,
-		  const char *audience, struct auth_keys **keys_r, char *err,
-		  size_t errlen)
-{
-	struct auth_keys *keys = calloc(1, sizeof *keys);
-	const char *fault;
+	struct verifier *v = calloc(1, sizeof *v);
 	enum rc rc = RC_FAULT;
 
-	if (!keys) {
+	if (!v) {
 		snprintf(err, errlen, "no memory for CTT_JWT_KEY_FILE");
 		goto out;
 	}
-	keys->alg = alg_find(alg);
-	keys->issuer = issuer ? issuer : "";
-	keys->audience = audience ? audience : "";
-	if (keys->alg == JWT_ALG_INVAL) {
-		snprintf(err, errlen,
-			 "CTT_JWT_ALG must be HS256, RS256 or ES256");
+	v->issuer = issuer ? issuer : "";
+	v->audience = audience ? audience : "";
+	rc = keys_open(alg, key_file, &v->keys, err, errlen);
+	if (rc != RC_OK)
 		goto out;
-	}
-	fault = file_read(keys, key_file);
-	if (!fault)
-		fault = keys_find(keys);
-	if (fault) {
-		snprintf(err, errlen, "CTT_JWT_KEY_FILE: %s: %s%s", key_file,
-			 keys->nkeys > 1 ? "behind the first key: " : "",
-			 fault);
-		goto out;
-	}
-	*keys_r = keys;
-	keys = NULL; /* the caller owns it now */
-	rc = RC_OK;
+	*verifier_r = v;
+	v = NULL; /* the caller owns it now */
 out:
-	auth_close(keys);
+	verifier_close(v);
 	return rc;
 }
 
-void auth_close(struct auth_keys *keys)
+void verifier_close(struct verifier *v)
 {
-	if (!keys)
+	if (!v)
 		return;
-	explicit_bzero(keys->text, sizeof keys->text);
-	free(keys);
+	keys_close(v->keys);
+	free(v);
 }
+
+/* ---- parts of a token ---- */
 
 static bool is_three_segments(const char *token)
 {
@@ -260,8 +117,10 @@ static bool text_is(struct json_object *value, const char *wanted)
 	       !strcmp(json_object_get_string(value), wanted);
 }
 
+/* ---- the header and the claims ---- */
+
 /* Before libjwt may see it: only our algorithm, and no extension. */
-static const char *head_fault(const struct auth_keys *keys,
+static const char *head_fault(const struct verifier *v,
 			      struct json_object *head)
 {
 	struct json_object *alg = NULL, *typ = NULL;
@@ -271,7 +130,7 @@ static const char *head_fault(const struct auth_keys *keys,
 	if (json_object_object_get_ex(head, "crit", NULL))
 		return "The token needs extensions (crit) that are not known.";
 	json_object_object_get_ex(head, "alg", &alg);
-	if (!text_is(alg, jwt_alg_str(keys->alg)))
+	if (!text_is(alg, keys_alg(v->keys)))
 		return "The token is not signed with the algorithm in use.";
 	if (json_object_object_get_ex(head, "typ", &typ) &&
 	    (!json_object_is_type(typ, json_type_string) ||
@@ -324,16 +183,16 @@ static bool audience_has(struct json_object *aud, const char *wanted)
 	return false;
 }
 
-static const char *party_fault(const struct auth_keys *keys,
+static const char *party_fault(const struct verifier *v,
 			       struct json_object *body)
 {
 	struct json_object *iss = NULL, *aud = NULL;
 	bool has_aud = json_object_object_get_ex(body, "aud", &aud);
 
 	json_object_object_get_ex(body, "iss", &iss);
-	if (*keys->issuer && !text_is(iss, keys->issuer))
+	if (*v->issuer && !text_is(iss, v->issuer))
 		return "The token is from another issuer.";
-	if (*keys->audience ? !audience_has(aud, keys->audience) : has_aud)
+	if (*v->audience ? !audience_has(aud, v->audience) : has_aud)
 		return "The token is for another audience.";
 	return NULL;
 }
@@ -379,20 +238,20 @@ static const char *roles_keep(struct json_object *body, struct claims *c)
 	return NULL;
 }
 
-static const char *body_fault(const struct auth_keys *keys,
+static const char *body_fault(const struct verifier *v,
 			      struct json_object *body, int64_t now_s,
-			      struct validity *v, struct claims *c)
+			      struct validity *validity, struct claims *c)
 {
 	struct json_object *sub = NULL;
 	const char *fault;
 
 	if (!json_object_is_type(body, json_type_object))
 		return "The token's claims are not a JSON object.";
-	if ((fault = validity_read(body, v)))
+	if ((fault = validity_read(body, validity)))
 		return fault;
-	if ((fault = time_fault(v, now_s)))
+	if ((fault = time_fault(validity, now_s)))
 		return fault;
-	if ((fault = party_fault(keys, body)))
+	if ((fault = party_fault(v, body)))
 		return fault;
 	json_object_object_get_ex(body, "sub", &sub);
 	if (!text_keep(sub, c->sub, sizeof c->sub))
@@ -400,25 +259,9 @@ static const char *body_fault(const struct auth_keys *keys,
 	return roles_keep(body, c);
 }
 
-/* Does the signature hold? A public key costs libjwt half a millisecond. */
-static bool is_signed(const struct auth_keys *keys, const char *token)
-{
-	bool good = false;
-	size_t i;
+/* ---- the whole ---- */
 
-	for (i = 0; i < keys->nkeys && !good; i++) {
-		const struct key *key = &keys->keys[i];
-		jwt_t *jwt = NULL;
-
-		good = !jwt_decode(&jwt, token, key->at, (int)key->len) &&
-		       jwt_get_alg(jwt) == keys->alg;
-		jwt_free(jwt);
-	}
-	ERR_clear_error(); /* or the next user of TLS would find it */
-	return good;
-}
-
-static const char *token_fault(struct auth_keys *keys, const char *token,
+static const char *token_fault(struct verifier *v, const char *token,
 			       int64_t now_s, struct claims *c)
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
@@ -431,16 +274,16 @@ static const char *token_fault(struct auth_keys *keys, const char *token,
 		return "The token is longer than 4 KiB.";
 	/* What was found once stays true of the same bytes, but for the hour. */
 	SHA256((const unsigned char *)token, strlen(token), hash);
-	known = &keys->proven[hash[0] % PROVEN_MAX];
+	known = &v->proven[hash[0] % PROVEN_MAX];
 	if (memcmp(known->hash, hash, sizeof hash) != 0) {
 		if (!is_three_segments(token))
 			return "The token is not a JWT of three parts.";
 		head = segment_read(token);
-		fault = head_fault(keys, head);
+		fault = head_fault(v, head);
 		json_object_put(head);
 		if (fault)
 			return fault;
-		if (!is_signed(keys, token))
+		if (!keys_verify(v->keys, token))
 			return "The token's signature does not hold.";
 		memcpy(known->hash, hash, sizeof hash);
 		known->has_claims = false;
@@ -448,7 +291,7 @@ static const char *token_fault(struct auth_keys *keys, const char *token,
 	if (!known->has_claims) {
 		memset(&known->claims, 0, sizeof known->claims);
 		body = segment_read(strchr(token, '.') + 1);
-		fault = body_fault(keys, body, now_s, &known->validity,
+		fault = body_fault(v, body, now_s, &known->validity,
 				   &known->claims);
 		json_object_put(body);
 		if (fault)
@@ -459,8 +302,8 @@ static const char *token_fault(struct auth_keys *keys, const char *token,
 	return time_fault(&known->validity, now_s);
 }
 
-bool auth_check(struct auth_keys *keys, const char *authorization,
-		int64_t now_s, struct claims *claims_r, const char **why_r)
+bool token_check(struct verifier *v, const char *authorization, int64_t now_s,
+		 struct claims *claims_r, const char **why_r)
 {
 	const char *token = authorization;
 
@@ -470,9 +313,19 @@ bool auth_check(struct auth_keys *keys, const char *authorization,
 	}
 	for (token += 7; *token == ' '; token++)
 		;
-	*why_r = token_fault(keys, token, now_s, claims_r);
+	*why_r = token_fault(v, token, now_s, claims_r);
 	return !*why_r;
 }
+
+bool claims_have_role(const struct claims *c, const char *roles)
+{
+	for (size_t i = 0; i < c->nroles; i++)
+		if (conf_list_has(roles, c->roles[i]))
+			return true;
+	return false;
+}
+
+/* ---- a token of our own ---- */
 
 static void put_text(struct json_object *body, const char *name,
 		     const char *value)
@@ -482,7 +335,7 @@ static void put_text(struct json_object *body, const char *name,
 				       json_object_new_string(value));
 }
 
-static struct json_object *body_make(const struct auth_keys *keys,
+static struct json_object *body_make(const struct verifier *v,
 				     const char *sub, const char *const *roles,
 				     size_t n, int64_t iat, int64_t exp)
 {
@@ -496,35 +349,31 @@ static struct json_object *body_make(const struct auth_keys *keys,
 	json_object_object_add(body, "roles", array);
 	json_object_object_add(body, "iat", json_object_new_int64(iat));
 	json_object_object_add(body, "exp", json_object_new_int64(exp));
-	put_text(body, "iss", keys->issuer);
-	put_text(body, "aud", keys->audience);
+	put_text(body, "iss", v->issuer);
+	put_text(body, "aud", v->audience);
 	return body;
 }
 
-enum rc auth_sign(const char *alg_hs256_key_file, const char *sub,
-		  const char *const *roles, size_t n, int64_t iat, int64_t exp,
-		  const char *issuer, const char *audience, char **token_r,
-		  char *err, size_t errlen)
+enum rc token_sign(const char *hs256_key_file, const char *sub,
+		   const char *const *roles, size_t n, int64_t iat, int64_t exp,
+		   const char *issuer, const char *audience, char **token_r,
+		   char *err, size_t errlen)
 {
 	struct json_object *body = NULL;
-	struct auth_keys *keys = NULL;
+	struct verifier *v = NULL;
 	struct claims claims;
 	const char *fault = "A name in it is not valid UTF-8.";
 	char *token = NULL;
-	jwt_t *jwt = NULL;
-	enum rc rc = auth_open("HS256", alg_hs256_key_file, issuer, audience,
-			       &keys, err, errlen);
+	enum rc rc = verifier_open("HS256", hs256_key_file, issuer, audience,
+				   &v, err, errlen);
 
 	if (rc != RC_OK)
 		goto out;
-	body = body_make(keys, sub, roles, n, iat, exp);
+	body = body_make(v, sub, roles, n, iat, exp);
 	rc = RC_NO;
-	if (!jwt_new(&jwt) &&
-	    !jwt_add_grants_json(jwt, json_object_to_json_string(body)) &&
-	    !jwt_set_alg(jwt, keys->alg, keys->keys[0].at,
-			 (int)keys->keys[0].len) &&
-	    (token = jwt_encode_str(jwt)))
-		fault = token_fault(keys, token, iat, &claims);
+	token = keys_sign(v->keys, json_object_to_json_string(body));
+	if (token)
+		fault = token_fault(v, token, iat, &claims);
 	if (fault) {
 		snprintf(err, errlen, "no token was made: %s", fault);
 		goto out;
@@ -534,8 +383,7 @@ enum rc auth_sign(const char *alg_hs256_key_file, const char *sub,
 	rc = RC_OK;
 out:
 	free(token);
-	jwt_free(jwt);
 	json_object_put(body);
-	auth_close(keys);
+	verifier_close(v);
 	return rc;
 }
