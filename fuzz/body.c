@@ -71,14 +71,14 @@ static void check_batch(const struct flow *flow, const struct batch *b)
 	batch_each (b, it) {
 		assert(it->index >= n && !it->code); /* faulty ones are out */
 		n = it->index + 1;
-		assert(!strcmp(it->actor, "anna"));
-		check_ref(&it->ctt_ref);
-		if (it->remark)
-			check_text(it->remark, 0, REMARK_MAX, "\t\n");
+		assert(!strcmp(it->want.actor, "anna"));
+		check_ref(&it->want.ctt);
+		if (it->want.remark)
+			check_text(it->want.remark, 0, REMARK_MAX, "\t\n");
 		switch (flow->kind) {
 		case OP_LINK:
 		case OP_UNLINK:
-			check_ref(&it->ntt_ref);
+			check_ref(&it->want.ntt);
 			break;
 		case OP_RESOLVE:
 			check_resolve(it->resolve);
@@ -89,10 +89,10 @@ static void check_batch(const struct flow *flow, const struct batch *b)
 		default:
 			assert(false); /* a kind that has no checks here */
 		}
-		if (b->all_or_none) /* an unlink: distinct */
+		if (b->terms->all_or_none) /* an unlink: distinct */
 			for (size_t i = 0; i < it->index; i++)
-				assert(!is_same_ref(&b->it[i]->ctt_ref,
-						    &it->ctt_ref));
+				assert(!is_same_ref(&b->it[i]->want.ctt,
+						    &it->want.ctt));
 	}
 }
 
@@ -136,8 +136,8 @@ static void put_asked(struct buf *b, const struct cpe_update *u)
 
 static void put_item(struct buf *b, const struct item *it)
 {
-	put_ref(b, "cttId", &it->ctt_ref);
-	put_ref(b, "nttId", &it->ntt_ref);
+	put_ref(b, "cttId", &it->want.ctt);
+	put_ref(b, "nttId", &it->want.ntt);
 	if (it->resolve) {
 		put_id(b, "activityId", it->resolve->activity_id);
 		put_some(b, "status", it->resolve->status);
@@ -156,7 +156,7 @@ static void put_refs(struct buf *b, const char *key, const struct batch *batch)
 {
 	put_open(b, key, '[');
 	batch_each (batch, it)
-		put_ref(b, NULL, &it->ctt_ref);
+		put_ref(b, NULL, &it->want.ctt);
 	put_close(b, ']');
 }
 
@@ -168,18 +168,18 @@ static void put_body(struct buf *b, const struct batch *batch)
 	bool common = true; /* all have one remark */
 
 	batch_each (batch, it)
-		common = common && is_same_text(it->remark, first->remark);
+		common = common && is_same_text(it->want.remark, first->want.remark);
 	put_open(b, NULL, '{');
 	put_item(b, first);
 	if (common)
-		put_some(b, "remark", first->remark);
+		put_some(b, "remark", first->want.remark);
 	put_refs(b, "cttIds", batch);
 	put_refs(b, "ticketIds", batch);
 	put_open(b, "items", '[');
 	batch_each (batch, it) {
 		put_open(b, NULL, '{');
 		put_item(b, it);
-		put_some(b, "remark", it->remark);
+		put_some(b, "remark", it->want.remark);
 		put_close(b, '}');
 	}
 	put_close(b, ']');
@@ -197,9 +197,9 @@ static bool is_same_cpe(const struct cpe *a, const struct cpe *b)
 
 static void check_same(const struct item *a, const struct item *b)
 {
-	assert(is_same_ref(&a->ctt_ref, &b->ctt_ref));
-	assert(is_same_ref(&a->ntt_ref, &b->ntt_ref));
-	assert(is_same_text(a->remark, b->remark));
+	assert(is_same_ref(&a->want.ctt, &b->want.ctt));
+	assert(is_same_ref(&a->want.ntt, &b->want.ntt));
+	assert(is_same_text(a->want.remark, b->want.remark));
 	assert(!a->resolve == !b->resolve && !a->cpe == !b->cpe);
 	if (a->resolve) {
 		assert(a->resolve->activity_id == b->resolve->activity_id);
@@ -232,8 +232,8 @@ static void check_round_trip(struct request rq)
 	request_serve(&rq);
 	again = false;
 	assert(taken && taken->n == first.n);
-	assert(taken->dry_run == first.dry_run);
-	assert(taken->all_or_none == first.all_or_none);
+	assert(taken->terms->dry_run == first.terms->dry_run);
+	assert(taken->terms->all_or_none == first.terms->all_or_none);
 	for (size_t i = 0; i < first.n; i++)
 		check_same(first.it[i], taken->it[i]);
 }

@@ -162,7 +162,7 @@ static void check_problem(const struct request *rq, struct json_object *o)
 void check_answer(const struct request *rq)
 {
 	struct json_object *o;
-	const char *fault;
+	const char *error;
 	bool good = rq->status >= 200 && rq->status < 300;
 
 	assert(rq->reply_type && rq->reply.s);
@@ -171,8 +171,8 @@ void check_answer(const struct request *rq)
 		assert(good);
 		return;
 	}
-	o = json_read(rq->reply.s, rq->reply.len, &fault);
-	assert(!fault && json_object_is_type(o, json_type_object));
+	o = json_read(rq->reply.s, rq->reply.len, &error);
+	assert(!error && json_object_is_type(o, json_type_object));
 	assert(!strcmp(rq->reply_type, good ? "application/json" :
 					      "application/problem+json"));
 	if (!good)

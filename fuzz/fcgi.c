@@ -208,7 +208,7 @@ static void talk(const struct buf *out, struct buf *in)
  * taken as it is. */
 static void check_http(const struct buf *answer, bool ascii)
 {
-	const char *end = strstr(answer->s, "\r\n\r\n"), *at, *fault;
+	const char *end = strstr(answer->s, "\r\n\r\n"), *at, *error;
 	int status = 0;
 	size_t length = 0;
 
@@ -224,9 +224,9 @@ static void check_http(const struct buf *answer, bool ascii)
 			at += 2;
 		assert((unsigned char)*at >= 0x20 && *at != 0x7f);
 	}
-	json_object_put(json_read(end + 4, length, &fault));
+	json_object_put(json_read(end + 4, length, &error));
 	at = strstr(answer->s, "\r\nContent-Type: text/plain");
-	assert(!fault || !ascii || (at && at < end));
+	assert(!error || !ascii || (at && at < end));
 }
 
 /* Whole records, and in them a whole answer, if it came to one. */

@@ -182,11 +182,11 @@ static const char *query_of(enum sql sql, const char *asked_for,
 			    struct arena *mem)
 {
 	struct json_object *doc;
-	const char *fault, *id;
+	const char *error, *id;
 	struct buf query;
 
-	doc = json_read(asked_for, strlen(asked_for), &fault);
-	assert(!fault && json_object_is_type(doc, json_type_object));
+	doc = json_read(asked_for, strlen(asked_for), &error);
+	assert(!error && json_object_is_type(doc, json_type_object));
 	buf_init(&query, mem);
 	buf_str(&query, "");
 	switch (sql) {
@@ -255,8 +255,9 @@ void __wrap_saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	(void)app;
 	(void)flow;
 	batch_each (b, it)
-		item_refuse(it, b->dry_run ? CODE_CTT_NOT_FOUND :
-					     CODE_NTT_NOT_FOUND, "Looked at.");
+		item_refuse(it, b->terms->dry_run ? CODE_CTT_NOT_FOUND :
+						    CODE_NTT_NOT_FOUND,
+			    "Looked at.");
 }
 
 static void check_round_trip(struct request rq)

@@ -153,7 +153,7 @@ static bool is_of_secret(const char *header, struct arena *mem)
 static struct json_object *part_of(const char *header, int part,
 				   struct arena *mem)
 {
-	const char *from = strrchr(header, ' ') + 1, *fault;
+	const char *from = strrchr(header, ' ') + 1, *error;
 	struct json_object *o;
 	unsigned char *text;
 	struct buf b;
@@ -170,8 +170,8 @@ static struct json_object *part_of(const char *header, int part,
 		buf_str(&b, "A");
 	text = arena_alloc(mem, b.len);
 	assert(EVP_DecodeBlock(text, (unsigned char *)b.s, (int)b.len) > 0);
-	o = json_read((char *)text, n, &fault);
-	assert(!fault && json_object_is_type(o, json_type_object));
+	o = json_read((char *)text, n, &error);
+	assert(!error && json_object_is_type(o, json_type_object));
 	return o;
 }
 

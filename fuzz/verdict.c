@@ -391,12 +391,12 @@ static enum is is_json(struct text body, struct json_object **o_r)
 {
 	char *s = arena_strndup(mem, body.s, body.n), *at = s;
 	struct json_object *near;
-	const char *fault;
+	const char *error;
 
 	while ((at = strstr(at, "\\u0000"))) /* is no text of ours, but is JSON */
 		at[5] = '1';
-	*o_r = json_read(s, body.n, &fault);
-	if (!fault)
+	*o_r = json_read(s, body.n, &error);
+	if (!error)
 		return YES;
 	near = parse(body.s, body.n);
 	json_object_put(near);
@@ -881,9 +881,9 @@ static void check_patch(const struct call *c, unsigned how, const char *body,
 {
 	enum { MOST = 4096 };
 	static struct text old[MOST], new[MOST], ours[2];
-	const char *fault, *array = member(body, array_name(c));
+	const char *error, *array = member(body, array_name(c));
 	size_t n = elements(c, array, false, new, MOST);
-	struct json_object *o = json_read(body, strlen(body), &fault);
+	struct json_object *o = json_read(body, strlen(body), &error);
 
 	json_object_put(o);
 	o = parse(body, strlen(body));

@@ -27,13 +27,13 @@ static bool settings_are_good(struct conf *cf, struct verifier **verifier_r)
 	conf_load(cf, CONF_NEED_DB | CONF_NEED_PARTNERS | CONF_NEED_JWT, err,
 		  sizeof err);
 	if (!tls_check(cf, line, sizeof line))
-		conf_add_fault(err, sizeof err, line);
+		conf_add_error(err, sizeof err, line);
 	if (*cf->jwt_alg && *cf->jwt_key_file &&
 	    verifier_open(cf->jwt_alg, cf->jwt_key_file, cf->jwt_issuer,
 			  cf->jwt_audience, verifier_r, line,
 			  sizeof line) != RC_OK)
-		conf_add_fault(err, sizeof err, line);
-	conf_print_faults("ctt.fcgi", err);
+		conf_add_error(err, sizeof err, line);
+	conf_print_errors("ctt.fcgi", err);
 	return !*err;
 }
 

@@ -24,9 +24,9 @@ int main(int argc, char **argv)
 	log_setup("ctt-worker", LOG_INFO);
 	conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS, err, sizeof err);
 	if (!tls_check(&cf, line, sizeof line))
-		conf_add_fault(err, sizeof err, line);
+		conf_add_error(err, sizeof err, line);
 	if (*err) {
-		conf_print_faults("ctt-worker", err);
+		conf_print_errors("ctt-worker", err);
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}

@@ -157,7 +157,7 @@ static int64_t number(const char *name, const char *text, int64_t most)
 	return -1;
 }
 
-static void say_step(const struct schema_step *step)
+static void print_step(const struct schema_step *step)
 {
 	printf("migrated to %d: %s\n", step->version, step->name);
 }
@@ -199,7 +199,8 @@ static int run_migrate(struct console *con, int argc, char **argv)
 		con->db = db_open(&owner);
 		db_patience(con->db, PATIENCE_S);
 	}
-	while ((rc = schema_migrate(con->db, con->mem, say_step)) == RC_AGAIN &&
+	while ((rc = schema_migrate(con->db, con->mem, print_step)) ==
+		       RC_AGAIN &&
 	       clock_mono_ms() < until)
 		fputs("cttctl: another migration is running; waiting\n",
 		      stderr);
@@ -213,7 +214,7 @@ static int run_migrate(struct console *con, int argc, char **argv)
 	return status;
 }
 
-static void say_breach(const char *breach, const char *mend)
+static void print_breach(const char *breach, const char *mend)
 {
 	printf("%s\n\t%s\n", breach, mend ? mend : "-- no SQL repairs this: "
 	       "the audit trail keeps its rows");
@@ -225,14 +226,14 @@ static int run_check(struct console *con, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (store_check(con->db, con->mem, say_breach, &breaches) != RC_OK) {
+	if (store_check(con->db, con->mem, print_breach, &breaches) != RC_OK) {
 		failed(con);
 		return COULD_NOT_LOOK;
 	}
 	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static void say_audit(const char *breach)
+static void print_audit(const char *breach)
 {
 	puts(breach);
 }
@@ -260,7 +261,7 @@ static int run_audit(struct console *con, int argc, char **argv)
 			*heads ? "is not there" : "is not set");
 		heads = NULL;
 	}
-	rc = audit_verify(con->db, heads, say_audit, &rows, &breaches);
+	rc = audit_verify(con->db, heads, print_audit, &rows, &breaches);
 	if (rc == RC_NO) {
 		fprintf(stderr, "cttctl: %s: %s\n", heads, strerror(errno));
 		return EXIT_FAILURE;
@@ -509,7 +510,7 @@ static int run_jobs(struct console *con, int argc, char **argv)
 }
 
 /* A line for each ticket that differs; on a terminal the progress below. */
-static void say_difference(void *to, const char *line)
+static void print_difference(void *to, const char *line)
 {
 	(void)to;
 	if (isatty(STDERR_FILENO))
@@ -517,7 +518,7 @@ static void say_difference(void *to, const char *line)
 	puts(line);
 }
 
-static void say_progress(const struct reconcile *r)
+static void print_progress(const struct reconcile *r)
 {
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K%zu compared, %zu differ", r->looked,
@@ -557,7 +558,7 @@ static enum rc compare_all(struct reconcile *r)
 
 	do {
 		rc = reconcile_page(r, mem, &after, RECONCILE_PAGE, &n);
-		say_progress(r);
+		print_progress(r);
 		arena_reset(mem);
 	} while (rc == RC_OK && n);
 	if (isatty(STDERR_FILENO))
@@ -590,7 +591,7 @@ static int run_reconcile(struct console *con, int argc, char **argv)
 		.actor = user_name(),
 		.request_id = arena_printf(con->mem, "reconcile-%lld",
 					   (long long)time(NULL)),
-		.tell = say_difference,
+		.report = print_difference,
 	};
 	struct app app;
 	enum rc rc;
@@ -745,7 +746,7 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	log_setup("cttctl", LOG_WARN);
 	if (!conf_load(&con.conf, command->need, err, sizeof err)) {
-		conf_print_faults("cttctl", err);
+		conf_print_errors("cttctl", err);
 		conf_close(&con.conf);
 		return EXIT_FAILURE;
 	}

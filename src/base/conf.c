@@ -407,14 +407,14 @@ static bool set(const struct setting *s, const char *value, void *to,
 	return good;
 }
 
-void conf_add_fault(char *err, size_t errlen, const char *line)
+void conf_add_error(char *err, size_t errlen, const char *line)
 {
 	size_t n = strlen(err);
 
 	snprintf(err + n, errlen - n, "%s%s", n ? "\n" : "", line);
 }
 
-void conf_print_faults(const char *program, const char *err)
+void conf_print_errors(const char *program, const char *err)
 {
 	while (*err) {
 		int n = (int)strcspn(err, "\n");
@@ -485,7 +485,7 @@ bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 		if (good)
 			continue;
 		snprintf(line, sizeof line, "%s: %s", s->name, why);
-		conf_add_fault(err, errlen, line);
+		conf_add_error(err, errlen, line);
 	}
 	tell_unknown();
 	return !*err;

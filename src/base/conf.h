@@ -75,16 +75,16 @@ enum { CONF_ERR = 16 * 1024 }; /* room to name every setting */
  * Fill *cf_r from the environment. False when settings are wrong, or needed
  * ones are missing: err holds a line for each that names it. Either way the
  * caller ends it by conf_close. A name that begins with CTT_ and is none of
- * ours is logged, and no fault. The process leaves no core dump from then on.
+ * ours is logged, and no error. The process leaves no core dump from then on.
  */
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen);
 void conf_close(struct conf *cf);
 
 /* Add a line to err, for what is found wrong with a setting elsewhere. */
-void conf_add_fault(char *err, size_t errlen, const char *line);
+void conf_add_error(char *err, size_t errlen, const char *line);
 
 /* Print err, which conf_load filled: "PROGRAM: NAME: what is wrong". */
-void conf_print_faults(const char *program, const char *err);
+void conf_print_errors(const char *program, const char *err);
 
 /* A settings file with every setting, its meaning and its default. */
 void conf_print_sample(FILE *to);

@@ -17,7 +17,7 @@ void log_request(const char *request_id); /* NULL: none any more */
 void log_line(enum log_level level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* From now on, if the process dies of its own fault, it logs the signal and the
+/* From now on, if the process dies of its own error, it logs the signal and the
  * request that it was serving. */
 void log_deaths(void);
 

@@ -10,7 +10,7 @@ enum rc {
 	RC_NO,    /* refused; asking again will not help               */
 	RC_AGAIN, /* it did not happen; the same call may be repeated  */
 	RC_DOUBT, /* it may have happened: journal it, find out later  */
-	RC_FAULT, /* our bug or setup, or a part that is away          */
+	RC_ERROR, /* our bug or setup, or a part that is away          */
 };
 
 #endif

@@ -235,24 +235,24 @@ static const char *scan_escape(struct scan *c)
 
 static const char *scan_string(struct scan *c)
 {
-	const char *fault = NULL;
+	const char *error = NULL;
 
-	for (c->at++; !fault && peek(c) != '"';) {
+	for (c->at++; !error && peek(c) != '"';) {
 		size_t len;
 
 		if (c->at == c->end)
-			fault = bad_end;
+			error = bad_end;
 		else if (*c->at < 0x20)
-			fault = *c->at ? bad_control : bad_nul;
+			error = *c->at ? bad_control : bad_nul;
 		else if (*c->at == '\\')
-			fault = scan_escape(c);
+			error = scan_escape(c);
 		else if ((len = utf8_len(c->at, (size_t)(c->end - c->at))) > 0)
 			c->at += len;
 		else
-			fault = bad_utf8;
+			error = bad_utf8;
 	}
-	c->at++; /* the closing quote, where there is no fault */
-	return fault;
+	c->at++; /* the closing quote, where there is no error */
+	return error;
 }
 
 static bool scan_digits(struct scan *c)
@@ -325,18 +325,18 @@ static const char *scan_token(struct scan *c)
 	}
 }
 
-const char *json_text_fault(const char *s, size_t n)
+const char *json_text_error(const char *s, size_t n)
 {
 	const unsigned char *at = (const unsigned char *)s;
 	struct scan c = {at, at + n};
-	const char *fault = NULL;
+	const char *error = NULL;
 
-	while (!fault && c.at < c.end)
-		fault = scan_token(&c);
-	return fault;
+	while (!error && c.at < c.end)
+		error = scan_token(&c);
+	return error;
 }
 
-static const char *grammar_fault(enum json_tokener_error error)
+static const char *grammar_error(enum json_tokener_error error)
 {
 	switch (error) {
 	case json_tokener_success:
@@ -350,17 +350,17 @@ static const char *grammar_fault(enum json_tokener_error error)
 	}
 }
 
-struct json_object *json_read(const char *s, size_t n, const char **fault_r)
+struct json_object *json_read(const char *s, size_t n, const char **error_r)
 {
 	struct json_object *value;
 	struct json_tokener *tok;
 
-	*fault_r = n > INT_MAX ? bad_length : json_text_fault(s, n);
-	if (*fault_r)
+	*error_r = n > INT_MAX ? bad_length : json_text_error(s, n);
+	if (*error_r)
 		return NULL;
 	tok = json_tokener_new_ex(JSON_DEPTH);
 	if (!tok) {
-		*fault_r = no_memory;
+		*error_r = no_memory;
 		return NULL;
 	}
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT |
@@ -368,7 +368,7 @@ struct json_object *json_read(const char *s, size_t n, const char **fault_r)
 	value = json_tokener_parse_ex(tok, s, (int)n);
 	if (json_tokener_get_error(tok) == json_tokener_continue)
 		value = json_tokener_parse_ex(tok, "", -1); /* that was all */
-	*fault_r = grammar_fault(json_tokener_get_error(tok));
+	*error_r = grammar_error(json_tokener_get_error(tok));
 	json_tokener_free(tok);
 	return value;
 }
@@ -380,8 +380,8 @@ static int by_name(const void *a, const void *b)
 
 static void canonical_object(struct json_object *o, struct buf *to)
 {
-	size_t n = 0, count = (size_t)json_object_object_length(o);
-	const char **names = arena_array(to->mem, count, sizeof *names);
+	size_t n = 0, total = (size_t)json_object_object_length(o);
+	const char **names = arena_array(to->mem, total, sizeof *names);
 
 	json_object_object_foreach(o, name, ignored) {
 		(void)ignored;

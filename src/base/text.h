@@ -34,19 +34,19 @@ const char *text_lines(struct arena *mem, const char *s);
 bool text_same(const char *a, const char *b);
 
 /*
- * Find faults that RFC 8259 or the contract forbids and json-c accepts. NULL if
+ * Find errors that RFC 8259 or the contract forbids and json-c accepts. NULL if
  * there are none (json-c finds the others), else a constant sentence for an
  * operator.
  */
-const char *json_text_fault(const char *s, size_t n);
+const char *json_text_error(const char *s, size_t n);
 
 /*
  * Read one JSON text, strictly; of a repeated member the last wins. Whole
- * numbers beyond 64 bits come out at the limit of their type. *fault_r is
+ * numbers beyond 64 bits come out at the limit of their type. *error_r is
  * NULL if all is well (the value of the text `null` is NULL too), else a
  * constant sentence as above. The caller puts the value.
  */
-struct json_object *json_read(const char *s, size_t n, const char **fault_r);
+struct json_object *json_read(const char *s, size_t n, const char **error_r);
 
 /*
  * The canonical text of a value: members sorted by name, no white space. Two

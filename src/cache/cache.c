@@ -97,7 +97,7 @@ static void rest(struct cache *c, memcached_return_t rc)
 
 static uint64_t pair_ntt(const struct item *it)
 {
-	return it->ntt ? it->ntt->id : it->ntt_ref.id;
+	return it->ntt ? it->ntt->id : it->want.ntt.id;
 }
 
 /* unlink-block:<cttId>-<nttId>: made of parsed integers only */
@@ -106,7 +106,7 @@ static uint64_t pair_ntt(const struct item *it)
 static char *block_key(struct arena *mem, const struct item *it)
 {
 	return arena_printf(mem, BLOCK_KEY,
-			    (unsigned long long)it->ctt_ref.id,
+			    (unsigned long long)it->want.ctt.id,
 			    (unsigned long long)pair_ntt(it));
 }
 
@@ -116,8 +116,8 @@ static int by_pair(const void *a, const void *b)
 	const struct item *y = *(struct item *const *)b;
 	uint64_t m = pair_ntt(x), n = pair_ntt(y);
 
-	if (x->ctt_ref.id != y->ctt_ref.id)
-		return x->ctt_ref.id < y->ctt_ref.id ? -1 : 1;
+	if (x->want.ctt.id != y->want.ctt.id)
+		return x->want.ctt.id < y->want.ctt.id ? -1 : 1;
 	return m < n ? -1 : m > n;
 }
 
@@ -132,7 +132,7 @@ static struct pairs pairs_of(const struct batch *b)
 	struct pairs p = {.it = arena_array(b->mem, b->n, sizeof *p.it)};
 
 	batch_each (b, it)
-		if (it->ctt_ref.id && it->ntt_ref.id)
+		if (it->want.ctt.id && it->want.ntt.id)
 			p.it[p.n++] = it;
 	qsort(p.it, p.n, sizeof *p.it, by_pair);
 	return p;
@@ -165,8 +165,8 @@ static bool read_key(const char *key, size_t len, struct item *it_r)
 	text[len] = '\0';
 	if (sscanf(text, BLOCK_KEY, &ctt, &ntt) != 2)
 		return false;
-	it_r->ctt_ref.id = ctt;
-	it_r->ntt_ref.id = ntt;
+	it_r->want.ctt.id = ctt;
+	it_r->want.ntt.id = ntt;
 	return true;
 }
 
@@ -184,8 +184,8 @@ static void note_block(const struct pairs *p, const struct item *pair,
 }
 
 /* A pair that comes twice is asked for once. */
-static memcached_return_t ask(struct cache *c, struct arena *mem,
-			      const struct pairs *p)
+static memcached_return_t get_pairs(struct cache *c, struct arena *mem,
+				    const struct pairs *p)
 {
 	const char **keys = arena_array(mem, p->n, sizeof *keys);
 	size_t *lens = arena_array(mem, p->n, sizeof *lens), n = 0;
@@ -208,7 +208,7 @@ void cache_read_blocks(struct cache *c, const struct batch *b)
 
 	if (!c->mc || !c->ttl_ms || !p.n || cache_is_away(c))
 		return;
-	rc = ask(c, b->mem, &p);
+	rc = get_pairs(c, b->mem, &p);
 	while (!is_away(rc) && (r = memcached_fetch_result(c->mc, NULL, &rc))) {
 		struct item pair = {0};
 

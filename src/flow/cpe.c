@@ -11,11 +11,13 @@
 #include "flow/common.h"
 #include "model/rules.h"
 
-static void cpe_check(struct batch *b, struct item *it)
+static void cpe_check(const struct conf *cf, struct arena *mem,
+		struct item *it)
 {
-	(void)(check_ctt_found(b, it) && check_facts(b, it) &&
-	       check_elements(b, it) && check_eligible(b, it) &&
-	       check_current(b, it) && check_idle(b, it));
+	(void)cf;
+	(void)(check_ctt_found(mem, it) && check_facts(mem, it) &&
+	       check_elements(mem, it) && check_eligible(mem, it) &&
+	       check_current(mem, it) && check_idle(mem, it));
 }
 
 static void cpe_intend(struct item *it, struct arena *mem)
@@ -29,7 +31,7 @@ static void cpe_intend(struct item *it, struct arena *mem)
 	put_cpe(&doc, "before", &it->cpe->element->cpe);
 	put_cpe(&doc, "after", &it->cpe->wanted);
 	put_close(&doc, '}');
-	it->intent = doc.s;
+	it->journal.intent = doc.s;
 }
 
 static struct cpe recall_cpe(struct json_object *o, struct arena *mem)
@@ -72,21 +74,23 @@ static struct network_element *stored_element(const struct item *it)
 
 /* A fact that was wrong is found again; else several elements could have been
  * meant. */
-static void cpe_restore(struct batch *b, struct item *it)
+static void cpe_restore(const struct conf *cf, struct arena *mem,
+			struct item *it)
 {
+	(void)cf;
 	if (it->state != OP_REFUSED || !it->ctt)
 		return;
 	if (it->code == CODE_CPE_STALE)
 		it->cpe->element = stored_element(it);
-	if (it->code != CODE_VALIDATION_FAILED || !check_facts(b, it))
+	if (it->code != CODE_VALIDATION_FAILED || !check_facts(mem, it))
 		return;
-	it->errors_field = "networkElementId";
+	it->error.field = "networkElementId";
 	it->detail = "The CTT had several FTTH network elements; name one in "
 		     "networkElementId.";
 }
 
-/* What NIG is told: this CTT's element goes from one state to another. */
-static void say(const struct item *it, struct call *c, bool back)
+/* The call to NIG: the CTT's element changes from one state to another. */
+static void fill_call(const struct item *it, struct call *c, bool back)
 {
 	const struct cpe_update *u = it->cpe;
 
@@ -100,12 +104,12 @@ static void say(const struct item *it, struct call *c, bool back)
 
 static void cpe_ask(const struct item *it, struct call *c)
 {
-	say(it, c, false);
+	fill_call(it, c, false);
 }
 
 static void cpe_unask(const struct item *it, struct call *c)
 {
-	say(it, c, true);
+	fill_call(it, c, true);
 }
 
 static void cpe_settle(struct item *it, struct change *ch)

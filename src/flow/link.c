@@ -13,40 +13,44 @@
 #include "flow/common.h"
 #include "model/rules.h"
 
-static void link_check(struct batch *b, struct item *it)
+static void link_check(const struct conf *cf, struct arena *mem,
+		struct item *it)
 {
-	(void)(check_ctt_found(b, it) && check_ntt_found(b, it) &&
-	       check_idle(b, it) && check_not_linked(b, it) &&
-	       check_not_blocked(b, it) &&
-	       check_open(b, it, STEP_save_local));
+	(void)(check_ctt_found(mem, it) && check_ntt_found(mem, it) &&
+	       check_idle(mem, it) && check_not_linked(mem, it) &&
+	       check_not_blocked(mem, it) &&
+	       check_open(cf, mem, it, STEP_save_local));
 }
 
-static void unlink_check(struct batch *b, struct item *it)
+static void unlink_check(const struct conf *cf, struct arena *mem,
+		struct item *it)
 {
-	/* an NTT that there is not is nobody's: it goes before the CTTs */
-	(void)((it->ntt ? check_ctt_found(b, it) : check_linked(b, it)) &&
-	       check_linked(b, it) && check_idle(b, it) &&
-	       check_not_blocked(b, it));
+	(void)cf;
+	/* a missing NTT is reported before a missing CTT */
+	(void)((it->ntt ? check_ctt_found(mem, it) : check_linked(mem, it)) &&
+	       check_linked(mem, it) && check_idle(mem, it) &&
+	       check_not_blocked(mem, it));
 }
 
 /* it->ntt is the target: the NTT to which the CTT is to move. */
-static void move_check(struct batch *b, struct item *it)
+static void move_check(const struct conf *cf, struct arena *mem,
+		struct item *it)
 {
 	struct ntt *target = it->ntt;
 	bool linked = it->ctt && it->ctt->ntt && !it->ctt->open;
 
 	it->kind = OP_LINK;
 	if (!target) {
-		check_ntt_found(b, it);
+		check_ntt_found(mem, it);
 		return;
 	}
 	if (!linked) {
-		link_check(b, it);
+		link_check(cf, mem, it);
 		return;
 	}
 	if (it->ctt->ntt_id == target->id) {
-		(void)(check_ctt_found(b, it) && check_ntt_found(b, it) &&
-		       check_idle(b, it));
+		(void)(check_ctt_found(mem, it) && check_ntt_found(mem, it) &&
+		       check_idle(mem, it));
 		note_skipped(it, STEP_check_not_linked, "it is linked to this "
 			     "NTT already: there is nothing to do");
 		it->nothing_to_do = true;
@@ -54,41 +58,41 @@ static void move_check(struct batch *b, struct item *it)
 	}
 	it->kind = OP_UNLINK;
 	it->ntt = it->ctt->ntt;
-	if (check_ctt_found(b, it) && check_linked(b, it) &&
-	    check_idle(b, it)) {
-		it->ntt = target; /* it is the new pair that may be blocked */
-		(void)(check_not_blocked(b, it) &&
-		       check_open(b, it, STEP_clear_local));
+	if (check_ctt_found(mem, it) && check_linked(mem, it) &&
+	    check_idle(mem, it)) {
+		it->ntt = target; /* the new pair may be blocked */
+		(void)(check_not_blocked(mem, it) &&
+		       check_open(cf, mem, it, STEP_clear_local));
 	}
 	it->ntt = it->ctt->ntt;
-	it->then_ntt = target;
-	it->then_id = target->id;
+	it->move.then_ntt = target;
+	it->move.then_id = target->id;
 }
 
-/* Of a move recovery has to know the other NTT. */
+/* To recover a move, recovery has to know the other NTT. */
 static void link_intend(struct item *it, struct arena *mem)
 {
-	if (it->then_id)
-		it->intent = arena_printf(mem, "{\"thenNttId\":%llu}",
-					  (unsigned long long)it->then_id);
-	if (it->else_id)
-		it->intent = arena_printf(mem, "{\"elseNttId\":%llu}",
-					  (unsigned long long)it->else_id);
-	if (it->forward)
-		it->intent = "{\"goesOn\":true}";
-	if (it->force)
-		it->intent = "{\"force\":true}";
+	if (it->move.then_id)
+		it->journal.intent = arena_printf(mem, "{\"thenNttId\":%llu}",
+					  (unsigned long long)it->move.then_id);
+	if (it->move.else_id)
+		it->journal.intent = arena_printf(mem, "{\"elseNttId\":%llu}",
+					  (unsigned long long)it->move.else_id);
+	if (it->move.forward)
+		it->journal.intent = "{\"goesOn\":true}";
+	if (it->want.force)
+		it->journal.intent = "{\"force\":true}";
 }
 
 static bool link_recall(struct item *it, struct json_object *intent,
 			struct arena *mem)
 {
 	(void)mem;
-	it->then_id = intent_id(intent, "thenNttId");
-	it->else_id = intent_id(intent, "elseNttId");
-	it->forward = json_object_get_boolean(
+	it->move.then_id = intent_id(intent, "thenNttId");
+	it->move.else_id = intent_id(intent, "elseNttId");
+	it->move.forward = json_object_get_boolean(
 		json_object_object_get(intent, "goesOn"));
-	it->force = json_object_get_boolean(
+	it->want.force = json_object_get_boolean(
 		json_object_object_get(intent, "force"));
 	return true;
 }
@@ -118,7 +122,7 @@ static void unlink_leave(const struct item *it, struct ctt *after)
 	after->ntt_ticket_no = NULL;
 }
 
-static void say(const struct item *it, struct call *c, enum verb verb)
+static void fill_call(const struct item *it, struct call *c, enum verb verb)
 {
 	c->partner = strcmp(it->ctt->source, "TAAS") ? PARTNER_TMF :
 						       PARTNER_TAAS;
@@ -126,17 +130,17 @@ static void say(const struct item *it, struct call *c, enum verb verb)
 	c->ticket = name_at_partner(it->ctt);
 	c->ntt = c->partner == PARTNER_TMF && it->ntt->partner_ref ?
 			 it->ntt->partner_ref : it->ntt->ticket_no;
-	c->remark = it->remark;
+	c->remark = it->want.remark;
 }
 
-static void say_link(const struct item *it, struct call *c)
+static void call_link(const struct item *it, struct call *c)
 {
-	say(it, c, VERB_LINK);
+	fill_call(it, c, VERB_LINK);
 }
 
-static void say_unlink(const struct item *it, struct call *c)
+static void call_unlink(const struct item *it, struct call *c)
 {
-	say(it, c, VERB_UNLINK);
+	fill_call(it, c, VERB_UNLINK);
 }
 
 static void notify_work_orders(struct item *it, struct change *ch)
@@ -159,7 +163,7 @@ static void notify_work_orders(struct item *it, struct change *ch)
 
 static void link_settle(struct item *it, struct change *ch)
 {
-	change_count(ch, it->ntt, flow_link.count);
+	change_count(ch, it->ntt, flow_link.count_by);
 	note_done(it, STEP_update_ctt_count, NULL);
 	job_plain(ch, it, "create-ctt-related-kci");
 	if (it->ntt->work_orders)
@@ -171,12 +175,12 @@ static void link_settle(struct item *it, struct change *ch)
 
 static void unlink_settle(struct item *it, struct change *ch)
 {
-	change_count(ch, it->ntt, flow_unlink.count);
+	change_count(ch, it->ntt, flow_unlink.count_by);
 	note_done(it, STEP_update_ctt_count, NULL);
-	if (ch->block_ttl_s)
+	if (ch->conf->unlink_block_ttl_s)
 		note_done(it, STEP_set_unlink_block, arena_printf(ch->mem,
 			  "the pair is blocked for %lld s",
-			  (long long)ch->block_ttl_s));
+			  (long long)ch->conf->unlink_block_ttl_s));
 	else
 		note_skipped(it, STEP_set_unlink_block,
 			     "CTT_UNLINK_BLOCK_TTL is 0");
@@ -188,15 +192,15 @@ static void unlink_settle(struct item *it, struct change *ch)
 
 		change_activity(ch, it, &a, arena_printf(ch->mem,
 				"Unlinked from NTT %s%s%s", it->ntt->ticket_no,
-				it->remark ? ": " : "",
-				it->remark ? it->remark : ""));
+				it->want.remark ? ": " : "",
+				it->want.remark ? it->want.remark : ""));
 		note_done(it, STEP_follow_up, NULL);
 	} else {
 		note_skipped(it, STEP_follow_up, "the CTT has no activity");
 	}
 }
 
-/* The gates of a link that follows were passed before the move began. */
+/* Note the gates of a follower: they were passed before the move began. */
 static void note_gates(struct item *it, const char *detail)
 {
 	note_done(it, STEP_load_ctt, NULL);
@@ -206,31 +210,32 @@ static void note_gates(struct item *it, const char *detail)
 	note_done(it, STEP_check_unlink_block, detail);
 }
 
-/* Unlinked for a move: on to the target, with the way back remembered. */
+/* After the unlink of a move: link to the target. The follower knows the way
+ * back. */
 static struct item *unlink_follow(struct item *it, struct arena *mem)
 {
 	struct item *next;
 
-	if (it->state != OP_SUCCEEDED || !it->then_ntt)
+	if (it->state != OP_SUCCEEDED || !it->move.then_ntt)
 		return NULL;
-	next = item_follow(mem, it, OP_LINK, it->then_ntt);
-	next->else_ntt = it->ntt;
-	next->else_id = it->ntt->id;
+	next = item_follow(mem, it, OP_LINK, it->move.then_ntt);
+	next->move.else_ntt = it->ntt;
+	next->move.else_id = it->ntt->id;
 	note_gates(next, "the unlink before it has made sure of this");
 	return next;
 }
 
-/* The link of a move that failed for good: back to where it came from. Who
- * asked was told so; if the partner does not answer, that goes on. */
+/* After a failed link of a move: link back to the first NTT. The caller was
+ * told so; if the partner does not answer, the link back is driven on. */
 static struct item *link_follow(struct item *it, struct arena *mem)
 {
 	struct item *next;
 
 	if ((it->state != OP_ROLLED_BACK && it->state != OP_COMPENSATED) ||
-	    !it->else_ntt)
+	    !it->move.else_ntt)
 		return NULL;
-	next = item_follow(mem, it, OP_LINK, it->else_ntt);
-	next->forward = true;
+	next = item_follow(mem, it, OP_LINK, it->move.else_ntt);
+	next->move.forward = true;
 	note_gates(next, "it is put back where it came from");
 	return next;
 }
@@ -244,12 +249,12 @@ const struct flow flow_link = {
 	.noun = "link",
 	.done = "linked",
 	.needs_ntt = true,
-	.count = +1,
+	.count_by = +1,
 	.intend = link_intend,
 	.apply = link_here,
 	.recall = link_recall,
-	.ask = say_link,
-	.unask = say_unlink,
+	.ask = call_link,
+	.unask = call_unlink,
 	.leave = link_leave,
 	.settle = link_settle,
 	.undo = unlink_here,
@@ -265,14 +270,14 @@ const struct flow flow_unlink = {
 	.noun = "unlink",
 	.done = "unlinked",
 	.needs_ntt = true,
-	.count = -1,
+	.count_by = -1,
 	.blocks = true,
 	.outlives_ticket = true,
 	.intend = link_intend,
 	.apply = unlink_here,
 	.recall = link_recall,
-	.ask = say_unlink,
-	.unask = say_link,
+	.ask = call_unlink,
+	.unask = call_link,
 	.leave = unlink_leave,
 	.settle = unlink_settle,
 	.undo = link_here,

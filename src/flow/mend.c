@@ -12,16 +12,16 @@
 #include "flow/common.h"
 #include "model/rules.h"
 
-/* An NTT that only the partner knows: it has a name, and no row. */
-static void stand_in(struct batch *b, struct item *it)
+/* Make a stand-in for an NTT that only the partner has: it has no row here. */
+static void stand_in(struct arena *mem, struct item *it)
 {
-	if (it->ntt || it->kind != OP_UNLINK || !it->ntt_ref.no)
+	if (it->ntt || it->kind != OP_UNLINK || !it->want.ntt.no)
 		return;
-	it->ntt = arena_alloc(b->mem, sizeof *it->ntt);
-	it->ntt->ticket_no = it->ntt_ref.no;
+	it->ntt = arena_alloc(mem, sizeof *it->ntt);
+	it->ntt->ticket_no = it->want.ntt.no;
 }
 
-/* The CPE of a CTT's element, as it is stored now; NULL: it is gone. */
+/* The CTT's element, as it is stored now; NULL: it does not exist any more. */
 static struct network_element *element_of(const struct item *it)
 {
 	struct network_element *e = it->ctt->elements;
@@ -49,11 +49,13 @@ static bool is_still_so(struct item *it)
 	}
 }
 
-static void mend_check(struct batch *b, struct item *it)
+static void mend_check(const struct conf *cf, struct arena *mem,
+		struct item *it)
 {
-	if (!check_ctt_found(b, it) || !check_idle(b, it))
+	(void)cf;
+	if (!check_ctt_found(mem, it) || !check_idle(mem, it))
 		return;
-	stand_in(b, it);
+	stand_in(mem, it);
 	if (!is_still_so(it))
 		item_refuse(it, CODE_NOT_ATTEMPTED, "The ticket was changed "
 			    "since it was compared.");

@@ -20,15 +20,16 @@ static enum partner_id partner_to_tell(const struct item *it)
 	return goes_to_taas(it) ? PARTNER_TAAS : PARTNER_TMF;
 }
 
-static void resolve_check(struct batch *b, struct item *it)
+static void resolve_check(const struct conf *cf, struct arena *mem,
+		struct item *it)
 {
-	/* the route is told of what a gate refuses, too */
+	/* the answer names the route of a refused item, too */
 	if (it->ctt && it->ctt->external_sync)
-		it->partner = partners[partner_to_tell(it)]->code;
-	(void)(check_first(b, it) && check_activity(b, it) &&
-	       check_not_terminal(b, it) && check_not_resolved(b, it) &&
-	       check_idle(b, it) && check_status(b, it) &&
-	       check_codes(b, it));
+		it->sync.partner = partners[partner_to_tell(it)]->code;
+	(void)(check_first(mem, it) && check_activity(mem, it) &&
+	       check_not_terminal(mem, it) && check_not_resolved(mem, it) &&
+	       check_idle(mem, it) && check_status(mem, it) &&
+	       check_codes(cf, mem, it));
 }
 
 static void resolve_intend(struct item *it, struct arena *mem)
@@ -51,7 +52,7 @@ static void resolve_intend(struct item *it, struct arena *mem)
 	for (int i = 0; i < RESOLVE_CODES; i++)
 		put_str(&doc, resolve_code_name[i], r->code[i]);
 	put_close(&doc, '}');
-	it->intent = doc.s;
+	it->journal.intent = doc.s;
 }
 
 static bool resolve_recall(struct item *it, struct json_object *intent,
@@ -70,14 +71,15 @@ static bool resolve_recall(struct item *it, struct json_object *intent,
 	return r->at && r->stored.type;
 }
 
-static void resolve_restore(struct batch *b, struct item *it)
+static void resolve_restore(const struct conf *cf, struct arena *mem,
+			    struct item *it)
 {
 	/* one that was not begun is told with the latest activity */
 	if (it->state == OP_NONE && it->ctt && it->ctt->activity)
 		it->resolve->stored.id = it->ctt->activity->id;
 	if (it->state == OP_REFUSED &&
 	    it->code == CODE_RESOLUTION_CODE_INVALID)
-		check_codes(b, it);
+		check_codes(cf, mem, it);
 }
 
 static void resolve_ask(const struct item *it, struct call *c)
@@ -86,36 +88,36 @@ static void resolve_ask(const struct item *it, struct call *c)
 	c->partner = partner_to_tell(it);
 	c->verb = VERB_RESOLVE;
 	c->ticket = name_at_partner(it->ctt);
-	c->remark = it->remark;
+	c->remark = it->want.remark;
 	c->resolve = it->resolve;
 }
 
 static void resolve_leave(const struct item *it, struct ctt *after)
 {
 	if (!status_is_terminal(after->status))
-		after->status = "Resolved"; /* or it was closed meanwhile */
+		after->status = "Resolved"; /* else it was closed meanwhile */
 	after->activity = &it->resolve->stored;
 }
 
 static void resolve_settle(struct item *it, struct change *ch)
 {
-	change_activity(ch, it, &it->resolve->stored, it->remark);
+	change_activity(ch, it, &it->resolve->stored, it->want.remark);
 	change_status(ch, it, "Resolved");
 	note_done(it, STEP_save_activity, NULL);
 	job_plain(ch, it, "update-resolved-ctt");
-	if (it->remark && it->call->partner == PARTNER_TAAS &&
-	    !it->call->local) {
+	if (it->want.remark && it->sync.call->partner == PARTNER_TAAS &&
+	    !it->sync.call->local) {
 		struct buf doc = change_payload(ch, it);
 
-		if (strcmp(it->call->ticket, it->ctt->ticket_no))
-			put_str(&doc, "partnerTicket", it->call->ticket);
-		put_str(&doc, "text", it->remark);
-		put_str(&doc, "author", it->actor);
+		if (strcmp(it->sync.call->ticket, it->ctt->ticket_no))
+			put_str(&doc, "partnerTicket", it->sync.call->ticket);
+		put_str(&doc, "text", it->want.remark);
+		put_str(&doc, "author", it->want.actor);
 		put_close(&doc, '}');
 		change_job(ch, it, "sync-note-to-taas", &doc, 0);
 	}
 	note_done(it, STEP_enqueue_jobs, NULL);
-	if (it->remark)
+	if (it->want.remark)
 		note_done(it, STEP_add_note, NULL);
 	else
 		note_skipped(it, STEP_add_note, "no remark was given");

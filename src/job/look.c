@@ -4,7 +4,7 @@
 #include "partner/partner.h"
 #include "saga/reconcile.h"
 
-static void tell(void *to, const char *line)
+static void keep_last(void *to, const char *line)
 {
 	const char **last = to;
 
@@ -22,7 +22,7 @@ void look_again(struct app *app, struct arena *mem, uint64_t ctt_id,
 		.mend = true,
 		.actor = "ctt-worker",
 		.request_id = request_id,
-		.tell = tell,
+		.report = keep_last,
 		.to = &last,
 	};
 	size_t n = 0;

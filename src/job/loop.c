@@ -149,9 +149,9 @@ int job_loop(struct app *app)
 		int64_t began = clock_mono_ms();
 		enum rc rc = beat_now(app, mem, &beat);
 
-		if (rc != RC_FAULT)
+		if (rc != RC_ERROR)
 			rc = settle_due(app, mem, &settled);
-		if (rc != RC_FAULT)
+		if (rc != RC_ERROR)
 			rc = deliver(app, mem, clock_mono_ms() - began, &jobs);
 		if (rc == RC_OK)
 			rc = purge_keys(app, mem, &purge);
@@ -163,7 +163,7 @@ int job_loop(struct app *app)
 			rc = retention_step(app, mem, &old);
 		arena_reset(mem);
 		beat.worked |= jobs || settled;
-		if (rc == RC_FAULT)
+		if (rc == RC_ERROR)
 			wait.tv_sec = AWAY_MS / 1000;
 		else if (!jobs && !settled)
 			wait.tv_nsec = POLL_MS * 1000000L;

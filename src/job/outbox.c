@@ -109,7 +109,7 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 
 	*n_r = 0;
 	if (!owner)
-		return RC_FAULT;
+		return RC_ERROR;
 	rc = db_run(app->db, SQL_JOB_PICK, NULL, mem, &r, 1);
 	if (rc != RC_OK)
 		return rc;
@@ -131,7 +131,7 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 }
 
 /* The receiver was there, and did not want it. Who does not let us in (401, 403,
- * 407) is as good as away: that is no fault of the job (section 9). */
+ * 407) is as good as away: the job has no part in that (section 9). */
 static bool was_refused(const struct job *job)
 {
 	const struct call *c = &job->call;
@@ -140,8 +140,8 @@ static bool was_refused(const struct job *job)
 				       c->status == 500);
 }
 
-/* A refusal is the job's own fault, and soon final; a receiver that is away
- * is not, and has until the job is old. */
+/* A refusal is about the job itself, and is soon final. A receiver that is away
+ * has until the job is old. */
 static bool is_dead(const struct conf *cf, const struct job *job)
 {
 	if (was_refused(job))

@@ -80,25 +80,16 @@ void item_refuse(struct item *it, enum code code, const char *detail)
 
 void item_reset(struct item *it)
 {
-	struct item fresh = {
+	*it = (struct item){
 		.index = it->index,
 		.kind = it->kind,
-		.ctt_ref = it->ctt_ref,
-		.ntt_ref = it->ntt_ref,
-		.remark = it->remark,
-		.actor = it->actor,
-		.request_id = it->request_id,
 		.op_id = it->op_id,
-		.idempotency_id = it->idempotency_id,
+		.want = it->want,
 		.resolve = it->resolve,
 		.cpe = it->cpe,
-		.force = it->force,
-		.mends = it->mends,
-		.block_ms = it->block_ms,
 		.previous = it->previous,
+		.block_ms = it->block_ms,
 	};
-
-	*it = fresh;
 }
 
 void item_name(struct arena *mem, struct item *it)
@@ -117,33 +108,35 @@ struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
 	*next = (struct item){
 		.index = it->index,
 		.kind = kind,
-		.ctt_ref = it->ctt_ref,
-		.ntt_ref = {.id = ntt->id},
-		.remark = it->remark,
-		.actor = it->actor,
-		.request_id = it->request_id,
-		.idempotency_id = it->idempotency_id,
+		.want = it->want,
 		.ctt = it->ctt,
 		.ntt = ntt,
 	};
+	next->want.ntt = (struct ref){.id = ntt->id};
+	next->want.force = next->want.mends = false;
 	item_name(mem, next);
 	it->next = next;
 	return next;
 }
 
+struct batch batch_empty(struct arena *mem, size_t n)
+{
+	return (struct batch){
+		.mem = mem,
+		.it = arena_array(mem, n, sizeof(struct item *)),
+		.terms = arena_alloc(mem, sizeof(struct terms)),
+	};
+}
+
 struct batch batch_new(struct arena *mem, size_t n)
 {
 	struct item *items = arena_array(mem, n, sizeof *items);
-	struct batch b = {
-		.mem = mem,
-		.it = arena_array(mem, n, sizeof(struct item *)),
-		.n = n,
-	};
+	struct batch b = batch_empty(mem, n);
 
 	for (size_t i = 0; i < n; i++) {
-		b.it[i] = &items[i];
 		items[i].index = i;
 		item_name(mem, &items[i]);
+		batch_add(&b, &items[i]);
 	}
 	return b;
 }
@@ -167,8 +160,8 @@ static int by_ctt(const void *a, const void *b)
 	const struct item *x = *(struct item *const *)a;
 	const struct item *y = *(struct item *const *)b;
 
-	if (x->ctt_ref.id != y->ctt_ref.id)
-		return x->ctt_ref.id < y->ctt_ref.id ? -1 : 1;
+	if (x->want.ctt.id != y->want.ctt.id)
+		return x->want.ctt.id < y->want.ctt.id ? -1 : 1;
 	return x->index < y->index ? -1 : 1;
 }
 

@@ -95,92 +95,120 @@ struct by_hand {
 	const char *by, *reason;
 };
 
+/* What the caller wants of an operation; for RESOLVE and CPE_UPDATE the item's
+ * `resolve` or `cpe` has the rest. */
+struct want {
+	struct ref ctt, ntt;
+	const char *remark; /* or NULL */
+	const char *actor, *request_id;
+	uint64_t idempotency_id; /* the row of the request's key, or 0 */
+	bool force; /* unlink here what the partner does not have (section 5) */
+	bool mends; /* change the partner's ticket to match ours; nothing is
+		     * changed here (cttctl reconcile, look-again) */
+};
+
+/* The follower of an operation that is part of a move (section 5). */
+struct move {
+	uint64_t then_id, else_id;
+	struct ntt *then_ntt; /* after the unlink, link to this one         */
+	struct ntt *else_ntt; /* if the link fails, link back to this one   */
+	bool forward;         /* this is the link back: in doubt it is driven
+			       * on, and not undone                         */
+};
+
+/* The step at the partner. */
+struct sync {
+	const char *partner;   /* its code, once it is known                */
+	struct call *call;     /* the request and its result                */
+	const char *call_json; /* the request, as the journal keeps it      */
+	struct history past;
+	bool undoing;       /* the inverse may have been sent; the call is
+			     * never sent again                             */
+	const char *forced; /* the partner's refusal, which `force` overrode */
+	bool assumed;       /* it is closed without proof                   */
+	bool look_again;    /* later, because an attempt may still arrive   */
+};
+
+/* The rest of the journal row, and what happens when it is written. */
+struct journal {
+	const char *owner;  /* the connection that began or claimed it      */
+	bool is_taken;      /* it has another owner by now                  */
+	const char *intent; /* what recovery needs of the request, as JSON  */
+	unsigned tries;     /* of recovery                                  */
+	const char *why;    /* it stays open                                */
+	bool save_failed;   /* the database refuses to finish it            */
+	unsigned judged;    /* how often its closing was prepared           */
+};
+
+/* An operation that is being recovered. */
+struct recovery {
+	bool is_lost;    /* its CTT or NTT does not exist any more          */
+	bool is_damaged; /* its intent is missing, or makes no sense        */
+	const struct by_hand *by_hand; /* or NULL                           */
+};
+
+/* What the caller is told of an error beside its code and detail. */
+struct error_more {
+	int retry_after_s;  /* 0: nothing                                   */
+	const char *field;  /* VALIDATION_FAILED: the one that is wrong     */
+	const char *list;   /* or, as JSON, all that are wrong              */
+};
+
 /*
- * One operation on its way through the stages. What a stage refuses it gives
- * a code; the stages behind it pass such an item over.
+ * One operation on its way through the stages. A stage that refuses an item
+ * gives it a code; later stages skip it.
  */
 struct item {
 	size_t index; /* its place in the request */
 	enum kind kind;
-
-	/* what is wanted, by whom */
-	struct ref ctt_ref, ntt_ref;
-	const char *remark; /* or NULL */
-	const char *actor, *request_id;
 	const char *op_id;
-	uint64_t idempotency_id; /* the request's key, or 0 */
-	struct resolve *resolve;
+
+	struct want want;
+	struct resolve *resolve; /* the kind's own; else NULL */
 	struct cpe_update *cpe;
-	bool force; /* unlink here what the partner does not have (section 5) */
-	bool mends; /* make the partner's ticket as ours is; nothing is changed
-		     * here (cttctl reconcile, look-again) */
-
-	/* what is there; NULL: no such ticket */
-	struct ctt *ctt;
-	struct ntt *ntt;
-	int64_t block_ms; /* the pair's unlink block ends in; 0: none */
-
-	/* a move: what follows when this operation is closed (section 5) */
-	uint64_t then_id, else_id;
-	struct ntt *then_ntt; /* unlinked: link it to this one          */
-	struct ntt *else_ntt; /* not linked: link it back to this one   */
-	struct item *next;    /* the operation that followed            */
-	bool forward; /* in doubt it is driven on, and not taken back  */
-
 	struct item *previous; /* of the same CTT in the request, or NULL */
 
-	/* what became of it */
-	enum code code;
-	const char *detail;   /* of the code; a sentence for an operator   */
-	int retry_after_s;    /* 0: nothing to say                         */
-	const char *errors_field; /* of VALIDATION_FAILED: which field     */
-	const char *errors;   /* or, as JSON, all that are wrong           */
-	bool nothing_to_do;   /* it is as it is wanted already             */
-	const char *owner;    /* the connection by which it was begun, or
-			       * claimed                                   */
-	bool is_taken;        /* it is another owner's by now              */
-	enum op_state was;    /* the state in which the journal has it     */
-	enum op_state state;  /* the state that it should take             */
-	bool save_failed;     /* the database refuses to finish it         */
-	unsigned judged;      /* how often its closing was prepared        */
-	const char *partner;  /* its code, once it is known                */
-	struct call *call;    /* what it is told, and what it answered     */
-	const char *partner_call; /* the same for the journal, as JSON     */
-	struct history past;  /* of the step at the partner                */
-	const char *forced;   /* what the partner answered to a forced one */
-	bool assumed;         /* nobody could prove what became of it      */
-	bool look_again;      /* later, for an attempt may still arrive    */
-	const struct by_hand *by_hand; /* or NULL                          */
-	struct trace trace;
+	/* what was found */
+	struct ctt *ctt; /* NULL: no such ticket */
+	struct ntt *ntt;
+	const struct lov *lov; /* the allowed codes, where they were loaded */
+	int64_t block_ms; /* until the pair's unlink block ends; 0: none */
 
-	/* of an operation that is being recovered */
-	const char *intent; /* what the journal kept of what was wanted     */
-	unsigned tries;
-	bool undoing; /* the inverse may have been sent; the call never again */
-	bool is_lost; /* its CTT or NTT does not exist any more           */
-	bool is_damaged; /* its intent is missing, or makes no sense      */
-	const char *note; /* why it stays open */
+	/* what became of it */
+	enum op_state was;   /* the state that the journal has              */
+	enum op_state state; /* the state that it takes                     */
+	enum code code;
+	const char *detail;  /* of the code; a sentence for an operator     */
+	struct error_more error;
+	bool nothing_to_do;  /* the tickets are as the caller wants them    */
+	struct trace trace;
+	struct item *next;   /* its follower                                */
+
+	struct move move;
+	struct sync sync;
+	struct journal journal;
+	struct recovery recovery;
+};
+
+/* The terms of a request, which hold for all its items. */
+struct terms {
+	int64_t deadline; /* clock_mono_ms after which no partner is called */
+	bool all_or_none; /* if a gate refuses one item, none is begun      */
+	bool dry_run;     /* check everything, change and send nothing      */
+	uint64_t key_id;  /* the row of its Idempotency-Key, or 0; and the  */
+	const char *key_owner; /* connection that claimed it, and has to save
+				* the request's work                        */
 };
 
 /*
- * Every request is a batch; a single one is a batch of one. The items are
- * pointed to, so that a part of a batch is a batch.
+ * A set of items. Every request is a batch; a single one is a batch of one. The
+ * items are pointed to, so a part of a batch is a batch, too.
  */
 struct batch {
 	struct arena *mem;
 	struct item **it;
 	size_t n;
-	int64_t deadline; /* clock_mono_ms after which no partner is asked */
-	bool all_or_none; /* if a gate refuses one, none is begun          */
-	bool dry_run;     /* check everything, change and send nothing     */
-	bool force;       /* its items' (section 5)                        */
-	uint64_t idempotency_id; /* its key's row, or 0; the connection    */
-	const char *owner;       /* that claimed it, and must save its work */
-	const char *codes_required; /* CTT_RESOLUTION_REQUIRED             */
-	bool refuse_closed;         /* CTT_LINK_CLOSED is refuse           */
-	int64_t block_ttl_s;        /* CTT_UNLINK_BLOCK_TTL                */
-	const struct lov *lov;      /* where it was loaded                 */
-	size_t nlov;
+	struct terms *terms; /* of the request; its parts share them */
 };
 
 #define batch_each(b, var)                                                   \
@@ -188,8 +216,11 @@ struct batch {
 	     at_##var < (b)->it + (b)->n && ((var = *at_##var), true);       \
 	     at_##var++)
 
-/* n new items, each with an operation id of its own. */
+/* n new items, each with an operation id of its own, and new terms. */
 struct batch batch_new(struct arena *mem, size_t n);
+
+/* No items yet, but room for n, and new terms. */
+struct batch batch_empty(struct arena *mem, size_t n);
 
 /* An empty part of a batch, with room for all of it. */
 struct batch batch_part(const struct batch *b);
@@ -208,8 +239,8 @@ void item_name(struct arena *mem, struct item *it);
 struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
 			 struct ntt *ntt);
 
-/* Forget all that the stages found; what is wanted stays, and the block that
- * was read before them. */
+/* Forget what the stages found and decided. What the caller wants stays, and so
+ * does the block, which is read before the first stage. */
 void item_reset(struct item *it);
 
 #endif

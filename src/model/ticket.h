@@ -115,7 +115,8 @@ bool status_is_terminal(const char *status);
 /* Are all five the same? NULL is as good as "". */
 bool same_cpe(const struct cpe *a, const struct cpe *b);
 
-/* An allowed value: section 2, `lov`; active ones only. */
+/* An allowed value: section 2, `lov`; active ones only. In a list the last one
+ * has no type. */
 struct lov {
 	const char *type, *code, *label;
 };

@@ -423,13 +423,15 @@ static bool has_room(const struct health *h, const struct census *c,
 	return pace == WELL || !before || (before + 1) * 100 <= c->pool * share;
 }
 
-static enum health_say judge(const struct health *h, enum partner_id p)
+static enum health_admission admission_to(const struct health *h,
+					  enum partner_id p)
 {
 	struct census c = take_census(h, p);
 	int64_t long_ms;
 	enum pace pace = pace_of(h, p, &c, &long_ms);
 
-	return has_room(h, &c, pace, c.waiting ? c.waiting - 1 : 0) ? HEALTH_GO : HEALTH_BUSY;
+	return has_room(h, &c, pace, c.waiting ? c.waiting - 1 : 0) ?
+		       HEALTH_GO : HEALTH_BUSY;
 }
 
 /* It is broken; true: this process is to probe it now. */
@@ -449,9 +451,9 @@ bool health_is_broken(const struct health *h, enum partner_id p)
 	       h->cf->breaker_failures;
 }
 
-enum health_say health_enter(struct health *h, enum partner_id p)
+enum health_admission health_enter(struct health *h, enum partner_id p)
 {
-	enum health_say say;
+	enum health_admission admission;
 
 	if (health_is_broken(h, p)) {
 		/* one call is the probe, not one request's five hundred */
@@ -465,14 +467,14 @@ enum health_say health_enter(struct health *h, enum partner_id p)
 	/* counted first and looked at then: two who come at once cannot both
 	 * slip in */
 	atomic_store(&h->own->since[p], clock_mono_ms());
-	say = judge(h, p);
-	if (say != HEALTH_GO) {
+	admission = admission_to(h, p);
+	if (admission != HEALTH_GO) {
 		bury_dead(h);
-		say = judge(h, p);
+		admission = admission_to(h, p);
 	}
-	if (say != HEALTH_GO)
+	if (admission != HEALTH_GO)
 		atomic_store(&h->own->since[p], 0);
-	return say;
+	return admission;
 }
 
 void health_at_work(struct health *h, bool at_work)
@@ -500,7 +502,7 @@ static void wait_anew(struct health *h, enum partner_id p)
 		atomic_store(&h->own->since[p], clock_mono_ms());
 }
 
-enum health_say health_admits(struct health *h, enum partner_id p)
+enum health_admission health_admits(struct health *h, enum partner_id p)
 {
 	bool probing = h->probing[p];
 

@@ -37,7 +37,7 @@ void health_close(struct health *h);
 /* This process has a request in hand, or none. */
 void health_at_work(struct health *h, bool at_work);
 
-enum health_say {
+enum health_admission {
 	HEALTH_GO,
 	HEALTH_BROKEN, /* it keeps failing, and it is not our turn to probe */
 	HEALTH_BUSY,   /* too much of the pool waits for it already          */
@@ -45,12 +45,12 @@ enum health_say {
 
 /* May this request begin something with the partner? Having entered, it
  * counts as waiting for it until health_leave. */
-enum health_say health_enter(struct health *h, enum partner_id p);
+enum health_admission health_enter(struct health *h, enum partner_id p);
 void health_leave(struct health *h);
 
 /* May a call be made now? Only one that is a probe while it is broken. Who has
  * not entered does so, if there is room. */
-enum health_say health_admits(struct health *h, enum partner_id p);
+enum health_admission health_admits(struct health *h, enum partner_id p);
 
 /* May calls that were made be waited for any longer? To be asked every
  * HEALTH_WATCH_MS. If not, this process does not count as waiting any more. */

@@ -490,7 +490,7 @@ static const char *bad_name(const struct call *c)
 static void call_start(struct slot *s, struct call *c, struct arena *mem)
 {
 	const char *name = partners[c->partner]->name, *bad = bad_name(c);
-	enum health_say say;
+	enum health_admission admission;
 
 	c->status = 0;
 	c->attempts = 0;
@@ -499,11 +499,12 @@ static void call_start(struct slot *s, struct call *c, struct arena *mem)
 	c->looked = NULL;
 	c->began = clock_wall_ms();
 	c->ms = 0;
-	say = bad ? HEALTH_BUSY : health_admits(s->http->health, c->partner);
-	if (say != HEALTH_GO) {
+	admission = bad ? HEALTH_BUSY :
+			  health_admits(s->http->health, c->partner);
+	if (admission != HEALTH_GO) {
 		conclude(c, SAID_NOTHING, arena_printf(mem, bad ?
 			 "%s cannot be called for a ticket or element that "
-			 "is named \"%s\"" : say == HEALTH_BUSY ?
+			 "is named \"%s\"" : admission == HEALTH_BUSY ?
 			 "Too many requests wait for %s just now" :
 			 "%s keeps failing; until it answers again it is only "
 			 "probed", name, bad));

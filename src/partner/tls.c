@@ -79,31 +79,31 @@ static EVP_PKEY *key_of(const char *pem)
 	return key;
 }
 
-static const char *cert_fault(const struct conf *cf, int id, const char **which)
+static const char *cert_error(const struct conf *cf, int id, const char **which)
 {
 	X509 *cert = cert_of(cf->cert[id]);
 	EVP_PKEY *key = key_of(cf->key[id]);
-	const char *fault = NULL;
+	const char *error = NULL;
 
 	*which = "CERT";
 	if (!*cf->cert[id])
-		fault = "is not set, but its key is";
+		error = "is not set, but its key is";
 	else if (!cert)
-		fault = "holds no certificate in PEM";
+		error = "holds no certificate in PEM";
 	else
 		*which = "KEY";
-	if (!fault && !*cf->key[id])
-		fault = "is not set, but its certificate is";
-	else if (!fault && !key)
-		fault = "holds no private key in PEM without a passphrase";
-	else if (!fault && X509_check_private_key(cert, key) != 1)
-		fault = "is not the key of the certificate";
+	if (!error && !*cf->key[id])
+		error = "is not set, but its certificate is";
+	else if (!error && !key)
+		error = "holds no private key in PEM without a passphrase";
+	else if (!error && X509_check_private_key(cert, key) != 1)
+		error = "is not the key of the certificate";
 	EVP_PKEY_free(key);
 	X509_free(cert);
-	return fault;
+	return error;
 }
 
-static const char *partner_fault(const struct conf *cf, int id,
+static const char *partner_error(const struct conf *cf, int id,
 				 const char **which)
 {
 	bool shows = *cf->cert[id] || *cf->key[id];
@@ -113,17 +113,17 @@ static const char *partner_fault(const struct conf *cf, int id,
 		return "is set, but the partner's URL is not https://";
 	if (*cf->ca[id] && !is_ca(cf->ca[id]))
 		return "holds no certificate in PEM";
-	return shows ? cert_fault(cf, id, which) : NULL;
+	return shows ? cert_error(cf, id, which) : NULL;
 }
 
 bool tls_check(const struct conf *cf, char *err, size_t errlen)
 {
-	const char *fault = NULL, *which;
+	const char *error = NULL, *which;
 
-	for (int id = 0; id < PARTNER__MAX && !fault; id++)
-		if ((fault = partner_fault(cf, id, &which)))
+	for (int id = 0; id < PARTNER__MAX && !error; id++)
+		if ((error = partner_error(cf, id, &which)))
 			snprintf(err, errlen, "CTT_%s_%s_FILE: %s",
-				 partners[id]->code, which, fault);
+				 partners[id]->code, which, error);
 	ERR_clear_error(); /* or the next user of TLS would find it */
-	return !fault;
+	return !error;
 }

@@ -10,7 +10,7 @@
 
 /*
  * Can each partner's CA, certificate and key be used? False: err holds one
- * line that names the setting at fault.
+ * line that names the setting that is wrong.
  */
 bool tls_check(const struct conf *cf, char *err, size_t errlen);
 

@@ -1,7 +1,7 @@
 /*
  * saga/close.c - the second transaction: writes what saga_judge decided. If
- * another process, or a COMMIT whose reply was lost, has closed an operation
- * before, it takes over that result
+ * another process has closed an operation before, or our own COMMIT whose reply
+ * was lost, it takes over that result
  */
 #include "saga/close.h"
 
@@ -13,7 +13,7 @@
 
 enum {
 	LOCKED_MS = 1000, /* a transaction that took longer met a lock      */
-	TAKEN_MS = 2000,  /* the wait for who has taken an operation over   */
+	TAKEN_MS = 2000,  /* the wait for another owner to close            */
 };
 
 static void log_closed(const struct item *it)
@@ -23,7 +23,7 @@ static void log_closed(const struct item *it)
 		 op_state_name[it->state],
 		 it->ctt ? it->ctt->ticket_no : "-",
 		 it->ntt ? it->ntt->ticket_no : "-",
-		 it->code ? code_info[it->code].name : "-", it->tries);
+		 it->code ? code_info[it->code].name : "-", it->journal.tries);
 }
 
 /* What to tell the caller of an operation that was closed elsewhere. A link's
@@ -31,7 +31,7 @@ static void log_closed(const struct item *it)
  * another process still works on it, nothing is known yet. */
 static void adopt(struct item *it, bool in_hand)
 {
-	bool stored = it->then_id || it->resolve || it->cpe;
+	bool stored = it->move.then_id || it->resolve || it->cpe;
 
 	if (in_hand)
 		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
@@ -43,13 +43,13 @@ static void adopt(struct item *it, bool in_hand)
 			"database was lost. Recovery has finished the "
 			"operation; look it up.");
 	else if (it->state == OP_SUCCEEDED && it->ntt)
-		it->ntt->ctt_count += flows[it->kind]->count;
+		it->ntt->ctt_count += flows[it->kind]->count_by;
 	else if (it->code)
 		it->detail = "Recovery has settled the operation.";
 }
 
-/* A process that took some of them over mostly closes them in a moment: wait,
- * so that the caller can be told the result. */
+/* Wait for a process that took over some of the operations: it usually closes
+ * them soon, and the caller can be told the result. */
 static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
 {
 	int64_t until = clock_mono_ms() + TAKEN_MS;
@@ -59,7 +59,8 @@ static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
 		bool wait = false;
 
 		batch_each (b, it)
-			wait = wait || (it->is_taken && it->was == OP_RUNNING);
+			wait = wait || (it->journal.is_taken &&
+					it->was == OP_RUNNING);
 		if (rc != RC_OK || recovered || !wait || clock_mono_ms() > until)
 			return rc;
 	}
@@ -87,12 +88,12 @@ static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
 		i++;
 		if (rc != RC_OK)
 			continue;
-		if (same && !it->is_taken) {
+		if (same && !it->journal.is_taken) {
 			batch_add(&left, it);
 			continue;
 		}
 		it->state = it->was;
-		it->next = NULL; /* whoever closed it has that in hand */
+		it->next = NULL; /* the process that closed it sees to that */
 		adopt(it, same);
 		log_line(LOG_INFO, "operation_adopted", "op=%s state=%s",
 			 it->op_id, op_state_name[it->state]);
@@ -108,7 +109,7 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 	log_line(LOG_ERROR, "close_failed", "operations=%zu first=%s "
 		 "error=\"%s\"", b->n, b->it[0]->op_id, db_error(app->db));
 	if (recovered) {
-		b->it[0]->note = "the database refuses to close it";
+		b->it[0]->journal.why = "the database refuses to close it";
 		store_defer(app->db, b, app->conf->retry_cap_ms);
 	} else {
 		batch_each (b, it) {
@@ -176,7 +177,7 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 		bool won;
 		enum rc rc;
 
-		change_init(&ch, &open);
+		change_init(&ch, app->conf, &open);
 		batch_each (&open, it)
 			saga_judge(app, it, &ch, recovered);
 		rc = store_close(app->db, &ch, &open, &won);
@@ -188,7 +189,7 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 				it->was = it->state;
 				if (it->next)
 					it->next->was = it->next->state;
-				if (it->assumed)
+				if (it->sync.assumed)
 					health_count_assumed(app->health);
 				log_closed(it);
 			}
@@ -208,8 +209,9 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 		if (rc == RC_AGAIN && clock_mono_ms() - began > LOCKED_MS &&
 		    close_by_ntt(app, &open, recovered))
 			return;
-		if (rc == RC_NO && !recovered && !open.it[0]->save_failed) {
-			open.it[0]->save_failed = true;
+		if (rc == RC_NO && !recovered &&
+		    !open.it[0]->journal.save_failed) {
+			open.it[0]->journal.save_failed = true;
 			continue;
 		}
 		if (rc == RC_NO || clock_mono_ms() > until) {

@@ -1,6 +1,6 @@
 /*
- * saga/dry.c - the end of a dry run: after the real checks, everything is taken
- * to succeed
+ * saga/dry.c - the end of a dry run: after the real checks, it assumes that
+ * everything succeeds
  */
 #include "saga/dry.h"
 
@@ -10,7 +10,7 @@ void dry_assume(struct item *it)
 		*it->ctt = *it->previous->ctt;
 }
 
-/* The operation succeeds, as far as anybody can see. It has no id. */
+/* Give the item the result of a success. The operation has no id. */
 static void succeed(struct item *it)
 {
 	const struct flow *flow = flows[it->kind];
@@ -21,8 +21,8 @@ static void succeed(struct item *it)
 		flow->leave(it, it->ctt);
 	if (it->cpe)
 		it->cpe->element->cpe = it->cpe->wanted;
-	if (flow->count)
-		it->ntt->ctt_count += flow->count;
+	if (flow->count_by)
+		it->ntt->ctt_count += flow->count_by;
 }
 
 void dry_pretend(struct batch *b)
@@ -35,7 +35,8 @@ void dry_pretend(struct batch *b)
 		if (flows[it->kind]->intend)
 			flows[it->kind]->intend(it, b->mem);
 		succeed(it);
-		if (it->then_ntt)
-			succeed(item_follow(b->mem, it, OP_LINK, it->then_ntt));
+		if (it->move.then_ntt)
+			succeed(item_follow(b->mem, it, OP_LINK,
+					    it->move.then_ntt));
 	}
 }

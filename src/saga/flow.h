@@ -20,7 +20,8 @@ struct flow {
 
 	/* the way in: what is loaded, and the gates in their order */
 	enum sql load;
-	void (*check)(struct batch *b, struct item *it);
+	void (*check)(const struct conf *cf, struct arena *mem,
+		      struct item *it);
 
 	/* for the trace and for the answer */
 	enum step save_step;   /* the local save before the sync, or STEP__MAX */
@@ -29,24 +30,26 @@ struct flow {
 	bool needs_ntt;        /* it is about a pair, and in the audit of both */
 	bool audits_ntt;       /* its success is in the NTT's audit            */
 	const char *done;      /* "linked": the outcome of one that succeeded  */
-	int count;             /* what its success adds to the NTT's count     */
+	int count_by;          /* what its success adds to the NTT's count    */
 	bool blocks;           /* its success blocks the pair (section 5)      */
 	bool outlives_ticket;  /* about a pair of which one is gone, it is
 				* driven on, and not taken back                */
 	bool once;             /* a CTT that comes again is refused            */
 
-	/* Write into it->intent what recovery will need of the request. */
+	/* Write into the journal's intent what recovery will need of the
+	 * request. */
 	void (*intend)(struct item *it, struct arena *mem);
 	/* The local change that is made before the partner is asked. */
 	void (*apply)(struct item *it, struct change *ch);
-	/* Read it->intent back, for recovery. False: it is not enough to
+	/* Read the intent back, for recovery. False: it is not enough to
 	 * continue (the row was edited). */
 	bool (*recall)(struct item *it, struct json_object *intent,
 		       struct arena *mem);
 	/* An answer is restored from the journal (saga/restore.h): fill what it
 	 * shows of the item and the journal does not have, such as what a gate
 	 * found wrong. */
-	void (*restore)(struct batch *b, struct item *it);
+	void (*restore)(const struct conf *cf, struct arena *mem,
+			struct item *it);
 	/* The call to the partner (c->local: there is none to make), and its
 	 * inverse (NULL: it cannot be undone, and is driven on). */
 	void (*ask)(const struct item *it, struct call *c);

@@ -9,20 +9,21 @@
 #include "saga/step.h"
 #include "saga/tell.h"
 
-/* Until a partner that is only probed may be asked again. */
+/* How long an operation waits for a partner that is only probed. */
 enum { PROBED_MS = 2000 };
 
-/* Is the local change to be taken back in this step? It is there while the
- * operation is RUNNING, and as long as one that goes on is open. */
+/* Does this transaction undo the local change? A RUNNING operation has one, and
+ * so has an open operation that is driven on. */
 static bool is_taken_back(const struct item *it)
 {
-	if (!flows[it->kind]->undo || it->state == OP_SUCCEEDED || it->mends)
+	if (!flows[it->kind]->undo || it->state == OP_SUCCEEDED ||
+	    it->want.mends)
 		return false;
 	return step_is_forward(it) ? !op_is_open(it->state) :
 				     it->was == OP_RUNNING;
 }
 
-/* The state that an operation is to take. */
+/* The state that the operation takes. */
 static enum op_state state_after(const struct item *it, enum next next)
 {
 	switch (next) {
@@ -30,7 +31,7 @@ static enum op_state state_after(const struct item *it, enum next next)
 		return OP_SUCCEEDED;
 	case NEXT_BACK:
 	case NEXT_ASSUMED:
-		return it->undoing ? OP_COMPENSATED : OP_ROLLED_BACK;
+		return it->sync.undoing ? OP_COMPENSATED : OP_ROLLED_BACK;
 	case NEXT_SETTLE:
 		return OP_SETTLING;
 	default:
@@ -38,8 +39,8 @@ static enum op_state state_after(const struct item *it, enum next next)
 	}
 }
 
-/* An attempt that may still arrive may change what is known now: then it is
- * put right (job/look.c). */
+/* An attempt that arrives later may change the partner's ticket: add a job that
+ * looks and mends it then (job/look.c). */
 static void look_again(const struct conf *cf, struct item *it,
 		       struct change *ch)
 {
@@ -49,68 +50,70 @@ static void look_again(const struct conf *cf, struct item *it,
 	change_job(ch, it, JOB_LOOK_AGAIN, &doc, step_late_ms(cf, it));
 }
 
-/* It is closed for good: the audit, and what follows by itself. */
+/* The operation is closed: add its audit rows, and begin its follower. */
 static void conclude(struct app *app, struct item *it, struct change *ch)
 {
 	const struct flow *flow = flows[it->kind];
 	bool success = it->state == OP_SUCCEEDED;
 
-	if (it->look_again)
+	if (it->sync.look_again)
 		look_again(app->conf, it, ch);
 	change_audit(ch, it, success ? "SUCCESS" : op_state_name[it->state],
-		     !it->mends && (flow->needs_ntt ||
-				    (success && flow->audits_ntt)));
+		     !it->want.mends && (flow->needs_ntt ||
+					 (success && flow->audits_ntt)));
 	trace_note(&it->trace, STEP_write_audit, STEP_OK, clock_wall_ms(),
 		   NULL);
-	it->next = flow->follow && !it->mends ? flow->follow(it, ch->mem) :
-						 NULL;
+	it->next = flow->follow && !it->want.mends ?
+			   flow->follow(it, ch->mem) : NULL;
 	if (it->next) {
 		step_ask(app->conf, ch->mem, it->next);
 		saga_begin(it->next, ch, db_owner(app->db));
 	}
 }
 
-/* How long it waits. Another process's probe may find a partner well sooner,
- * where it was not asked because it is only probed. */
+/* How long the operation waits. If it was not sent because the partner is only
+ * probed, it waits for less: another process's probe may succeed sooner. */
 static int64_t next_try_ms(const struct conf *cf, const struct item *it,
 			   enum next next)
 {
-	int64_t ms = clock_backoff_ms(it->tries ? it->tries - 1 : 0,
+	unsigned tries = it->journal.tries;
+	int64_t ms = clock_backoff_ms(tries ? tries - 1 : 0,
 				      cf->retry_base_ms, cf->retry_cap_ms);
 	int64_t probed = clock_backoff_ms(0, PROBED_MS, PROBED_MS);
 
 	if (next == NEXT_WAIT)
 		return step_late_ms(cf, it);
-	return !it->call->attempts && ms > probed ? probed : ms;
+	return !it->sync.call->attempts && ms > probed ? probed : ms;
 }
 
-/* It stays as it is, and is tried later. */
+/* The operation keeps its state, and is tried later. */
 static void stay(struct app *app, struct item *it, struct change *ch,
 		 enum next next, bool recovered)
 {
-	if (!it->judged && it->call->attempts && recovered)
-		it->tries++;
-	it->note = it->call->why;
-	if (next == NEXT_WAIT && it->undoing)
-		it->past.known = KNOWN_DOUBT; /* it is sent once more */
+	if (!it->journal.judged && it->sync.call->attempts && recovered)
+		it->journal.tries++;
+	it->journal.why = it->sync.call->why;
+	if (next == NEXT_WAIT && it->sync.undoing)
+		it->sync.past.known = KNOWN_DOUBT; /* send it once more */
 	if (next == NEXT_WAIT)
-		it->note = "the outcome is known, but an attempt whose answer "
+		it->journal.why = "the outcome is known, but an attempt whose answer "
 			   "was lost may still arrive";
 	if (!recovered)
 		item_refuse(it, CODE_NO_ANSWER, arena_printf(ch->mem, "%s "
 			"answered, but an earlier attempt may still arrive. "
 			"The operation will be closed after that; look it up.",
-			partners[it->call->partner]->name));
+			partners[it->sync.call->partner]->name));
 	change_op(ch, it, next_try_ms(app->conf, it, next));
 }
 
-/* Closed as done on both sides: what is taken back here is done again. */
+/* The operation is done on both sides. If its local change was undone, make it
+ * again. */
 static void settle(struct item *it, struct change *ch)
 {
 	const struct flow *flow = flows[it->kind];
 
 	it->code = CODE_OK;
-	if (it->mends)
+	if (it->want.mends)
 		return;
 	if (it->was == OP_SETTLING && !step_is_forward(it) && flow->apply)
 		flow->apply(it, ch);
@@ -124,17 +127,17 @@ void saga_judge(struct app *app, struct item *it, struct change *ch,
 	int64_t next_ms = 0;
 	enum next next;
 
-	it->next = NULL; /* of a close that was tried before */
-	next = it->save_failed ? NEXT_SETTLE :
-				 step_next(app->conf, it, recovered);
+	it->next = NULL; /* it may be left from an earlier try */
+	next = it->journal.save_failed ? NEXT_SETTLE :
+					 step_next(app->conf, it, recovered);
 	it->state = state_after(it, next);
-	it->assumed = next == NEXT_ASSUMED;
+	it->sync.assumed = next == NEXT_ASSUMED;
 	if (it->state == it->was) {
 		stay(app, it, ch, next, recovered);
-		it->judged++;
+		it->journal.judged++;
 		return;
 	}
-	if (!it->judged++) {
+	if (!it->journal.judged++) {
 		if (it->state == OP_COMPENSATED)
 			tell_compensated(ch->mem, it);
 		else
@@ -143,8 +146,9 @@ void saga_judge(struct app *app, struct item *it, struct change *ch,
 	if (it->state == OP_SUCCEEDED) {
 		settle(it, ch);
 	} else {
-		it->note = it->call->why;
-		if (it->was == OP_RUNNING || !it->code) /* or: told to wait */
+		it->journal.why = it->sync.call->why;
+		/* without a code, the caller was told only to wait */
+		if (it->was == OP_RUNNING || !it->code)
 			tell_caller(ch->mem, it);
 		if (is_taken_back(it))
 			tell_taken_back(ch->mem, it);
@@ -153,7 +157,7 @@ void saga_judge(struct app *app, struct item *it, struct change *ch,
 		next_ms = next_try_ms(app->conf, it, next);
 	else
 		conclude(app, it, ch);
-	/* what follows has made the CTT's link its own already */
+	/* a follower has changed the CTT's link already */
 	if (is_taken_back(it) && !it->next)
 		flow->undo(it, ch);
 	change_op(ch, it, next_ms);

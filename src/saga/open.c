@@ -15,7 +15,7 @@ static void fail_all(struct batch *b, enum code code, const char *detail)
 {
 	batch_each (b, it) {
 		item_refuse(it, code, detail);
-		it->retry_after_s = code == CODE_DB_UNAVAILABLE;
+		it->error.retry_after_s = code == CODE_DB_UNAVAILABLE;
 	}
 }
 
@@ -25,7 +25,7 @@ void saga_db_away(struct batch *b)
 		 "changed. Try again in a moment.");
 }
 
-/* The operations that nobody owns, and that reserve CTTs of the batch. */
+/* Find the abandoned operations that reserve CTTs of the batch. */
 static void find_abandoned(const struct batch *b, struct abandoned *a_r)
 {
 	a_r->ids = arena_array(b->mem, b->n, sizeof *a_r->ids);
@@ -40,10 +40,10 @@ void saga_begin(struct item *it, struct change *ch, const char *owner)
 	const struct flow *flow = flows[it->kind];
 
 	it->state = OP_RUNNING;
-	it->owner = arena_strdup(ch->mem, owner);
+	it->journal.owner = arena_strdup(ch->mem, owner);
 	if (flow->intend)
 		flow->intend(it, ch->mem);
-	if (flow->apply && !it->mends)
+	if (flow->apply && !it->want.mends)
 		flow->apply(it, ch);
 	if (flow->save_step != STEP__MAX)
 		trace_note(&it->trace, flow->save_step, STEP_OK,
@@ -55,39 +55,40 @@ static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
 {
 	enum rc rc = store_load(app->db, flow->load, b);
 
-	/* nothing was to be committed: a connection that broke (one that the
-	 * server had closed, mostly) is simply made again */
+	/* nothing was to be committed, so a lost connection (usually the server
+	 * had closed it) leaves no doubt: connect again */
 	return rc == RC_DOUBT ? RC_AGAIN : rc;
 }
 
-/* The last gate: can the partner be asked at all? It has no step of its own;
- * what it refuses has failed to sync. */
+/* The last gate: can the partner be called at all? It has no step of its own in
+ * the trace; a refusal is noted as a failed sync. */
 static bool check_partner(struct app *app, struct batch *b, struct item *it)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
 	const char *name = partners[c->partner]->name;
-	enum health_say say = c->local ? HEALTH_GO :
-			      health_enter(app->health, c->partner);
+	enum health_admission admission = c->local ? HEALTH_GO :
+		health_enter(app->health, c->partner);
 
-	if (say == HEALTH_GO)
+	if (admission == HEALTH_GO)
 		return true;
-	if (say == HEALTH_BUSY) {
+	if (admission == HEALTH_BUSY) {
 		item_refuse(it, CODE_PARTNER_BUSY, arena_printf(b->mem,
 			"Too many requests wait for %s just now; nothing was "
 			"changed. Try again in a moment.", name));
-		it->retry_after_s = 1;
+		it->error.retry_after_s = 1;
 	} else {
 		item_refuse(it, flows[it->kind]->sync_failed, arena_printf(
 			b->mem, "%s keeps failing, and is only probed until "
 			"it answers again; nothing was changed.", name));
-		it->retry_after_s = health_retry_s(app->health, c->partner);
+		it->error.retry_after_s =
+			health_retry_s(app->health, c->partner);
 	}
 	trace_note(&it->trace, STEP_sync_partner, STEP_FAILED, clock_wall_ms(),
 		   it->detail);
 	return false;
 }
 
-/* If a gate refused one, the others are not begun either. */
+/* If a gate refused one item, refuse the others. */
 static void refuse_the_rest(struct batch *b)
 {
 	bool any = false;
@@ -110,11 +111,12 @@ bool saga_is_shed(const struct item *it)
 	return it->code == CODE_PARTNER_BUSY;
 }
 
-/* *loaded_r: the tickets were read; if not, it was that which failed. */
+/* *loaded_r: the tickets were read. If false, reading them failed. */
 static enum rc try_open(struct app *app, const struct flow *flow,
 			struct batch *b, struct abandoned *abandoned,
 			bool *loaded_r)
 {
+	const char *owner = b->terms->key_owner;
 	enum rc rc = load(app, flow, b);
 	struct change ch;
 	size_t rows = 0;
@@ -129,25 +131,25 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 			return RC_OK;
 		}
 	}
-	if (b->owner && strcmp(b->owner, db_owner(app->db))) {
+	if (owner && strcmp(owner, db_owner(app->db))) {
 		/* another process may have taken the key over meanwhile */
 		store_cancel(app->db);
-		return RC_FAULT;
+		return RC_ERROR;
 	}
 	fault(FAULT_AFTER_LOAD);
-	change_init(&ch, b);
+	change_init(&ch, app->conf, b);
 	batch_each (b, it) {
-		if (b->dry_run)
+		if (b->terms->dry_run)
 			dry_assume(it);
-		flow->check(b, it);
+		flow->check(app->conf, b->mem, it);
 		if (!it->code && !it->nothing_to_do) {
 			step_ask(app->conf, b->mem, it);
 			check_partner(app, b, it);
 		}
 	}
-	if (b->all_or_none)
+	if (b->terms->all_or_none)
 		refuse_the_rest(b);
-	if (b->dry_run) {
+	if (b->terms->dry_run) {
 		store_cancel(app->db);
 		dry_pretend(b);
 		return RC_OK;
@@ -181,9 +183,9 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 }
 
 /*
- * The COMMIT of the first transaction may have happened, or may happen yet. Its
- * rows tell, once the session that was lost has ended; until then nobody can
- * say.
+ * The COMMIT of the first transaction may have happened, or may happen yet.
+ * When the lost session has ended, the journal rows show it; until then it is
+ * not known.
  */
 static enum rc look_for_rows(struct app *app, struct batch *b)
 {
@@ -219,8 +221,8 @@ static void open_halves(struct app *app, const struct flow *flow,
 	saga_open(app, flow, &half, NULL);
 }
 
-/* Did the COMMIT whose reply was lost take effect? Then the recovery finishes
- * the operation: this process has forgotten what it knew of it. */
+/* Did the COMMIT whose reply was lost take effect? If so, recovery finishes the
+ * operations, because this process has reset their items. */
 static bool is_saved(struct app *app, struct batch *b)
 {
 	bool saved = false;
@@ -241,8 +243,8 @@ static bool is_saved(struct app *app, struct batch *b)
 	return saved;
 }
 
-/* The database refused to read or to save an item that no gate refused: nothing
- * of it was changed. */
+/* The database refused to read or to save an item that no gate refused. Nothing
+ * was changed. */
 static void item_refused(struct item *it, bool loaded)
 {
 	enum step step = loaded ? flows[it->kind]->save_step : STEP_load_ctt;
@@ -260,26 +262,27 @@ static void item_refused(struct item *it, bool loaded)
 			   "the database refused it");
 }
 
-/* The database refused this; the traces are kept if they can be. */
+/* The database refused the batch. Save the traces if possible. */
 static void open_refused(struct app *app, struct batch *b, bool loaded)
 {
 	struct change ch;
 
 	if (is_saved(app, b))
 		return;
-	change_init(&ch, b);
+	change_init(&ch, app->conf, b);
 	batch_each (b, it) {
 		if (saga_is_shed(it))
 			continue;
 		it->state = OP_REFUSED;
-		if (!it->code) /* by a gate, before */
+		if (!it->code) /* no gate refused it */
 			item_refused(it, loaded);
 		change_op_new(&ch, it, NULL);
 	}
 	store_save(app->db, &ch);
 }
 
-/* Nobody knows whether it was begun, but of what a gate refused. */
+/* It is not known whether the operations were begun; those that a gate refused
+ * were not. */
 static void saved_perhaps(struct batch *b)
 {
 	batch_each (b, it)
@@ -302,8 +305,8 @@ void saga_open(struct app *app, const struct flow *flow, struct batch *b,
 		case RC_OK:
 			return;
 		case RC_NO:
-			/* who is to blame, where each is on its own */
-			if (b->n > 1 && !b->all_or_none) {
+			/* find the item that the database refuses */
+			if (b->n > 1 && !b->terms->all_or_none) {
 				batch_each (b, it)
 					item_reset(it);
 				open_halves(app, flow, b);
@@ -319,7 +322,7 @@ void saga_open(struct app *app, const struct flow *flow, struct batch *b,
 		case RC_DOUBT:
 			saved_perhaps(b);
 			return;
-		case RC_FAULT:
+		case RC_ERROR:
 			saga_db_away(b);
 			return;
 		}

@@ -15,7 +15,7 @@ struct abandoned {
  * makes the local changes and writes the journal. Fills the items' state and
  * `was`, and the code and detail of a refused item; in a dry run, what would
  * become of each. If the database refuses the batch, it is halved until the
- * item at fault is found.
+ * item that it refuses is found.
  *
  * If abandoned operations reserve some of the CTTs, nothing is begun and
  * *abandoned_r gets their ids: the caller recovers them and opens again. With

@@ -110,9 +110,10 @@ static void read_all(struct work *w)
 
 /* ---- what differs, and what would mend it ---- */
 
-static void tell(const struct work *w, const struct look *l, const char *what)
+static void report_on(const struct work *w, const struct look *l,
+		      const char *what)
 {
-	w->r->tell(w->r->to, arena_printf(w->mem, "ctt %llu: %s: %s",
+	w->r->report(w->r->to, arena_printf(w->mem, "ctt %llu: %s: %s",
 		   (unsigned long long)l->ctt.id, l->ctt.ticket_no, what));
 }
 
@@ -122,13 +123,13 @@ static struct item *differs(struct work *w, const struct look *l,
 	struct item *it = arena_alloc(w->mem, sizeof *it);
 
 	w->r->differ++;
-	tell(w, l, what);
+	report_on(w, l, what);
 	it->index = w->mends.n;
 	it->kind = kind;
-	it->mends = true;
-	it->ctt_ref.id = l->ctt.id;
-	it->actor = w->r->actor;
-	it->request_id = w->r->request_id;
+	it->want.mends = true;
+	it->want.ctt.id = l->ctt.id;
+	it->want.actor = w->r->actor;
+	it->want.request_id = w->r->request_id;
 	item_name(w->mem, it);
 	batch_add(&w->mends, it);
 	return it;
@@ -168,8 +169,8 @@ static void compare_theirs(struct work *w, const struct look *l,
 		it = differs(w, l, OP_UNLINK, arena_printf(w->mem, "%s has it "
 			"linked to %s; here it is linked to %s", name_of(l),
 			v->ntts[i], our ? l->ntt.ticket_no : "none"));
-		it->ntt_ref.id = id;
-		it->ntt_ref.no = v->ntts[i];
+		it->want.ntt.id = id;
+		it->want.ntt.no = v->ntts[i];
 	}
 }
 
@@ -186,7 +187,7 @@ static void compare_links(struct work *w, const struct look *l,
 	if (!found)
 		differs(w, l, OP_LINK, arena_printf(w->mem, "is linked to %s "
 			"here, and not at %s", l->ntt.ticket_no, name_of(l)))
-			->ntt_ref.id = l->ntt.id;
+			->want.ntt.id = l->ntt.id;
 }
 
 static void compare_status(struct work *w, const struct look *l)
@@ -198,8 +199,8 @@ static void compare_status(struct work *w, const struct look *l)
 		return;
 	it = differs(w, l, OP_RESOLVE, arena_printf(w->mem, "is Resolved here, "
 		"and \"%s\" at %s", status ? status : "", name_of(l)));
-	it->remark = l->remark;
-	it->intent = l->resolve_intent;
+	it->want.remark = l->remark;
+	it->journal.intent = l->resolve_intent;
 }
 
 static void compare_cpe(struct work *w, const struct look *l)
@@ -222,8 +223,8 @@ static void compare(struct work *w, const struct look *l,
 	w->r->looked++;
 	if (l->call.verdict != RC_OK) {
 		w->r->unread++;
-		tell(w, l, arena_printf(w->mem, "could not be compared: %s",
-					l->call.why));
+		report_on(w, l, arena_printf(w->mem,
+			  "could not be compared: %s", l->call.why));
 		return;
 	}
 	if (l->links && l->call.view.has_links)
@@ -262,20 +263,21 @@ static void mend(struct work *w)
 {
 	struct batch *b = &w->mends;
 
-	b->mem = w->mem;
-	b->deadline = INT64_MAX;
+	b->terms->deadline = INT64_MAX;
 	batch_each (b, it)
-		if (it->intent)
+		if (it->journal.intent)
 			saga_recall(it, w->mem);
 	saga_run(w->r->app, &flow_mend, b);
 	batch_each (b, it) {
+		const char *why = it->detail ? it->detail : it->journal.why;
+
 		if (it->state == OP_SUCCEEDED && !it->code) {
 			w->r->mended++;
 			continue;
 		}
-		w->r->tell(w->r->to, arena_printf(w->mem, "ctt %llu: was not "
-			"mended: %s", (unsigned long long)it->ctt_ref.id,
-			it->detail ? it->detail : it->note ? it->note : ""));
+		w->r->report(w->r->to, arena_printf(w->mem, "ctt %llu: was not "
+			"mended: %s", (unsigned long long)it->want.ctt.id,
+			why ? why : ""));
 	}
 }
 
@@ -299,8 +301,7 @@ static enum rc reconcile(struct reconcile *r, struct arena *mem,
 	rc = find_ntts(&w, &ntts);
 	if (rc != RC_OK)
 		return rc;
-	w.mends.it = arena_array(mem, w.n * 2 + ntts.n + 1,
-				 sizeof *w.mends.it);
+	w.mends = batch_empty(mem, w.n * 2 + ntts.n + 1);
 	for (size_t i = 0; i < w.n; i++)
 		compare(&w, &w.looks[i], &ntts);
 	if (r->mend && w.mends.n)

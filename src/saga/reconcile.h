@@ -16,7 +16,7 @@ struct reconcile {
 	bool mend;              /* make the partner's the same             */
 	const char *actor, *request_id; /* of the operations that do that  */
 	/* One line for each ticket that differs, or that cannot be read. */
-	void (*tell)(void *to, const char *line);
+	void (*report)(void *to, const char *line);
 	void *to;
 	/* what came of it */
 	size_t looked, differ, mended, unread;

@@ -19,20 +19,20 @@ static void undo_all(struct app *app, struct batch *b)
 	struct batch undo = batch_part(b);
 
 	batch_each (b, it)
-		if (it->undoing ? it->past.known != KNOWN_YES :
+		if (it->sync.undoing ? it->sync.past.known != KNOWN_YES :
 		    step_next(app->conf, it, true) == NEXT_UNDO)
 			batch_add(&undo, it);
 	if (!undo.n || store_undoing(app->db, &undo) != RC_OK)
-		return; /* those that begin now wait for the next time */
+		return; /* the others wait for the next time */
 	fault(FAULT_BEFORE_UNDO);
 	batch_each (&undo, it) {
-		if (!it->undoing) {
+		if (!it->sync.undoing) {
 			tell_sync(b->mem, it, true);
-			it->past.known = KNOWN_UNSENT;
-			it->past.refusals = it->past.bodies = 0;
-			it->past.body_hash = 0;
+			it->sync.past.known = KNOWN_UNSENT;
+			it->sync.past.refusals = it->sync.past.bodies = 0;
+			it->sync.past.body_hash = 0;
 		}
-		it->undoing = true;
+		it->sync.undoing = true;
 		step_unask(app->conf, b->mem, it);
 	}
 	step_call_all(app, &undo);
@@ -41,8 +41,8 @@ static void undo_all(struct app *app, struct batch *b)
 
 bool saga_recall(struct item *it, struct arena *mem)
 {
-	struct json_object *o = it->intent ? json_tokener_parse(it->intent) :
-					     NULL;
+	const char *intent = it->journal.intent;
+	struct json_object *o = intent ? json_tokener_parse(intent) : NULL;
 	bool whole = flows[it->kind]->recall(it, o, mem);
 
 	json_object_put(o);
@@ -65,7 +65,7 @@ static void let_go(struct app *app, struct batch *b, const char *why)
 {
 	if (!b->n)
 		return;
-	b->it[0]->note = why;
+	b->it[0]->journal.why = why;
 	if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
 		db_drop(app->db); /* then they are abandoned */
 }
@@ -78,7 +78,7 @@ static struct batch recall_calls(struct app *app, struct batch *all)
 	struct batch odd = batch_part(all);
 
 	batch_each (all, it)
-		batch_add(it->is_damaged ? &odd :
+		batch_add(it->recovery.is_damaged ? &odd :
 			  step_find_lost(b.mem, it) ? &b : &lost, it);
 	let_go(app, &lost, "its CTT or NTT does not exist any more");
 	let_go(app, &odd, "its row was changed: the intent is missing or "
@@ -88,11 +88,11 @@ static struct batch recall_calls(struct app *app, struct batch *all)
 	return b;
 }
 
-/* Is the call still to be made? Not if it was answered yes, or is being
+/* Must the call be made? Not if the partner has accepted it, or if it is being
  * undone. */
 static bool is_to_be_asked(const struct item *it)
 {
-	return !it->undoing && it->past.known != KNOWN_YES;
+	return !it->sync.undoing && it->sync.past.known != KNOWN_YES;
 }
 
 static size_t recover(struct app *app, struct batch *all)
@@ -121,9 +121,8 @@ static bool claim(struct app *app, struct arena *mem, const char *const *ids,
 	if (store_claim(app->db, mem, ids, n, b) != RC_OK || !b->n)
 		return false;
 	fault(FAULT_AFTER_CLAIM);
-	b->block_ttl_s = app->conf->unlink_block_ttl_s;
 	batch_each (b, it)
-		it->is_damaged = !saga_recall(it, b->mem);
+		it->recovery.is_damaged = !saga_recall(it, b->mem);
 	if (load_claimed(app, b) == RC_OK) {
 		batch_sort(b);
 		return true;
@@ -139,18 +138,18 @@ size_t saga_recover(struct app *app, struct arena *mem,
 
 	if (!claim(app, mem, ids, n, &b))
 		return 0;
-	b.deadline = deadline;
+	b.terms->deadline = deadline;
 	return recover(app, &b);
 }
 
-/* Why it could not be claimed. */
+/* Why the operation could not be claimed. */
 static enum rc not_claimed(struct app *app, struct arena *mem, const char *id)
 {
 	struct batch b = batch_new(mem, 1);
 
 	b.it[0]->op_id = id;
 	if (*db_error(app->db) || store_peek(app->db, &b) != RC_OK)
-		return RC_FAULT;
+		return RC_ERROR;
 	return op_is_open(b.it[0]->was) ? RC_AGAIN : RC_NO;
 }
 
@@ -162,9 +161,9 @@ enum rc saga_close_by_hand(struct app *app, struct arena *mem, const char *id,
 	if (!claim(app, mem, &id, 1, &all))
 		return not_claimed(app, mem, id);
 	batch_each (&all, it) {
-		it->by_hand = how;
-		/* to be dropped it takes no more than its row */
-		it->is_damaged = it->is_damaged && how->done;
+		it->recovery.by_hand = how;
+		/* an operation that is undone needs no intent */
+		it->recovery.is_damaged = it->recovery.is_damaged && how->done;
 	}
 	b = recall_calls(app, &all);
 	saga_close(app, &b, true);

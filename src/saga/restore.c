@@ -20,17 +20,17 @@ static bool recover_open(struct app *app, const struct batch *ops)
 		if (op_is_open(it->was))
 			ids[n++] = it->op_id;
 	if (n)
-		saga_recover(app, ops->mem, ids, n, ops->deadline);
+		saga_recover(app, ops->mem, ids, n, ops->terms->deadline);
 	return n > 0;
 }
 
-static enum rc read_operations(struct app *app, uint64_t key,
-			       const struct batch *b, struct batch *ops_r)
+static enum rc read_operations(struct app *app, const struct batch *b,
+			       struct batch *ops_r)
 {
-	enum rc rc = store_of_key(app->db, key, b, ops_r);
+	enum rc rc = store_of_key(app->db, b, ops_r);
 
 	if (rc == RC_OK && recover_open(app, ops_r))
-		rc = store_of_key(app->db, key, b, ops_r);
+		rc = store_of_key(app->db, b, ops_r);
 	return rc;
 }
 
@@ -69,7 +69,7 @@ static void take_places(struct batch *b, const struct batch *ops)
 static void recall(struct arena *mem, struct item *it)
 {
 	it->state = it->was;
-	if (it->intent && it->kind != KIND__MAX)
+	if (it->journal.intent && it->kind != KIND__MAX)
 		saga_recall(it, mem);
 	it->nothing_to_do = it->state == OP_REFUSED && !it->code;
 	if (it->code)
@@ -112,13 +112,13 @@ static void restore_error(struct arena *mem, struct item *it)
 	switch (it->code) {
 	case CODE_OPERATION_IN_PROGRESS:
 	case CODE_UNLINK_BLOCKED:
-		it->retry_after_s = 1;
+		it->error.retry_after_s = 1;
 		break;
 	case CODE_EXTERNAL_SYNC_FAILED:
 	case CODE_EXTERNAL_UNLINK_FAILED:
 	case CODE_DB_SAVE_FAILED:
-		it->call = arena_alloc(mem, sizeof *it->call);
-		it->call->verdict = it->state == OP_COMPENSATED ||
+		it->sync.call = arena_alloc(mem, sizeof *it->sync.call);
+		it->sync.call->verdict = it->state == OP_COMPENSATED ||
 				    op_is_open(it->state) ? RC_DOUBT : RC_NO;
 		break;
 	default:
@@ -135,37 +135,36 @@ static void refuse_missing(struct item *it)
 		    "was begun; send it again.");
 }
 
-static enum rc restore(struct app *app, const struct flow *flow, uint64_t key,
+static enum rc restore(struct app *app, const struct flow *flow,
 		       struct batch *b, const struct batch *ops)
 {
 	struct batch all;
 	enum rc rc;
 
-	b->codes_required = app->conf->resolution_required;
 	take_places(b, ops);
 	batch_each (ops, it)
 		recall(b->mem, it);
 	all = with_followers(b, b->n + ops->n);
 	rc = load(app, flow, &all);
 	if (rc == RC_OK)
-		rc = store_read_stored(app->db, key, ops);
+		rc = store_read_stored(app->db, ops);
 	if (rc != RC_OK)
 		return rc;
 	batch_each (&all, it) {
 		if (it->state != OP_NONE)
 			restore_error(b->mem, it);
 		if (flow->restore)
-			flow->restore(&all, it);
+			flow->restore(app->conf, b->mem, it);
 		refuse_missing(it);
 	}
 	return RC_OK;
 }
 
-enum rc saga_restore(struct app *app, const struct flow *flow, uint64_t key,
-		     struct batch *b, enum restored *restored_r)
+enum rc saga_restore(struct app *app, const struct flow *flow, struct batch *b,
+		     enum restored *restored_r)
 {
 	struct batch ops;
-	enum rc rc = read_operations(app, key, b, &ops);
+	enum rc rc = read_operations(app, b, &ops);
 
 	*restored_r = RESTORED_NOTHING;
 	if (rc != RC_OK || !ops.n)
@@ -174,5 +173,5 @@ enum rc saga_restore(struct app *app, const struct flow *flow, uint64_t key,
 	if (!all_have_answers(&ops))
 		return RC_OK;
 	*restored_r = RESTORED_ALL;
-	return restore(app, flow, key, b, &ops);
+	return restore(app, flow, b, &ops);
 }

@@ -16,7 +16,7 @@ enum restored {
  * answered. Items that were not begun are refused.
  * Other than RC_OK: the database is away, or refused to read.
  */
-enum rc saga_restore(struct app *app, const struct flow *flow, uint64_t key,
+enum rc saga_restore(struct app *app, const struct flow *flow,
 		     struct batch *b, enum restored *restored_r);
 
 #endif

@@ -10,8 +10,6 @@
  */
 #include "saga/saga.h"
 
-#include <string.h>
-
 #include "saga/drive.h"
 #include "saga/open.h"
 #include "saga/recover.h"
@@ -23,10 +21,10 @@ static void open_wave(struct app *app, const struct flow *flow,
 {
 	struct abandoned left = {0};
 
-	saga_open(app, flow, wave, wave->dry_run ? NULL : &left);
+	saga_open(app, flow, wave, wave->terms->dry_run ? NULL : &left);
 	if (!left.n)
 		return;
-	saga_recover(app, wave->mem, left.ids, left.n, wave->deadline);
+	saga_recover(app, wave->mem, left.ids, left.n, wave->terms->deadline);
 	batch_each (wave, it)
 		item_reset(it);
 	saga_open(app, flow, wave, NULL);
@@ -56,8 +54,8 @@ static void take_wave(const struct flow *flow, struct batch *b,
 		const struct item *last =
 			wave_r->n ? wave_r->it[wave_r->n - 1] : NULL;
 
-		if (last && it->ctt_ref.id &&
-		    it->ctt_ref.id == last->ctt_ref.id &&
+		if (last && it->want.ctt.id &&
+		    it->want.ctt.id == last->want.ctt.id &&
 		    !(flow->once && it->previous)) {
 			it->previous = wave_r->it[wave_r->n - 1];
 			batch_add(&rest, it);
@@ -77,11 +75,12 @@ static bool refuse_repeated(struct batch *b)
 
 	batch_sort(b);
 	batch_each (b, it) {
-		if (last && it->ctt_ref.id && it->ctt_ref.id == last->ctt_ref.id) {
+		if (last && it->want.ctt.id &&
+		    it->want.ctt.id == last->want.ctt.id) {
 			item_refuse(it, CODE_VALIDATION_FAILED, "This CTT is "
 				    "named twice.");
-			it->errors_field = arena_printf(b->mem, "cttIds[%zu]",
-							it->index);
+			it->error.field = arena_printf(b->mem, "cttIds[%zu]",
+						       it->index);
 			any = true;
 		}
 		last = it;
@@ -102,20 +101,17 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	struct batch rest, wave;
 	enum rc rc;
 
-	b->codes_required = app->conf->resolution_required;
-	b->refuse_closed = !strcmp(app->conf->link_closed, "refuse");
-	b->block_ttl_s = app->conf->unlink_block_ttl_s;
 	batch_each (b, it)
-		if (!it->mends)
+		if (!it->want.mends)
 			it->kind = flow->kind;
 	rc = store_ids(app->db, b);
-	if (rc == RC_DOUBT || rc == RC_AGAIN) /* a connection that had gone */
+	if (rc == RC_DOUBT || rc == RC_AGAIN) /* the connection was lost */
 		rc = store_ids(app->db, b);
 	if (rc != RC_OK) {
 		saga_db_away(b);
 		return;
 	}
-	if (b->all_or_none && refuse_repeated(b))
+	if (b->terms->all_or_none && refuse_repeated(b))
 		return;
 	cache_read_blocks(app->cache, b);
 	if (cache_is_away(app->cache))
@@ -128,6 +124,6 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		run_wave(app, flow, &wave);
 	}
 	health_leave(app->health);
-	if (!b->dry_run)
+	if (!b->terms->dry_run)
 		saga_block(app, b);
 }

@@ -12,11 +12,11 @@ static struct call *call_new(const struct conf *cf, struct arena *mem,
 	struct call *c = arena_alloc(mem, sizeof *c);
 
 	c->key = arena_printf(mem, "%s-%s", it->op_id, step);
-	c->actor = it->actor;
-	c->request_id = it->request_id;
+	c->actor = it->want.actor;
+	c->request_id = it->want.request_id;
 	c->relationship = cf->tmf_relationship;
 	c->verdict = RC_AGAIN; /* until it is made, nothing was sent */
-	c->past = it->past;
+	c->past = it->sync.past;
 	return c;
 }
 
@@ -24,7 +24,7 @@ static struct call *call_new(const struct conf *cf, struct arena *mem,
 
 static const char *call_text(struct arena *mem, const struct item *it)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
 	struct buf doc;
 
 	buf_init(&doc, mem);
@@ -53,7 +53,7 @@ static const char *member(struct json_object *o, const char *name,
 				    json_object_object_get(o, name)));
 }
 
-/* What was sent to the partner once is sent again. */
+/* Make the call the same as the one that was sent before. */
 static void recall_call(struct call *c, const char *text, struct arena *mem)
 {
 	struct json_object *o = json_tokener_parse(text);
@@ -79,23 +79,23 @@ bool step_find_lost(struct arena *mem, struct item *it)
 
 	if (it->ctt && !no_ntt)
 		return true;
-	if (!it->partner_call)
+	if (!it->sync.call_json)
 		return false;
-	o = json_tokener_parse(it->partner_call);
+	o = json_tokener_parse(it->sync.call_json);
 	if (!it->ctt) {
 		it->ctt = arena_alloc(mem, sizeof *it->ctt);
-		it->ctt->id = it->ctt_ref.id;
+		it->ctt->id = it->want.ctt.id;
 		it->ctt->ticket_no = member(o, "cttTicketNo", mem);
-		it->ctt->source = it->partner ? it->partner : "";
+		it->ctt->source = it->sync.partner ? it->sync.partner : "";
 		it->ctt->status = it->ctt->segment_group = "";
-		it->is_lost = true;
+		it->recovery.is_lost = true;
 	}
 	if (no_ntt) {
 		it->ntt = arena_alloc(mem, sizeof *it->ntt);
-		it->ntt->id = it->ntt_ref.id;
+		it->ntt->id = it->want.ntt.id;
 		it->ntt->ticket_no = member(o, "nttTicketNo", mem);
-		/* one that only the partner has is mended by its name */
-		it->is_lost = it->is_lost || !it->mends;
+		/* an NTT that only the partner has needs no row here */
+		it->recovery.is_lost = it->recovery.is_lost || !it->want.mends;
 	}
 	json_object_put(o);
 	return true;
@@ -103,29 +103,29 @@ bool step_find_lost(struct arena *mem, struct item *it)
 
 void step_ask(const struct conf *cf, struct arena *mem, struct item *it)
 {
-	it->call = call_new(cf, mem, it, "sync");
-	flows[it->kind]->ask(it, it->call);
-	if (it->partner_call)
-		recall_call(it->call, it->partner_call, mem);
+	it->sync.call = call_new(cf, mem, it, "sync");
+	flows[it->kind]->ask(it, it->sync.call);
+	if (it->sync.call_json)
+		recall_call(it->sync.call, it->sync.call_json, mem);
 	else
-		it->partner_call = call_text(mem, it);
-	if (it->call->local)
-		it->call->verdict = RC_OK;
+		it->sync.call_json = call_text(mem, it);
+	if (it->sync.call->local)
+		it->sync.call->verdict = RC_OK;
 	else
-		it->partner = partners[it->call->partner]->code;
-	/* taken back already: if it is seen not to be there, it is not to be
-	 * made only to be undone */
-	it->call->ends_if_not_done = it->was == OP_SETTLING &&
-				     !step_is_forward(it) &&
-				     !step_late_ms(cf, it);
+		it->sync.partner = partners[it->sync.call->partner]->code;
+	/* its local change is undone already: if a look shows that the call was
+	 * not applied, do not make it only to undo it */
+	it->sync.call->ends_if_not_done = it->was == OP_SETTLING &&
+					  !step_is_forward(it) &&
+					  !step_late_ms(cf, it);
 }
 
 void step_unask(const struct conf *cf, struct arena *mem, struct item *it)
 {
-	it->call = call_new(cf, mem, it, "undo");
-	flows[it->kind]->unask(it, it->call);
-	if (it->partner_call)
-		recall_call(it->call, it->partner_call, mem);
+	it->sync.call = call_new(cf, mem, it, "undo");
+	flows[it->kind]->unask(it, it->sync.call);
+	if (it->sync.call_json)
+		recall_call(it->sync.call, it->sync.call_json, mem);
 }
 
 void step_call_all(struct app *app, struct batch *b)
@@ -134,29 +134,30 @@ void step_call_all(struct app *app, struct batch *b)
 	size_t n = 0;
 
 	batch_each (b, it)
-		if (op_is_open(it->was) && !it->call->local)
-			calls[n++] = it->call;
+		if (op_is_open(it->was) && !it->sync.call->local)
+			calls[n++] = it->sync.call;
 	partner_call(app->http, b->mem, calls, n,
-		     (size_t)app->conf->sync_concurrency, b->deadline);
+		     (size_t)app->conf->sync_concurrency, b->terms->deadline);
 	for (size_t i = 0; i < n; i++)
 		if (calls[i]->no == NO_SUCH)
 			calls[i]->past.refusals++;
 	batch_each (b, it)
 		if (op_is_open(it->was))
-			it->past = it->call->past;
+			it->sync.past = it->sync.call->past;
 }
 
 /* ---- what is known ---- */
 
 bool step_is_forward(const struct item *it)
 {
-	return it->forward || it->mends || !flows[it->kind]->unask;
+	return it->move.forward || it->want.mends || !flows[it->kind]->unask;
 }
 
-/* A link to a ticket that is gone cannot be kept; its unlink is driven on. */
+/* The pair has lost a ticket: its link cannot be kept, and its unlink is driven
+ * on. */
 static bool is_of_lost_pair(const struct item *it)
 {
-	return it->is_lost && flows[it->kind]->needs_ntt;
+	return it->recovery.is_lost && flows[it->kind]->needs_ntt;
 }
 
 static bool is_forward(const struct item *it)
@@ -168,9 +169,10 @@ static bool is_forward(const struct item *it)
 static int64_t late_ms(const struct conf *cf, const struct item *it,
 		       int64_t now)
 {
-	int64_t left = it->past.doubted_at + cf->partner_late_s * 1000 - now;
+	const struct history *past = &it->sync.past;
+	int64_t left = past->doubted_at + cf->partner_late_s * 1000 - now;
 
-	return it->past.doubted && left > 0 ? left : 0;
+	return past->doubted && left > 0 ? left : 0;
 }
 
 int64_t step_late_ms(const struct conf *cf, const struct item *it)
@@ -178,11 +180,11 @@ int64_t step_late_ms(const struct conf *cf, const struct item *it)
 	return late_ms(cf, it, clock_mono_ms());
 }
 
-/* Could an attempt have arrived after what is known was seen? A look proves
- * something of the moment at which it began. */
+/* Could an attempt arrive after the latest answer or look? A look proves the
+ * state at the moment at which it began. */
 static bool is_fresh(const struct conf *cf, const struct item *it)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
 
 	return late_ms(cf, it, c->seen == NOT_SEEN ? clock_mono_ms() :
 					c->looked_at) > 0;
@@ -191,30 +193,30 @@ static bool is_fresh(const struct conf *cf, const struct item *it)
 static struct evidence evidence(const struct conf *cf, const struct item *it,
 				bool recovered)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
 
 	return (struct evidence){
 		.was = it->was,
 		.recovered = recovered,
 		.forward = is_forward(it),
-		.undoing = it->undoing,
+		.undoing = it->sync.undoing,
 		.keyed = cf->keys[c->partner],
 		.readable = partner_is_readable(cf, c->partner),
-		.doubted = it->past.doubted,
+		.doubted = it->sync.past.doubted,
 		.fresh = is_fresh(cf, it),
-		.known = c->local ? KNOWN_YES : it->past.known,
+		.known = c->local ? KNOWN_YES : it->sync.past.known,
 		.no = c->no,
 		.seen = c->seen,
-		.refusals = it->past.refusals,
+		.refusals = it->sync.past.refusals,
 	};
 }
 
 /* The partner does not have the ticket, or the link: section 5, `force`. */
 static bool is_forced(const struct item *it)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
 
-	return it->force && it->was == OP_RUNNING &&
+	return it->want.force && it->was == OP_RUNNING &&
 	       c->verdict != RC_OK && c->no == NO_SUCH;
 }
 
@@ -223,18 +225,18 @@ enum next step_next(const struct conf *cf, struct item *it, bool recovered)
 	struct evidence e;
 	enum next next;
 
-	if (it->by_hand)
-		return it->by_hand->done ? NEXT_DONE : NEXT_BACK;
+	if (it->recovery.by_hand)
+		return it->recovery.by_hand->done ? NEXT_DONE : NEXT_BACK;
 	e = evidence(cf, it, recovered);
 	next = verdict_next(&e);
-	it->look_again = verdict_look_again(&e);
+	it->sync.look_again = verdict_look_again(&e);
 	if (is_forced(it)) {
-		it->forced = it->call->why;
+		it->sync.forced = it->sync.call->why;
 		return NEXT_DONE;
 	}
-	if (it->forward && next == NEXT_BACK && e.known == KNOWN_UNSENT)
-		return NEXT_SETTLE; /* a way back is tried until it is clear */
+	if (it->move.forward && next == NEXT_BACK && e.known == KNOWN_UNSENT)
+		return NEXT_SETTLE; /* a link back is tried until it is clear */
 	if (is_of_lost_pair(it) && !is_forward(it) && next == NEXT_DONE)
-		return NEXT_SETTLE; /* and is taken back */
+		return NEXT_SETTLE; /* and is undone there */
 	return next;
 }

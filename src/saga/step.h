@@ -10,15 +10,16 @@
  * repeats what was sent, whatever the tickets say by then.
  */
 
-/* Fill it->call: from the journal, if it has the call; else from the flow, and
- * it->partner_call and it->partner become what the journal will keep. */
+/* Fill the item's call: from the journal, if it has the call; else from the
+ * flow, and sync.call_json and sync.partner become what the journal will
+ * keep. */
 void step_ask(const struct conf *cf, struct arena *mem, struct item *it);
 
 /* The inverse of the call instead, with a history of its own. */
 void step_unask(const struct conf *cf, struct arena *mem, struct item *it);
 
 /* Make stand-ins for tickets that were deleted meanwhile from what the journal
- * has of them, and set it->is_lost. False: the journal has nothing. */
+ * has of them, and set it->recovery.is_lost. False: the journal has nothing. */
 bool step_find_lost(struct arena *mem, struct item *it);
 
 /* Call the partners of all open items that have a partner to call, and update

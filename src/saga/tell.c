@@ -13,23 +13,24 @@ static enum outcome outcome_of(enum rc verdict)
 	       verdict == RC_DOUBT ? STEP_UNKNOWN : STEP_FAILED;
 }
 
-/* What the step at the partner has come to. */
+/* The result of the step at the partner. */
 static const char *outcome_text(struct arena *mem, const struct item *it,
 				bool recovered)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
+	const struct by_hand *hand = it->recovery.by_hand;
 	const char *name = partners[c->partner]->name;
 
-	if (it->by_hand)
+	if (hand)
 		return arena_printf(mem, "closed by hand as %s by %s: %s",
-				    it->by_hand->done ? "done" : "undone",
-				    it->by_hand->by, it->by_hand->reason);
-	if (it->assumed)
+				    hand->done ? "done" : "undone", hand->by,
+				    hand->reason);
+	if (it->sync.assumed)
 		return arena_printf(mem, "%s; after %u such answers it is "
 				    "assumed that %s has nothing of it",
-				    c->why, it->past.refusals, name);
-	if (it->forced)
-		return arena_printf(mem, "%s; forced", it->forced);
+				    c->why, it->sync.past.refusals, name);
+	if (it->sync.forced)
+		return arena_printf(mem, "%s; forced", it->sync.forced);
 	if (c->verdict != RC_OK)
 		return c->looked ? arena_printf(mem, "%s; %s", c->why,
 						c->looked) : c->why;
@@ -42,16 +43,16 @@ static const char *outcome_text(struct arena *mem, const struct item *it,
 
 static enum outcome sync_outcome(const struct item *it)
 {
-	if (it->by_hand)
-		return it->by_hand->done ? STEP_OK : STEP_FAILED;
+	if (it->recovery.by_hand)
+		return it->recovery.by_hand->done ? STEP_OK : STEP_FAILED;
 	if (it->state == OP_SUCCEEDED)
 		return STEP_OK;
-	return outcome_of(it->call->verdict);
+	return outcome_of(it->sync.call->verdict);
 }
 
 void tell_sync(struct arena *mem, struct item *it, bool recovered)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
 	struct trace_entry *e = &it->trace.step[STEP_sync_partner];
 	const char *what;
 
@@ -66,25 +67,27 @@ void tell_sync(struct arena *mem, struct item *it, bool recovered)
 					  c->ms, what};
 		return;
 	}
-	/* the step stays unknown, for so it was when the caller was told */
+	/* the step stays unknown, because the caller was told so */
 	e->detail = arena_printf(mem, "%s; %s%s",
 				 e->detail ? e->detail : "no answer",
-				 it->by_hand ? "" : "asked again: ", what);
+				 it->recovery.by_hand ? "" : "asked again: ",
+				 what);
 }
 
-/* A kind that changes nothing here has no step for it (section 8): the step at
- * the partner says so. */
+/* The trace of a kind that changes nothing here has no step for a rollback
+ * (section 8); its step at the partner gets the text. */
 void tell_compensated(struct arena *mem, struct item *it)
 {
 	const struct flow *flow = flows[it->kind];
 	struct trace_entry *sync = &it->trace.step[STEP_sync_partner];
-	const char *how = it->assumed || it->by_hand ?
+	const char *how = it->sync.assumed || it->recovery.by_hand ?
 		outcome_text(mem, it, true) :
 		arena_printf(mem, "undone at %s",
-			     partners[it->call->partner]->name);
+			     partners[it->sync.call->partner]->name);
 
 	if (flow->undo)
-		trace_note(&it->trace, STEP_rollback, STEP_OK, it->call->began,
+		trace_note(&it->trace, STEP_rollback, STEP_OK,
+			   it->sync.call->began,
 			   arena_printf(mem, "the %s was taken back here; %s",
 					flow->noun, how));
 	else
@@ -102,16 +105,16 @@ void tell_taken_back(struct arena *mem, struct item *it)
 void tell_caller(struct arena *mem, struct item *it)
 {
 	const struct flow *flow = flows[it->kind];
-	const char *why = it->call->verdict == RC_OK ? "" :
+	const char *why = it->sync.call->verdict == RC_OK ? "" :
 			  outcome_text(mem, it, false);
-	const char *name = partners[it->call->partner]->name;
+	const char *name = partners[it->sync.call->partner]->name;
 	const char *here = flow->undo ?
 		arena_printf(mem, "The %s was rolled back here", flow->noun) :
 		"Nothing was changed here";
 
 	if (it->state == OP_SETTLING && step_is_forward(it))
 		return; /* nothing has failed yet */
-	if (it->save_failed)
+	if (it->journal.save_failed)
 		item_refuse(it, CODE_DB_SAVE_FAILED, arena_printf(mem,
 			"The database refused to finish the %s. %s. Recovery "
 			"asks %s again, and undoes it there if needed.",
@@ -123,7 +126,7 @@ void tell_caller(struct arena *mem, struct item *it)
 			"it there if needed.", why, flow->noun, here, name));
 	else
 		item_refuse(it, flow->sync_failed, arena_printf(mem,
-			it->call->verdict == RC_AGAIN ?
+			it->sync.call->verdict == RC_AGAIN ?
 			"%s; nothing was sent to change it. %s." : "%s. %s.",
 			why, here));
 }

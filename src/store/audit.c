@@ -64,7 +64,7 @@ struct audit audit_of(const struct sealed_row *row)
 struct verify {
 	struct db *db;
 	struct arena *mem; /* of a page */
-	void (*say)(const char *breach);
+	void (*report)(const char *breach);
 	uint64_t first;   /* from this row on all are chained; 0: none is */
 	uint64_t id, ticket;    /* of the row before */
 	char before[65];        /* and its hash */
@@ -75,9 +75,9 @@ static void breach(struct verify *v, uint64_t id, const char *type,
 		   uint64_t ticket, const char *what)
 {
 	v->breaches++;
-	v->say(arena_printf(v->mem, "audit_log %llu (%s %llu): %s",
-			    (unsigned long long)id, type,
-			    (unsigned long long)ticket, what));
+	v->report(arena_printf(v->mem, "audit_log %llu (%s %llu): %s",
+			       (unsigned long long)id, type,
+			       (unsigned long long)ticket, what));
 }
 
 /* One row, behind those of its ticket that were walked already. */
@@ -152,7 +152,7 @@ static enum rc verify_journal(struct verify *v)
 	enum rc rc = db_run(v->db, SQL_CHECK_AUDIT, NULL, v->mem, &r, 1);
 
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++)
-		v->say(ROW(audit_breach, &r, i)->line);
+		v->report(ROW(audit_breach, &r, i)->line);
 	v->breaches += rc == RC_OK ? r.n : 0;
 	arena_reset(v->mem);
 	return rc;
@@ -186,7 +186,7 @@ static size_t read_page(struct verify *v, FILE *f, struct buf *doc)
 		n++;
 		if (!head_parse(line, &h)) {
 			v->breaches++;
-			v->say(arena_printf(v->mem, "the file of heads: no "
+			v->report(arena_printf(v->mem, "the file of heads: no "
 				"head: %.*s", (int)strcspn(line, "\n"), line));
 			continue;
 		}
@@ -224,10 +224,10 @@ static enum rc verify_heads(struct verify *v, FILE *f)
 }
 
 enum rc audit_verify(struct db *db, const char *heads_file,
-		     void (*say)(const char *breach), size_t *rows_r,
+		     void (*report)(const char *breach), size_t *rows_r,
 		     size_t *breaches_r)
 {
-	struct verify v = {.db = db, .say = say};
+	struct verify v = {.db = db, .report = report};
 	FILE *f = heads_file ? fopen(heads_file, "r") : NULL;
 	struct arena *mem;
 	enum rc rc;
@@ -248,7 +248,7 @@ enum rc audit_verify(struct db *db, const char *heads_file,
 	arena_close(mem);
 	*rows_r = v.rows;
 	*breaches_r = v.breaches;
-	return rc == RC_NO ? RC_FAULT : rc;
+	return rc == RC_NO ? RC_ERROR : rc;
 }
 
 /* ---- the file of heads ---- */
@@ -304,7 +304,7 @@ static enum rc append_heads(struct db *db, struct arena *mem, int fd)
 	put_close(&doc, '}');
 	rc = db_run(db, SQL_AUDIT_NEWS, &doc, mem, sets, 2);
 	if (rc != RC_OK)
-		return rc == RC_NO ? RC_FAULT : rc;
+		return rc == RC_NO ? RC_ERROR : rc;
 	looked = cell_id(ROW(audit_passed, &sets[0], 0)->id);
 	if (!r->n) {
 		if (id == passed && looked)

@@ -35,12 +35,12 @@ const char *audit_seal(struct arena *mem, const char *key,
 
 /*
  * Walk all trails and compare them with the journal of operations and a file of
- * heads (NULL: none). `say` gets a line for each breach, which names the row;
- * *rows_r and *breaches_r are counts. RC_NO: the file cannot be read; errno
+ * heads (NULL: none). `report` gets a line for each breach, which names the
+ * row; *rows_r and *breaches_r are counts. RC_NO: the file cannot be read; errno
  * says why.
  */
 enum rc audit_verify(struct db *db, const char *heads_file,
-		     void (*say)(const char *breach), size_t *rows_r,
+		     void (*report)(const char *breach), size_t *rows_r,
 		     size_t *breaches_r);
 
 /*

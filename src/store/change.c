@@ -14,18 +14,22 @@
 #include "base/clock.h"
 #include "store/load.h"
 
-/* One of the parameters, to be filled; most are left NULL. */
+/* A parameter, to be filled; most stay NULL. */
 static struct buf *param_of(struct change *ch, unsigned place)
 {
 	ch->param[place].mem = ch->mem;
 	return &ch->param[place];
 }
 
-void change_init(struct change *ch, const struct batch *b)
+void change_init(struct change *ch, const struct conf *cf,
+		 const struct batch *b)
 {
-	/* what was in doubt may get one job more than there are cells for */
-	*ch = (struct change){.mem = b->mem, .block_ttl_s = b->block_ttl_s,
-			      .single = b->n == 1 && !b->it[0]->past.doubted};
+	/* an item in doubt may get one job more than there are cells for */
+	*ch = (struct change){
+		.mem = b->mem,
+		.conf = cf,
+		.single = b->n == 1 && !b->it[0]->sync.past.doubted,
+	};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
 	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
 	for (int t = 0; t < CHANGE__MAX; t++)
@@ -41,7 +45,7 @@ static void begin_row(struct change *ch, enum change_table table)
 
 	if (ch->single && t->most) {
 		if (row == t->most)
-			abort(); /* or it would be lost in silence */
+			abort(); /* or the row would be lost silently */
 		ch->doc = NULL;
 		ch->shift = (unsigned)row * t->n;
 	} else {
@@ -129,18 +133,18 @@ void change_op_new(struct change *ch, const struct item *it,
 	cell(ch, CELL_NEW_STATE, op_state_name[it->state]);
 	cell_ref(ch, CELL_NEW_CTT_ID, it->ctt ? it->ctt->id : 0);
 	cell_ref(ch, CELL_NEW_NTT_ID, it->ntt ? it->ntt->id : 0);
-	cell(ch, CELL_NEW_PARTNER, it->partner);
-	cell(ch, CELL_NEW_ACTOR, it->actor);
-	cell(ch, CELL_NEW_REQUEST_ID, it->request_id);
-	cell(ch, CELL_NEW_REMARK, it->remark);
-	cell_json(ch, CELL_NEW_INTENT, it->intent);
+	cell(ch, CELL_NEW_PARTNER, it->sync.partner);
+	cell(ch, CELL_NEW_ACTOR, it->want.actor);
+	cell(ch, CELL_NEW_REQUEST_ID, it->want.request_id);
+	cell(ch, CELL_NEW_REMARK, it->want.remark);
+	cell_json(ch, CELL_NEW_INTENT, it->journal.intent);
 	cell(ch, CELL_NEW_ERROR_CODE, error_of(it));
 	cell(ch, CELL_NEW_OWNER, op_is_open(it->state) ? owner : NULL);
-	cell_ref(ch, CELL_NEW_IDEMPOTENCY_ID, it->idempotency_id);
+	cell_ref(ch, CELL_NEW_IDEMPOTENCY_ID, it->want.idempotency_id);
 	cell_number(ch, CELL_NEW_ITEM_INDEX, (int64_t)it->index);
 	cell_json(ch, CELL_NEW_STEPS, steps_text(ch->mem, it));
-	cell_json(ch, CELL_NEW_PARTNER_CALL, it->partner_call);
-	cell_number(ch, CELL_NEW_MENDS, it->mends);
+	cell_json(ch, CELL_NEW_PARTNER_CALL, it->sync.call_json);
+	cell_number(ch, CELL_NEW_MENDS, it->want.mends);
 	end_row(ch);
 }
 
@@ -164,13 +168,13 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	cell(ch, CELL_OP_WAS, op_state_name[it->was]);
 	cell(ch, CELL_OP_STATE, op_state_name[it->state]);
 	cell(ch, CELL_OP_ERROR_CODE, error_of(it));
-	cell_number(ch, CELL_OP_TRIES, it->tries);
+	cell_number(ch, CELL_OP_TRIES, it->journal.tries);
 	cell_number(ch, CELL_OP_NEXT_MS, next_ms);
-	cell(ch, CELL_OP_WHY, it->note);
+	cell(ch, CELL_OP_WHY, it->journal.why);
 	cell_json(ch, CELL_OP_STEPS, steps_text(ch->mem, it));
-	cell_history(ch, &it->past);
-	cell_number(ch, CELL_OP_ASSUMED, it->assumed);
-	cell(ch, CELL_OP_OWNER, it->owner);
+	cell_history(ch, &it->sync.past);
+	cell_number(ch, CELL_OP_ASSUMED, it->sync.assumed);
+	cell(ch, CELL_OP_OWNER, it->journal.owner);
 	end_row(ch);
 }
 
@@ -184,7 +188,7 @@ void change_link(struct change *ch, const struct ctt *ctt,
 	end_row(ch);
 }
 
-static void count(struct change *ch, uint64_t ntt_id, int by)
+static void add_count(struct change *ch, uint64_t ntt_id, int by)
 {
 	for (size_t i = 0; i < ch->ncounts; i++) {
 		if (ch->counts[i].ntt_id == ntt_id) {
@@ -197,7 +201,7 @@ static void count(struct change *ch, uint64_t ntt_id, int by)
 
 void change_count(struct change *ch, const struct ntt *ntt, int by)
 {
-	count(ch, ntt->id, by);
+	add_count(ch, ntt->id, by);
 }
 
 struct buf change_payload(const struct change *ch, const struct item *it)
@@ -213,8 +217,8 @@ struct buf change_payload(const struct change *ch, const struct item *it)
 	put_id(&doc, "nttId", ntt_id);
 	put_str(&doc, "nttTicketNo", it->ntt ? it->ntt->ticket_no :
 					       it->ctt->ntt_ticket_no);
-	put_str(&doc, "actor", it->actor);
-	put_str(&doc, "requestId", it->request_id);
+	put_str(&doc, "actor", it->want.actor);
+	put_str(&doc, "requestId", it->want.request_id);
 	return doc;
 }
 
@@ -251,7 +255,7 @@ void change_activity(struct change *ch, const struct item *it,
 	cell(ch, CELL_ACTIVITY_DISPOSITION, a->code[RESOLVE_DISPOSITION]);
 	cell(ch, CELL_ACTIVITY_RESOLUTION_CODE, a->code[RESOLVE_RESOLUTION]);
 	cell(ch, CELL_ACTIVITY_DELAY_REASON, a->code[RESOLVE_DELAY]);
-	cell(ch, CELL_ACTIVITY_ACTOR, it->actor);
+	cell(ch, CELL_ACTIVITY_ACTOR, it->want.actor);
 	cell(ch, CELL_ACTIVITY_OPERATION_ID, it->op_id);
 	end_row(ch);
 	if (!note)
@@ -272,7 +276,7 @@ void change_element(struct change *ch, const struct item *it)
 	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_BEFORE_JSON), &e->cpe);
 	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_AFTER_JSON),
 		&it->cpe->wanted);
-	cell(ch, CELL_ELEMENT_CHANGE_ACTOR, it->actor);
+	cell(ch, CELL_ELEMENT_CHANGE_ACTOR, it->want.actor);
 	cell(ch, CELL_ELEMENT_CHANGE_OPERATION_ID, it->op_id);
 	end_row(ch);
 }
@@ -280,27 +284,28 @@ void change_element(struct change *ch, const struct item *it)
 static const char *audit_detail(struct arena *mem, const struct item *it,
 				const char *ntt_no)
 {
+	const struct by_hand *hand = it->recovery.by_hand;
 	struct buf doc;
 
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_str(&doc, "cttTicketNo", it->ctt->ticket_no);
 	put_str(&doc, "nttTicketNo", ntt_no);
-	put_str(&doc, "partner", it->partner);
-	put_str(&doc, "remark", it->remark);
-	if (it->intent)
-		put_raw(&doc, "intent", it->intent);
-	if (it->mends)
+	put_str(&doc, "partner", it->sync.partner);
+	put_str(&doc, "remark", it->want.remark);
+	if (it->journal.intent)
+		put_raw(&doc, "intent", it->journal.intent);
+	if (it->want.mends)
 		put_bool(&doc, "mends", true);
-	if (it->assumed)
+	if (it->sync.assumed)
 		put_bool(&doc, "assumed", true);
-	if (it->forced)
-		put_str(&doc, "forced", it->forced);
-	if (it->by_hand) {
+	if (it->sync.forced)
+		put_str(&doc, "forced", it->sync.forced);
+	if (hand) {
 		put_open(&doc, "closedByHand", '{');
-		put_str(&doc, "as", it->by_hand->done ? "done" : "undone");
-		put_str(&doc, "by", it->by_hand->by);
-		put_str(&doc, "reason", it->by_hand->reason);
+		put_str(&doc, "as", hand->done ? "done" : "undone");
+		put_str(&doc, "by", hand->by);
+		put_str(&doc, "reason", hand->reason);
 		put_close(&doc, '}');
 	}
 	put_close(&doc, '}');
@@ -317,8 +322,8 @@ void change_audit(struct change *ch, const struct item *it,
 		.id = it->ctt->id,
 		.action = kind_name[it->kind],
 		.outcome = outcome,
-		.actor = it->actor,
-		.request_id = it->request_id,
+		.actor = it->want.actor,
+		.request_id = it->want.request_id,
 		.operation_id = it->op_id,
 		.detail = audit_detail(ch->mem, it, no),
 	};
@@ -326,7 +331,7 @@ void change_audit(struct change *ch, const struct item *it,
 	ch->audits[ch->naudits++] = a;
 	if (!on_ntt || !ntt_id)
 		return;
-	count(ch, ntt_id, 0);
+	add_count(ch, ntt_id, 0);
 	a.entity = "NTT";
 	a.id = ntt_id;
 	ch->audits[ch->naudits++] = a;
@@ -340,8 +345,8 @@ static int by_ticket(const void *a, const void *b)
 	return of ? of : x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Rows of one ticket stand together; the first of them follows the last one
- * that the database has of it. */
+/* The rows of a ticket are sorted together; the first of them follows the last
+ * row that the database has of this ticket. */
 static void put_audits(struct change *ch, const char *key)
 {
 	qsort(ch->audits, ch->naudits, sizeof *ch->audits, by_ticket);
@@ -443,7 +448,7 @@ static void read_stored_history(const struct stored_history_row *row,
 		it->cpe->history_id = cell_id(row->id);
 }
 
-/* Rows of elements: they are all there are of their CTTs. */
+/* Replace the elements of the CTTs by the rows, which have all of them. */
 static void reread_elements(const struct rows *r, const struct batch *b)
 {
 	batch_each (b, it) {
@@ -461,7 +466,7 @@ static void reread_elements(const struct rows *r, const struct batch *b)
 	}
 }
 
-/* What CLOSE_ALL says of what it stored: it has a result for each. */
+/* Read the results of CLOSE_ALL: one for each table that it wrote. */
 static void read_stored(const struct rows *r, const struct change *ch,
 			const struct batch *b)
 {
@@ -477,7 +482,7 @@ static void read_stored(const struct rows *r, const struct change *ch,
 	}
 }
 
-enum rc store_read_stored(struct db *db, uint64_t key, const struct batch *b)
+enum rc store_read_stored(struct db *db, const struct batch *b)
 {
 	struct rows r[2];
 	struct buf doc;
@@ -485,7 +490,7 @@ enum rc store_read_stored(struct db *db, uint64_t key, const struct batch *b)
 
 	buf_init(&doc, b->mem);
 	put_open(&doc, NULL, '{');
-	put_id(&doc, "id", key);
+	put_id(&doc, "id", b->terms->key_id);
 	put_close(&doc, '}');
 	rc = db_run(db, SQL_KEY_STORED, &doc, b->mem, r, 2);
 	if (rc != RC_OK)

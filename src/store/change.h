@@ -13,7 +13,7 @@
  */
 struct change {
 	struct arena *mem;
-	int64_t block_ttl_s; /* the batch's */
+	const struct conf *conf;
 	struct buf param[P_CHANGE__MAX];
 	size_t rows[CHANGE__MAX];
 	bool single; /* of one item, whose cells are parameters of their own */
@@ -28,7 +28,8 @@ struct change {
 };
 
 /* An item has one count at most, and one audit. */
-void change_init(struct change *ch, const struct batch *b);
+void change_init(struct change *ch, const struct conf *cf,
+		 const struct batch *b);
 
 /* A new journal row, with what is known of the item; an open one is the
  * `owner`'s. */
@@ -86,6 +87,6 @@ enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
 /* Read what the operations of an idempotency key stored when they were closed:
  * fills activity, note and history of their items *b, whose tickets are
  * loaded. */
-enum rc store_read_stored(struct db *db, uint64_t key, const struct batch *b);
+enum rc store_read_stored(struct db *db, const struct batch *b);
 
 #endif

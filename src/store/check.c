@@ -25,23 +25,23 @@ static const char *mend_audit(struct arena *mem, const char *key,
 	return replace(mem, row->mend, "@SEAL@", seal);
 }
 
-static void say_breach(struct db *db, struct arena *mem, enum sql sql,
-		       const struct rows *r, size_t i,
-		       void (*say)(const char *breach, const char *mend))
+static void report_breach(struct db *db, struct arena *mem, enum sql sql,
+			  const struct rows *r, size_t i,
+			  void (*report)(const char *breach, const char *mend))
 {
 	const char *key = db_conf(db)->audit_key;
 
 	if (sql == SQL_CHECK_AUDIT) {
 		const struct audit_breach_row *row = ROW(audit_breach, r, i);
 
-		say(row->line, mend_audit(mem, key, row));
+		report(row->line, mend_audit(mem, key, row));
 	} else {
-		say(ROW(breach, r, i)->line, ROW(breach, r, i)->mend);
+		report(ROW(breach, r, i)->line, ROW(breach, r, i)->mend);
 	}
 }
 
 enum rc store_check(struct db *db, struct arena *mem,
-		    void (*say)(const char *breach, const char *mend),
+		    void (*report)(const char *breach, const char *mend),
 		    size_t *breaches_r)
 {
 	*breaches_r = 0;
@@ -52,7 +52,7 @@ enum rc store_check(struct db *db, struct arena *mem,
 		if (rc != RC_OK)
 			return rc;
 		for (size_t i = 0; i < r.n; i++)
-			say_breach(db, mem, (enum sql)sql, &r, i, say);
+			report_breach(db, mem, (enum sql)sql, &r, i, report);
 		*breaches_r += r.n;
 	}
 	return RC_OK;

@@ -149,7 +149,7 @@ static enum rc kind_of_error(unsigned code)
 	case ER_OPEN_AS_READONLY:
 	case ER_INNODB_READ_ONLY:
 	case ER_UNKNOWN_COM_ERROR:
-		return RC_FAULT;
+		return RC_ERROR;
 	default:
 		return RC_NO;
 	}
@@ -161,7 +161,7 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 {
 	static const char *const kind[] = {
 		[RC_NO] = "refused", [RC_AGAIN] = "again",
-		[RC_DOUBT] = "lost", [RC_FAULT] = "no_writes",
+		[RC_DOUBT] = "lost", [RC_ERROR] = "no_writes",
 	};
 	enum rc rc = kind_of_error(code);
 
@@ -170,7 +170,7 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 		 "error=\"%s\"", kind[rc], db->error);
 	if (rc == RC_DOUBT)
 		memcpy(db->lost, db->owner, sizeof db->lost);
-	if (rc == RC_DOUBT || rc == RC_FAULT || !db->my ||
+	if (rc == RC_DOUBT || rc == RC_ERROR || !db->my ||
 	    mysql_rollback(db->my))
 		db_drop(db); /* another server may be found */
 	return rc;
@@ -223,7 +223,7 @@ static enum rc connect_now(struct db *db)
 			 mysql_errno(my), mysql_error(my));
 		log_line(LOG_WARN, "db_away", "error=\"%s\"", db->error);
 		mysql_close(my);
-		return RC_FAULT;
+		return RC_ERROR;
 	}
 	db->my = my;
 	return RC_OK;
@@ -533,7 +533,7 @@ enum rc db_text(struct db *db, const char *text)
 }
 
 /* The one number that a query gives, or -1. */
-static int64_t ask_number(struct db *db, const char *query)
+static int64_t query_number(struct db *db, const char *query)
 {
 	MYSQL_RES *res = NULL;
 	MYSQL_ROW row = NULL;
@@ -562,12 +562,12 @@ enum rc db_end_lost(struct db *db, int64_t until)
 		return RC_OK;
 	snprintf(query, sizeof query, "SELECT IS_USED_LOCK('cttd:%s')",
 		 db->lost);
-	while ((id = ask_number(db, query)) && clock_mono_ms() < until) {
+	while ((id = query_number(db, query)) && clock_mono_ms() < until) {
 		char kill[64];
 
 		snprintf(kill, sizeof kill, "KILL CONNECTION %lld",
 			 (long long)id);
-		/* that it has ended meanwhile is no fault */
+		/* that it has ended meanwhile is no error */
 		if (id > 0 && mysql_query(db->my, kill))
 			log_line(LOG_INFO, "not_ended", "session=%lld "
 				 "error=\"%s\"", (long long)id,

@@ -57,7 +57,7 @@ int64_t cell_int(const char *cell);
  *           transaction is rolled back
  * RC_AGAIN  deadlock or lock wait; rolled back, run the transaction afresh
  * RC_DOUBT  the connection broke: a COMMIT in the statement may have happened
- * RC_FAULT  no connection, or the server takes no writes: nothing was done
+ * RC_ERROR  no connection, or the server takes no writes: nothing was done
  *
  * db_error() says more. After RC_DOUBT the next call connects anew. If a
  * statement ends by returning rows, db_run does not wait for its final status;

@@ -41,7 +41,7 @@ static void batch_op_ids(struct buf *doc, const struct batch *b)
 
 static bool is_owner(const struct item *it, const char *owner)
 {
-	return owner && it->owner && !strcmp(owner, it->owner);
+	return owner && it->journal.owner && !strcmp(owner, it->journal.owner);
 }
 
 enum rc store_peek(struct db *db, struct batch *b)
@@ -63,7 +63,7 @@ enum rc store_peek(struct db *db, struct batch *b)
 			if (strcmp(row->id, it->op_id))
 				continue;
 			it->was = op_state_of(row->state);
-			it->is_taken = !is_owner(it, row->owner);
+			it->journal.is_taken = !is_owner(it, row->owner);
 			if (op_is_open(it->was))
 				break;
 			trace_read(&it->trace, row->steps, b->mem);
@@ -104,25 +104,25 @@ static void read_operation(const struct journalled_row *row, struct item *it,
 {
 	it->op_id = row->id;
 	it->index = (size_t)cell_int(row->item_index);
-	it->idempotency_id = cell_id(row->idempotency_id);
+	it->want.idempotency_id = cell_id(row->idempotency_id);
 	it->kind = kind_of(row->kind);
 	it->was = op_state_of(row->state);
 	if (row->ctt_id) /* it does not know a ticket that there was not */
-		it->ctt_ref.id = cell_id(row->ctt_id);
+		it->want.ctt.id = cell_id(row->ctt_id);
 	if (row->ntt_id)
-		it->ntt_ref.id = cell_id(row->ntt_id);
-	it->actor = row->actor;
-	it->request_id = row->request_id;
-	it->remark = row->remark;
-	it->intent = row->intent;
+		it->want.ntt.id = cell_id(row->ntt_id);
+	it->want.actor = row->actor;
+	it->want.request_id = row->request_id;
+	it->want.remark = row->remark;
+	it->journal.intent = row->intent;
 	trace_read(&it->trace, row->steps, mem);
-	it->undoing = cell_int(row->undoing);
-	it->tries = (unsigned)cell_int(row->tries);
+	it->sync.undoing = cell_int(row->undoing);
+	it->journal.tries = (unsigned)cell_int(row->tries);
 	it->code = code_of(row->error_code);
-	it->partner = row->partner;
-	it->partner_call = row->partner_call;
-	it->mends = cell_int(row->mends);
-	read_history(row, &it->past);
+	it->sync.partner = row->partner;
+	it->sync.call_json = row->partner_call;
+	it->want.mends = cell_int(row->mends);
+	read_history(row, &it->sync.past);
 }
 
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
@@ -134,9 +134,9 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 	struct buf doc;
 	enum rc rc;
 
-	*b_r = (struct batch){.mem = mem};
+	*b_r = batch_empty(mem, 0);
 	if (!owner)
-		return RC_FAULT;
+		return RC_ERROR;
 	buf_init(&doc, mem);
 	open_op_ids(&doc, ids, n);
 	put_str(&doc, "owner", owner);
@@ -145,17 +145,17 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
 	if (rc != RC_OK)
 		return rc;
 	items = arena_array(mem, r.n, sizeof *items);
-	b_r->it = arena_array(mem, r.n, sizeof *b_r->it);
+	*b_r = batch_empty(mem, r.n);
 	owner = arena_strdup(mem, owner);
 	for (size_t i = 0; i < r.n; i++) {
 		read_operation(ROW(journalled, &r, i), &items[i], mem);
-		items[i].owner = owner;
+		items[i].journal.owner = owner;
 		batch_add(b_r, &items[i]);
 	}
 	return RC_OK;
 }
 
-enum rc store_of_key(struct db *db, uint64_t key, const struct batch *asked,
+enum rc store_of_key(struct db *db, const struct batch *asked,
 		     struct batch *b_r)
 {
 	struct item *items;
@@ -167,7 +167,7 @@ enum rc store_of_key(struct db *db, uint64_t key, const struct batch *asked,
 	b_r->n = 0;
 	buf_init(&doc, asked->mem);
 	put_open(&doc, NULL, '{');
-	put_id(&doc, "id", key);
+	put_id(&doc, "id", asked->terms->key_id);
 	put_close(&doc, '}');
 	rc = db_run(db, SQL_KEY_OPERATIONS, &doc, asked->mem, &r, 1);
 	if (rc != RC_OK)
@@ -192,8 +192,8 @@ enum rc store_defer(struct db *db, const struct batch *b, int64_t next_ms)
 
 	batch_op_ids(&doc, b);
 	put_int(&doc, "next_ms", next_ms);
-	put_str(&doc, "why", b->n ? b->it[0]->note : NULL);
-	put_str(&doc, "owner", b->n ? b->it[0]->owner : NULL);
+	put_str(&doc, "why", b->n ? b->it[0]->journal.why : NULL);
+	put_str(&doc, "owner", b->n ? b->it[0]->journal.owner : NULL);
 	put_close(&doc, '}');
 	return db_run(db, SQL_OP_DEFER, &doc, b->mem, NULL, 0);
 }
@@ -206,7 +206,7 @@ enum rc store_undoing(struct db *db, struct batch *b)
 	enum rc rc;
 
 	batch_op_ids(&doc, b);
-	put_str(&doc, "owner", b->it[0]->owner);
+	put_str(&doc, "owner", b->it[0]->journal.owner);
 	put_close(&doc, '}');
 	rc = db_run(db, SQL_OP_UNDOING, &doc, b->mem, &r, 1);
 	*b = batch_part(&all);

@@ -28,7 +28,7 @@ enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
  * index and age: a copy of the item of `asked`, the key's request, with
  * everything that the journal has. The tickets are not loaded.
  */
-enum rc store_of_key(struct db *db, uint64_t key, const struct batch *asked,
+enum rc store_of_key(struct db *db, const struct batch *asked,
 		     struct batch *b_r);
 
 /* Leave open operations as they are, and try them again later; the reason is

@@ -24,15 +24,15 @@ static void add_ids(struct buf *doc, const char *key, const struct batch *b,
 
 static const char *ctt_no_to_find(const struct item *it)
 {
-	return it->ctt_ref.id ? NULL : it->ctt_ref.no;
+	return it->want.ctt.id ? NULL : it->want.ctt.no;
 }
 
 static const char *ntt_no_to_find(const struct item *it)
 {
-	return it->ntt_ref.id ? NULL : it->ntt_ref.no;
+	return it->want.ntt.id ? NULL : it->want.ntt.no;
 }
 
-/* The id that the rows have for exactly this number. */
+/* The id of the ticket that has exactly this number; 0: there is none. */
 static uint64_t id_of(const struct rows *rows, const char *no)
 {
 	for (size_t i = 0; i < rows->n; i++)
@@ -62,9 +62,9 @@ enum rc store_ids(struct db *db, struct batch *b)
 		return rc;
 	batch_each (b, it) {
 		if (ctt_no_to_find(it))
-			it->ctt_ref.id = id_of(&found[0], it->ctt_ref.no);
+			it->want.ctt.id = id_of(&found[0], it->want.ctt.no);
 		if (ntt_no_to_find(it))
-			it->ntt_ref.id = id_of(&found[1], it->ntt_ref.no);
+			it->want.ntt.id = id_of(&found[1], it->want.ntt.no);
 	}
 	return RC_OK;
 }
@@ -76,7 +76,7 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The distinct ones of n ids, rising, less 0; as a JSON array. */
+/* Add the distinct ids, rising and without 0, as a JSON array. */
 static void add_distinct(struct buf *doc, uint64_t *ids, size_t n)
 {
 	qsort(ids, n, sizeof *ids, by_id);
@@ -87,8 +87,7 @@ static void add_distinct(struct buf *doc, uint64_t *ids, size_t n)
 	put_close(doc, ']');
 }
 
-/* The tables of what was read are in the order of ids, so that a ticket is
- * found by halving. */
+/* The tables of tickets are in the order of ids, so that bsearch finds one. */
 static int by_ctt_id(const void *a, const void *b)
 {
 	return by_id(&((const struct ctt *)a)->id,
@@ -180,7 +179,7 @@ static void add_work_order(struct work_order **at, struct work_order *w)
 	*at = w;
 }
 
-/* Rows of one NTT, for each of its work orders, become one. */
+/* An NTT has a row for each of its work orders; they become one struct. */
 static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 			     size_t *n_r)
 {
@@ -215,8 +214,8 @@ static struct ntt *read_ntts(const struct rows *r, struct arena *mem,
 	return t;
 }
 
-/* A pair's last settled change of late, if that was an unlink, blocks it: a
- * move that was put back has left no block. */
+/* A pair is blocked if its last settled change was a recent unlink. A move that
+ * was linked back leaves no block. */
 struct change_of_pair {
 	uint64_t ctt_id, ntt_id, seq;
 	int64_t block_ms; /* 0: it was a link */
@@ -228,8 +227,8 @@ static void find_block(struct item *it, const struct change_of_pair *c,
 	const struct change_of_pair *last = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (c[i].ctt_id == it->ctt_ref.id &&
-		    c[i].ntt_id == it->ntt_ref.id &&
+		if (c[i].ctt_id == it->want.ctt.id &&
+		    c[i].ntt_id == it->want.ntt.id &&
 		    (!last || c[i].seq > last->seq))
 			last = &c[i];
 	if (last && last->block_ms > it->block_ms)
@@ -315,21 +314,21 @@ static void read_elements(const struct rows *r, struct ctt *ctts, size_t n,
 	}
 }
 
-static void read_lov_rows(const struct rows *r, struct batch *b)
+static const struct lov *read_lov_rows(const struct rows *r, struct arena *mem)
 {
-	struct lov *l = arena_array(b->mem, r->n, sizeof *l);
+	struct lov *l = arena_array(mem, r->n + 1, sizeof *l);
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct load_lov_row *row = ROW(load_lov, r, i);
 
 		l[i] = (struct lov){row->type, row->code, row->label};
 	}
-	b->lov = l;
-	b->nlov = r->n;
+	return l;
 }
 
-/* The parameters of SQL_LOAD...: what the items name. */
-static void load_params(const struct batch *b, struct buf *param)
+/* The parameters of SQL_LOAD...: the ids that the items name. */
+static void load_params(const struct batch *b, int64_t block_ttl_s,
+			struct buf *param)
 {
 	uint64_t *ctts = arena_array(b->mem, b->n, sizeof *ctts);
 	uint64_t *ntts = arena_array(b->mem, b->n * 3, sizeof *ntts);
@@ -340,24 +339,24 @@ static void load_params(const struct batch *b, struct buf *param)
 		buf_init(&param[i], b->mem);
 	put_open(pairs, NULL, '[');
 	batch_each (b, it) {
-		ctts[nctts++] = it->ctt_ref.id;
-		ntts[nntts++] = it->ntt_ref.id;
-		ntts[nntts++] = it->then_id;
-		ntts[nntts++] = it->else_id;
-		if (b->block_ttl_s)
+		ctts[nctts++] = it->want.ctt.id;
+		ntts[nntts++] = it->want.ntt.id;
+		ntts[nntts++] = it->move.then_id;
+		ntts[nntts++] = it->move.else_id;
+		if (block_ttl_s)
 			buf_printf(pairs, "%s[%llu,%llu]", nctts > 1 ? "," : "",
-				   (unsigned long long)it->ctt_ref.id,
-				   (unsigned long long)it->ntt_ref.id);
+				   (unsigned long long)it->want.ctt.id,
+				   (unsigned long long)it->want.ntt.id);
 	}
 	put_close(pairs, ']');
 	add_distinct(&param[P_LOAD_CTTS], ctts, nctts);
 	add_distinct(&param[P_LOAD_NTTS], ntts, nntts);
-	put_int(&param[P_LOAD_BLOCK_S], NULL, b->block_ttl_s);
-	if (b->n == 1 && !b->it[0]->then_id && !b->it[0]->else_id) {
+	put_int(&param[P_LOAD_BLOCK_S], NULL, block_ttl_s);
+	if (b->n == 1 && !b->it[0]->move.then_id && !b->it[0]->move.else_id) {
 		put_int(&param[P_LOAD_CTT], NULL,
-			(int64_t)b->it[0]->ctt_ref.id);
+			(int64_t)b->it[0]->want.ctt.id);
 		put_int(&param[P_LOAD_NTT], NULL,
-			(int64_t)b->it[0]->ntt_ref.id);
+			(int64_t)b->it[0]->want.ntt.id);
 	}
 }
 
@@ -365,12 +364,13 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 {
 	struct buf param[P_LOAD__MAX];
 	struct rows all, rows;
+	const struct lov *lov;
 	struct ctt *ctts;
 	struct ntt *ntts;
 	size_t n, nntts;
 	enum rc rc;
 
-	load_params(b, param);
+	load_params(b, db_conf(db)->unlink_block_ttl_s, param);
 	rc = db_run(db, load, param, b->mem, &all, 1);
 	if (rc != RC_OK)
 		return rc;
@@ -381,11 +381,14 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 	read_open(&rows, ctts, n, b->mem);
 	rows = part_of(&all, "ntt");
 	ntts = read_ntts(&rows, b->mem, &nntts);
+	rows = part_of(&all, "lov");
+	lov = read_lov_rows(&rows, b->mem);
 	batch_each (b, it) {
-		it->ctt = find_ctt(it->ctt_ref.id, ctts, n);
-		it->ntt = find_ntt(it->ntt_ref.id, ntts, nntts);
-		it->then_ntt = find_ntt(it->then_id, ntts, nntts);
-		it->else_ntt = find_ntt(it->else_id, ntts, nntts);
+		it->lov = lov;
+		it->ctt = find_ctt(it->want.ctt.id, ctts, n);
+		it->ntt = find_ntt(it->want.ntt.id, ntts, nntts);
+		it->move.then_ntt = find_ntt(it->move.then_id, ntts, nntts);
+		it->move.else_ntt = find_ntt(it->move.else_id, ntts, nntts);
 		if (it->ctt)
 			it->ctt->ntt = find_ntt(it->ctt->ntt_id, ntts, nntts);
 	}
@@ -393,8 +396,6 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 	read_blocks(&rows, b);
 	rows = part_of(&all, "activity");
 	read_activities(&rows, ctts, n, b->mem);
-	rows = part_of(&all, "lov");
-	read_lov_rows(&rows, b);
 	rows = part_of(&all, "element");
 	read_elements(&rows, ctts, n, b->mem);
 	return RC_OK;
@@ -402,5 +403,5 @@ enum rc store_load(struct db *db, enum sql load, struct batch *b)
 
 void store_cancel(struct db *db)
 {
-	db_text(db, "ROLLBACK"); /* a failure drops the connection: the same */
+	db_text(db, "ROLLBACK"); /* a failure drops the connection */
 }

@@ -12,9 +12,9 @@ enum rc store_ids(struct db *db, struct batch *b);
 
 /*
  * Begin a transaction; lock and read the CTTs of all items, ids rising, and
- * read the NTTs, the open operations and the unlink blocks of the batch's
- * block_ttl_s; and what else `load` (SQL_LOAD...) names. Fills ctt,
- * ntt, block_ms and the batch's lov; absent tickets leave NULL. All memory is
+ * read the NTTs, the open operations and the unlink blocks, and what else
+ * `load` (SQL_LOAD...) names. Fills the items' ctt, ntt, block_ms and lov, and
+ * the NTTs of `move`; absent tickets leave NULL. All memory is
  * the batch's arena's. RC_OK leaves the transaction open, anything else does
  * not.
  */

@@ -28,7 +28,7 @@ static enum rc version_of(struct db *db, struct arena *mem, int *version_r)
 }
 
 static enum rc migrate_locked(struct db *db, struct arena *mem,
-			      void (*say)(const struct schema_step *))
+			      void (*report)(const struct schema_step *))
 {
 	int version = 0;
 	enum rc rc = db_text(db, "CREATE TABLE IF NOT EXISTS schema_version ("
@@ -50,13 +50,13 @@ static enum rc migrate_locked(struct db *db, struct arena *mem,
 				"schema_version(version,name) VALUES(%d,'%s')",
 				step->version, step->name));
 		if (rc == RC_OK)
-			say(step);
+			report(step);
 	}
 	return rc;
 }
 
 enum rc schema_migrate(struct db *db, struct arena *mem,
-		       void (*say)(const struct schema_step *))
+		       void (*report)(const struct schema_step *))
 {
 	struct rows r;
 	enum rc rc = db_run(db, SQL_MIGRATE_LOCK, NULL, mem, &r, 1);
@@ -64,7 +64,7 @@ enum rc schema_migrate(struct db *db, struct arena *mem,
 	if (rc == RC_OK && cell_int(ROW(migrate_lock, &r, 0)->held) != 1)
 		rc = RC_AGAIN; /* another migration does not come to its end */
 	if (rc == RC_OK)
-		rc = migrate_locked(db, mem, say);
+		rc = migrate_locked(db, mem, report);
 	db_drop(db); /* and the lock goes with the connection */
 	return rc;
 }

@@ -17,11 +17,11 @@ extern const size_t schema_nsteps;
 
 /*
  * Run the steps that the database does not have yet, one migration at a time
- * over all hosts. `say` gets each step that was run. RC_NO: a step failed; it
- * can run again when the cause is removed.
+ * over all hosts. `report` gets each step that was run. RC_NO: a step failed;
+ * it can run again when the cause is removed.
  */
 enum rc schema_migrate(struct db *db, struct arena *mem,
-		       void (*say)(const struct schema_step *));
+		       void (*report)(const struct schema_step *));
 
 /* Give another user, the one as whom `app` connects, the rights that cttd
  * needs. *user_r is its name, from `mem`. */

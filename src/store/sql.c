@@ -51,7 +51,7 @@ static char *copy_of(const char *at, size_t n)
 /* ---- parameters ---- */
 
 /* In a build for tests CTT_SQL_FILE may have other texts: the name, a tab and
- * the text in a line. t/65-sql-check.t plants faults by that. */
+ * the text in a line. t/65-sql-check.t plants errors by that. */
 #if ENABLE_FAULT
 static char *planted_text(enum sql sql)
 {

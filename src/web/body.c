@@ -25,7 +25,7 @@ static void json_release(void *object)
 	json_object_put(object);
 }
 
-/* A body that is packed is none that we read. */
+/* Is the body compressed? Such a body is not read. */
 static bool is_packed(const char *encoding)
 {
 	return encoding && strcasecmp(encoding, "identity");
@@ -36,7 +36,7 @@ static struct json_object *body_read(struct request *rq)
 {
 	struct errors f = errors_none(rq->mem);
 	struct json_object *o;
-	const char *fault = NULL;
+	const char *error = NULL;
 
 	if (rq->body_too_large) {
 		reply_problem(rq, CODE_PAYLOAD_TOO_LARGE, "The body is larger "
@@ -53,9 +53,9 @@ static struct json_object *body_read(struct request *rq)
 			      "as it is, without Content-Encoding.");
 		return NULL;
 	}
-	o = json_read(rq->body, rq->body_len, &fault);
-	if (fault) {
-		reply_problem(rq, CODE_MALFORMED_JSON, fault);
+	o = json_read(rq->body, rq->body_len, &error);
+	if (error) {
+		reply_problem(rq, CODE_MALFORMED_JSON, error);
 		return NULL;
 	}
 	arena_defer(rq->mem, json_release, o);
@@ -135,7 +135,7 @@ void field_remark(struct errors *f, struct json_object *o,
 		*remark_r = text;
 }
 
-/* Whoever believes to try a change out must not make it. */
+/* A caller that means to try out a change must not make it. */
 static void no_dry_run(struct errors *f, struct json_object *o)
 {
 	if (json_object_object_get_ex(o, "dryRun", NULL))
@@ -143,7 +143,7 @@ static void no_dry_run(struct errors *f, struct json_object *o)
 			  "in the query, ?dryRun=true");
 }
 
-/* What every change may have beside its body: ?dryRun=true, and a key of 1
+/* Read what every change may have beside its body: ?dryRun=true, and a key of 1
  * to 128 visible ASCII characters. */
 static void options(struct errors *f, struct request *rq,
 		    struct json_object *o)
@@ -176,17 +176,17 @@ struct json_object *body_begin(struct request *rq, struct errors *f)
 	return o;
 }
 
-/* Who asks, for each item. */
+/* Note the caller in each item. */
 static void sign(struct request *rq, struct batch *b)
 {
-	b->dry_run = rq->dry_run;
+	b->terms->dry_run = rq->dry_run;
 	batch_each (b, it) {
-		it->actor = rq->claims.sub;
-		it->request_id = rq->id;
+		it->want.actor = rq->claims.sub;
+		it->want.request_id = rq->id;
 	}
 }
 
-/* An empty text is a choice that was not made. */
+/* An empty text means that nothing was chosen. */
 static bool is_empty(struct json_object *v)
 {
 	return !v || (json_object_is_type(v, json_type_string) &&
@@ -252,7 +252,7 @@ bool body_single(struct request *rq, struct batch *b_r, item_fields *fields)
 }
 
 /* The array under this name with 1 to CTT_BULK_MAX_ITEMS elements, or NULL
- * and a fault. */
+ * and an error. */
 static struct json_object *bulk_array(struct request *rq, struct errors *f,
 				      struct json_object *o, const char *name)
 {
@@ -281,14 +281,14 @@ static struct batch bulk_batch(struct request *rq, struct json_object *items)
 	return b;
 }
 
-/* One of many that has faults fails alone: it has no operation. */
+/* An item of a bulk that has errors fails alone: it has no operation. */
 static void fail_wrong(struct item *it, const struct errors *f)
 {
 	if (!f->list.len)
 		return;
 	item_refuse(it, CODE_VALIDATION_FAILED, "Some fields of this item are "
 		    "missing or wrong; `errors` names each.");
-	it->errors = arena_printf(f->mem, "[%s]", f->list.s);
+	it->error.list = arena_printf(f->mem, "[%s]", f->list.s);
 	it->op_id = NULL;
 }
 
@@ -308,7 +308,7 @@ bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields)
 		struct json_object *v =
 			json_object_array_get_idx(items, it->index);
 
-		it->remark = common;
+		it->want.remark = common;
 		if (json_object_is_type(v, json_type_object)) {
 			no_dry_run(&own, v);
 			fields(&own, v, it);
@@ -325,11 +325,11 @@ static bool same_ref(const struct ref *a, const struct ref *b)
 	return a->no ? b->no && !strcmp(a->no, b->no) : a->id && a->id == b->id;
 }
 
-/* Is it named before, among the items of the batch? */
+/* Does an earlier item of the batch name the same CTT? */
 static bool is_repeated(const struct batch *b, const struct item *it)
 {
 	for (size_t i = 0; i < it->index; i++)
-		if (same_ref(&b->it[i]->ctt_ref, &it->ctt_ref))
+		if (same_ref(&b->it[i]->want.ctt, &it->want.ctt))
 			return true;
 	return false;
 }
@@ -348,7 +348,7 @@ void body_ctts(struct request *rq, struct errors *f, struct json_object *o,
 
 		ticket_value(to, field,
 			     json_object_array_get_idx(items, it->index),
-			     &it->ctt_ref);
+			     &it->want.ctt);
 		if (together && is_repeated(b_r, it))
 			error_add(f, "", field, "is named twice");
 		fail_wrong(it, &own);

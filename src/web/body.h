@@ -9,7 +9,7 @@
  * in the order of contract section 3. What the endpoints share.
  */
 
-/* The body as a JSON object, or NULL and a problem. *f begins with the faults
+/* The body as a JSON object, or NULL and a problem. *f begins with the errors
  * of the query and the Idempotency-Key. */
 struct json_object *body_begin(struct request *rq, struct errors *f);
 
@@ -21,15 +21,15 @@ typedef void item_fields(struct errors *f, struct json_object *o,
 bool body_single(struct request *rq, struct batch *b_r, item_fields *fields);
 
 /* A body with an array `items`, and a remark for those without one. An item
- * with faults fails alone. False: the reply is a problem. */
+ * with errors fails alone. False: the reply is a problem. */
 bool body_bulk(struct request *rq, struct batch *b_r, item_fields *fields);
 
 /* An array of CTTs under `name`, an item each. `together`: none may be named
- * twice, and a fault of one is one of all. */
+ * twice, and an error of one is an error of all. */
 void body_ctts(struct request *rq, struct errors *f, struct json_object *o,
 	       const char *name, bool together, struct batch *b_r);
 
-/* Each reads one field of an object, and adds its faults to *f. */
+/* Each reads one field of an object, and adds its errors to *f. */
 
 /* A ticket by its id or its number; required. */
 void field_ticket(struct errors *f, const char *field, struct json_object *o,

@@ -92,14 +92,14 @@ static void cpe_fields(struct errors *f, struct json_object *o,
 	}
 	u->element_id = field_whole(f, "networkElementId", o, TICKET_ID_MAX - 1,
 			      false);
-	field_remark(f, o, &it->remark);
+	field_remark(f, o, &it->want.remark);
 }
 
 static bool read_cpe(struct request *rq, struct batch *b_r)
 {
 	if (!body_single(rq, b_r, cpe_fields))
 		return false;
-	b_r->it[0]->ctt_ref.id = rq->path_id;
+	b_r->it[0]->want.ctt.id = rq->path_id;
 	return true;
 }
 

@@ -7,7 +7,7 @@
 /* An endpoint that changes something: it turns the body into a batch, runs a
  * flow, and writes the answer. route.c has its path. */
 struct endpoint {
-	/* Fills a batch; items with faults are refused already. False: the
+	/* Fills a batch; items with errors are refused already. False: the
 	 * reply is a problem. */
 	bool (*body)(struct request *rq, struct batch *b_r);
 	const struct flow *flow;

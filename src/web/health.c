@@ -51,7 +51,7 @@ static enum rc look_at_database(struct request *rq, struct look *l)
 	l->counted = rc == RC_OK;
 	if (!l->counted) /* what came before it broke off */
 		memset(l->sets, 0, sizeof l->sets);
-	if (rc != RC_FAULT) { /* there is a connection */
+	if (rc != RC_ERROR) { /* there is a connection */
 		int64_t began = clock_mono_ms();
 
 		l->writable = db_run(db, SQL_PING, NULL, rq->mem, NULL, 0) ==

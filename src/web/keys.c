@@ -25,7 +25,7 @@ struct key_kind {
 	jwt_alg_t alg;
 	/* Why it is not a public key of this kind; NULL: it is one. A kind
 	 * without it is a shared secret. */
-	const char *(*public_fault)(EVP_PKEY *key);
+	const char *(*public_error)(EVP_PKEY *key);
 };
 
 struct key {
@@ -43,14 +43,14 @@ struct keys {
 
 /* ---- the kinds ---- */
 
-static const char *rsa_fault(EVP_PKEY *key)
+static const char *rsa_error(EVP_PKEY *key)
 {
 	return EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
 	       EVP_PKEY_get_bits(key) >= RSA_BITS_MIN ? NULL :
 	       "not an RSA key of 2048 bits or more";
 }
 
-static const char *p256_fault(EVP_PKEY *key)
+static const char *p256_error(EVP_PKEY *key)
 {
 	char group[32] = "";
 
@@ -61,8 +61,8 @@ static const char *p256_fault(EVP_PKEY *key)
 
 static const struct key_kind kinds[] = {
 	{JWT_ALG_HS256, NULL},
-	{JWT_ALG_RS256, rsa_fault},
-	{JWT_ALG_ES256, p256_fault},
+	{JWT_ALG_RS256, rsa_error},
+	{JWT_ALG_ES256, p256_error},
 };
 
 static const struct key_kind *kind_find(const char *alg)
@@ -75,59 +75,59 @@ static const struct key_kind *kind_find(const char *alg)
 
 static bool is_secret(const struct key_kind *kind)
 {
-	return !kind->public_fault;
+	return !kind->public_error;
 }
 
-static const char *secret_fault(const struct key *key)
+static const char *secret_error(const struct key *key)
 {
 	return key->len < SECRET_MIN ? "shorter than 32 bytes" : NULL;
 }
 
-static const char *pem_fault(const struct key *pem, const struct key_kind *kind)
+static const char *pem_error(const struct key *pem, const struct key_kind *kind)
 {
 	char no_passphrase[] = "";
 	BIO *bio = BIO_new_mem_buf(pem->at, (int)pem->len);
 	EVP_PKEY *key = NULL;
-	const char *fault;
+	const char *error;
 
 	if (bio)
 		key = PEM_read_bio_PUBKEY(bio, NULL, NULL, no_passphrase);
-	fault = key ? kind->public_fault(key) :
+	error = key ? kind->public_error(key) :
 		      "not a public key in PEM (BEGIN PUBLIC KEY)";
 	EVP_PKEY_free(key);
 	BIO_free(bio);
 	ERR_clear_error();
-	return fault;
+	return error;
 }
 
-static const char *key_fault(const struct key *key, const struct key_kind *kind)
+static const char *key_error(const struct key *key, const struct key_kind *kind)
 {
-	return is_secret(kind) ? secret_fault(key) : pem_fault(key, kind);
+	return is_secret(kind) ? secret_error(key) : pem_error(key, kind);
 }
 
 /* ---- the file ---- */
 
 static const char *file_read(struct keys *keys, const char *path)
 {
-	const char *fault = NULL;
+	const char *error = NULL;
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return strerror(errno);
 	keys->len = fread(keys->text, 1, sizeof keys->text, f);
 	if (ferror(f))
-		fault = strerror(errno);
+		error = strerror(errno);
 	else if (keys->len > FILE_MAX)
-		fault = "longer than 16 KiB";
+		error = "longer than 16 KiB";
 	fclose(f);
 	if (keys->len && keys->text[keys->len - 1] == '\n') {
 		keys->text[--keys->len] = '\0';
 		if (keys->len && keys->text[keys->len - 1] == '\r')
 			keys->text[--keys->len] = '\0';
 	}
-	if (!fault && !keys->len)
-		fault = "empty";
-	return fault;
+	if (!error && !keys->len)
+		error = "empty";
+	return error;
 }
 
 /* Lines of printable ASCII; a secret of other bytes is one, newlines too. */
@@ -161,7 +161,7 @@ static const char *keys_find(struct keys *keys)
 {
 	bool secret = is_secret(keys->kind);
 	const unsigned char *at = keys->text, *next;
-	const char *fault = NULL;
+	const char *error = NULL;
 
 	/* A public key as a secret: everybody could sign. */
 	if (secret && strstr((const char *)at, "-----BEGIN"))
@@ -172,19 +172,19 @@ static const char *keys_find(struct keys *keys)
 		next = next_key(keys, at);
 		key->at = at;
 		key->len = (size_t)((next ? next : keys->text + keys->len) - at);
-		fault = key_fault(key, keys->kind);
+		error = key_error(key, keys->kind);
 		if (next)
 			at = next + (secret ? 1 : 0); /* without its newline */
-	} while (!fault && next && keys->n < KEYS_MAX);
-	return !fault && next ? "more than one other" : fault;
+	} while (!error && next && keys->n < KEYS_MAX);
+	return !error && next ? "more than one other" : error;
 }
 
 enum rc keys_open(const char *alg, const char *file, struct keys **keys_r,
 		  char *err, size_t errlen)
 {
 	struct keys *keys = calloc(1, sizeof *keys);
-	const char *fault;
-	enum rc rc = RC_FAULT;
+	const char *error;
+	enum rc rc = RC_ERROR;
 
 	if (!keys) {
 		snprintf(err, errlen, "no memory for CTT_JWT_KEY_FILE");
@@ -196,12 +196,12 @@ enum rc keys_open(const char *alg, const char *file, struct keys **keys_r,
 			 "CTT_JWT_ALG must be HS256, RS256 or ES256");
 		goto out;
 	}
-	fault = file_read(keys, file);
-	if (!fault)
-		fault = keys_find(keys);
-	if (fault) {
+	error = file_read(keys, file);
+	if (!error)
+		error = keys_find(keys);
+	if (error) {
 		snprintf(err, errlen, "CTT_JWT_KEY_FILE: %s: %s%s", file,
-			 keys->n > 1 ? "behind the first key: " : "", fault);
+			 keys->n > 1 ? "behind the first key: " : "", error);
 		goto out;
 	}
 	*keys_r = keys;

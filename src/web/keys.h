@@ -15,7 +15,7 @@ struct keys;
  * at its end is not part of it), RS256 or ES256 (a public key in PEM). While
  * keys are replaced the file holds two: two lines of printable ASCII, or one
  * PEM behind the other; either will do.
- * RC_FAULT: err holds one line that names the setting at fault.
+ * RC_ERROR: err holds one line that names the setting at fault.
  */
 enum rc keys_open(const char *alg, const char *file, struct keys **keys_r,
 		  char *err, size_t errlen);

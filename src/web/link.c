@@ -15,9 +15,9 @@
 static void link_fields(struct errors *f, struct json_object *o,
 			struct item *it)
 {
-	field_ticket(f, "cttId", o, &it->ctt_ref);
-	field_ticket(f, "nttId", o, &it->ntt_ref);
-	field_remark(f, o, &it->remark);
+	field_ticket(f, "cttId", o, &it->want.ctt);
+	field_ticket(f, "nttId", o, &it->want.ntt);
+	field_remark(f, o, &it->want.remark);
 }
 
 static bool read_one(struct request *rq, struct batch *b_r)
@@ -49,6 +49,7 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 	struct json_object *o = body_begin(rq, &f);
 	struct ref ntt = {0};
 	const char *common = NULL;
+	bool force;
 
 	if (!o)
 		return false;
@@ -62,21 +63,21 @@ static bool ctts_of_ntt(struct request *rq, struct batch *b_r,
 	}
 	body_ctts(rq, &f, o, "cttIds", together, b_r);
 	field_remark(&f, o, &common);
-	b_r->force = together && field_force(&f, o);
+	force = together && field_force(&f, o);
 	batch_each (b_r, it) {
-		it->ntt_ref = ntt;
-		it->remark = common;
-		it->force = b_r->force;
+		it->want.ntt = ntt;
+		it->want.remark = common;
+		it->want.force = force;
 	}
 	return errors_reply(rq, &f);
 }
 
 static bool read_unlink(struct request *rq, struct batch *b_r)
 {
-	bool good = ctts_of_ntt(rq, b_r, "nttId", NULL, true);
-
-	b_r->all_or_none = true;
-	return good && (!b_r->force || request_may(rq, MAY_ADMIN));
+	if (!ctts_of_ntt(rq, b_r, "nttId", NULL, true))
+		return false;
+	b_r->terms->all_or_none = true;
+	return !b_r->it[0]->want.force || request_may(rq, MAY_ADMIN);
 }
 
 static bool read_move(struct request *rq, struct batch *b_r)
@@ -100,8 +101,8 @@ static void pair_members(struct buf *b, const struct item *it)
 {
 	put_ctt_names(b, it, "cttTicketNo");
 	put_ticket_names(b, "nttId", "nttTicketNo", it->ntt ? it->ntt->id : 0,
-		       it->ntt ? it->ntt->ticket_no : NULL, &it->ntt_ref);
-	put_str(b, "remark", it->remark);
+		       it->ntt ? it->ntt->ticket_no : NULL, &it->want.ntt);
+	put_str(b, "remark", it->want.remark);
 	if (!item_succeeded(it))
 		put_item_error(b, it);
 }
@@ -164,7 +165,7 @@ static void reply_unlink(struct request *rq, const struct batch *b)
 	const struct item *bad = worst(b);
 
 	if (bad) {
-		rq->retry_after_s = bad->retry_after_s;
+		rq->retry_after_s = bad->error.retry_after_s;
 		reply_problem_begin(rq, bad->code, bad->detail);
 		if (b->n == 1)
 			put_str(&rq->reply, "operationId", bad->op_id);
@@ -245,7 +246,8 @@ static void reply_move(struct request *rq, const struct batch *b)
 	}
 	batch_each (b, it) {
 		const struct ntt *n = it->kind == OP_LINK ? it->ntt :
-				      it->next ? it->next->ntt : it->then_ntt;
+				      it->next ? it->next->ntt :
+						 it->move.then_ntt;
 
 		/* a dry run's later waves know nothing of the earlier ones */
 		if (n && (!target || n->ctt_count > target->ctt_count))

@@ -2,7 +2,7 @@
  * web/list.c - the lists, which are read page by page, and their filters
  *
  * The filters of the query become the parameter of the list's statement. All
- * faults are reported at once, by the names of the parameters.
+ * errors are reported at once, by the names of the parameters.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ enum {
 
 struct asked {
 	struct request *rq;
-	struct errors faults;
+	struct errors errors;
 	struct buf doc;
 	uint64_t limit;
 	size_t nstatuses;
@@ -34,7 +34,7 @@ struct asked {
 
 static void wrong(struct asked *a, const char *name, const char *message)
 {
-	error_add(&a->faults, "", name, message);
+	error_add(&a->errors, "", name, message);
 }
 
 /* The value of a parameter, of so many characters, or NULL: it is not given, or
@@ -82,7 +82,7 @@ static uint64_t asked_number(struct asked *a, const char *name, uint64_t least,
 /* Begin: what all lists can be asked for. */
 static struct asked asked_begin(struct request *rq)
 {
-	struct asked a = {.rq = rq, .faults = errors_none(rq->mem)};
+	struct asked a = {.rq = rq, .errors = errors_none(rq->mem)};
 
 	buf_init(&a.doc, rq->mem);
 	put_open(&a.doc, NULL, '{');
@@ -103,7 +103,7 @@ static void asked_after(struct asked *a)
 static bool asked_end(struct asked *a)
 {
 	put_close(&a->doc, '}');
-	return errors_reply(a->rq, &a->faults);
+	return errors_reply(a->rq, &a->errors);
 }
 
 static uint64_t asked_id(struct asked *a, const char *name)
@@ -225,7 +225,7 @@ static bool label_statuses(struct asked *a)
 	struct rows r;
 	struct buf doc;
 
-	if (!a->nstatuses || a->faults.list.len)
+	if (!a->nstatuses || a->errors.list.len)
 		return true;
 	buf_init(&doc, a->rq->mem);
 	put_open(&doc, NULL, '{');
@@ -400,7 +400,7 @@ void list_operations(struct request *rq)
 	struct rows r[2];
 
 	asked_after(&a);
-	if (!a.faults.list.len && !request && !ctt && !ntt && !state)
+	if (!a.errors.list.len && !request && !ctt && !ntt && !state)
 		wrong(&a, "requestId", "is needed, or one of cttId, nttId and "
 				       "state");
 	if (!asked_end(&a) ||

@@ -26,13 +26,13 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 	enum rc rc = RC_DOUBT;
 	const char *hash = body_hash(rq);
 
-	/* a connection that had gone is made again, under another name */
+	/* a lost connection is made again, under another name */
 	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++) {
 		const char *owner = db_owner(rq->app->db);
 		struct buf doc;
 
 		if (!owner)
-			return RC_FAULT;
+			return RC_ERROR;
 		buf_init(&doc, rq->mem);
 		put_open(&doc, NULL, '{');
 		put_str(&doc, "actor", rq->claims.sub);
@@ -49,15 +49,15 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 
 /* Works only for the owner of the key: if this session was lost, another
  * process may have taken the key over and answered. */
-static void close_key(struct request *rq, uint64_t id, const char *owner,
-		      enum sql sql, int status)
+static void close_key(struct request *rq, const struct terms *t, enum sql sql,
+		      int status)
 {
 	struct buf param[P_KEY_CLOSE__MAX], *doc = &param[P_KEY_CLOSE_DOC];
 
 	buf_init(doc, rq->mem);
 	put_open(doc, NULL, '{');
-	put_id(doc, "id", id);
-	put_str(doc, "owner", owner);
+	put_id(doc, "id", t->key_id);
+	put_str(doc, "owner", t->key_owner);
 	put_id(doc, "status", (uint64_t)status);
 	put_open(doc, "headers", '{');
 	put_str(doc, "type", rq->reply_type);
@@ -67,7 +67,8 @@ static void close_key(struct request *rq, uint64_t id, const char *owner,
 	put_close(doc, '}');
 	buf_init(&param[P_KEY_CLOSE_REPLY], rq->mem);
 	buf_str(&param[P_KEY_CLOSE_REPLY], status ? rq->reply.s : "");
-	/* what cannot be closed is let go of: who asks next finds it out */
+	/* if the key cannot be closed, abandon it: the next request with it
+	 * finds out what became of this one */
 	if (db_run(rq->app->db, sql, param, rq->mem, NULL, 0) != RC_OK)
 		db_drop(rq->app->db);
 }
@@ -80,7 +81,7 @@ static bool is_begun(const struct batch *b)
 	return false;
 }
 
-/* Is there one of which the caller was told to look it up? */
+/* Was the caller told to look up some operation? */
 static bool is_unknown(const struct batch *b)
 {
 	batch_each (b, it)
@@ -90,13 +91,13 @@ static bool is_unknown(const struct batch *b)
 	return false;
 }
 
-/* Does the cause pass by itself? A retry that is told to come again must not
- * meet its own refusal. */
+/* Does the cause of the refusal pass by itself? Then the key is freed, so that
+ * a retry does not get this refusal again. */
 static bool passes(const struct item *it)
 {
 	return it->code == CODE_PARTNER_BUSY ||
 	       it->code == CODE_OPERATION_IN_PROGRESS ||
-	       it->code == CODE_UNLINK_BLOCKED || it->retry_after_s;
+	       it->code == CODE_UNLINK_BLOCKED || it->error.retry_after_s;
 }
 
 static bool any_passes(const struct batch *b)
@@ -107,30 +108,31 @@ static bool any_passes(const struct batch *b)
 	return false;
 }
 
-/* What was decided before any work began is not remembered, nor what passes by
- * itself; "unknown" is not stored, because it will be known later. */
+/* A refusal before any work began is not stored, nor one that passes by itself.
+ * "Unknown" is not stored, because the outcome will be known later. */
 void once_end(struct request *rq, const struct batch *b)
 {
-	if (!b->idempotency_id)
+	const struct terms *t = b->terms;
+
+	if (!t->key_id)
 		return;
 	if (is_unknown(b)) {
-		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE, 0);
+		close_key(rq, t, SQL_KEY_CLOSE, 0);
 		return;
 	}
 	if (!is_begun(b) && (any_passes(b) || rq->retry_after_s)) {
-		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_FORGET, 0);
+		close_key(rq, t, SQL_KEY_FORGET, 0);
 		return;
 	}
 	switch (rq->status) {
 	case 400: case 401: case 403: case 413: case 415: case 429: case 503:
 		if (is_begun(b))
-			goto remember; /* in part, then: of many */
-		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_FORGET, 0);
+			goto remember; /* some items of a bulk were begun */
+		close_key(rq, t, SQL_KEY_FORGET, 0);
 		break;
 	default:
 	remember:
-		close_key(rq, b->idempotency_id, b->owner, SQL_KEY_CLOSE,
-			  rq->status);
+		close_key(rq, t, SQL_KEY_CLOSE, rq->status);
 	}
 }
 
@@ -164,17 +166,17 @@ static void in_progress(struct request *rq)
  * nothing, so the work is to do. */
 static bool answer_from_journal(struct request *rq, const struct flow *flow,
 	void (*reply)(struct request *, const struct batch *),
-	struct batch *b, uint64_t id)
+	struct batch *b)
 {
 	enum restored restored;
-	enum rc rc = saga_restore(rq->app, flow, id, b, &restored);
+	enum rc rc = saga_restore(rq->app, flow, b, &restored);
 
 	if (rc != RC_OK) {
 		reply_db_failed(rq, rc);
 		return true;
 	}
 	if (restored == RESTORED_NOT_YET) {
-		close_key(rq, id, b->owner, SQL_KEY_CLOSE, 0);
+		close_key(rq, b->terms, SQL_KEY_CLOSE, 0);
 		in_progress(rq);
 		return true;
 	}
@@ -182,7 +184,6 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 		return false;
 	rq->replayed = true;
 	reply(rq, b);
-	b->idempotency_id = id;
 	once_end(rq, b);
 	return true;
 }
@@ -219,12 +220,12 @@ bool once_begin(struct request *rq, const struct flow *flow,
 		in_progress(rq);
 		return false;
 	}
-	b->owner = owner;
+	b->terms->key_id = id;
+	b->terms->key_owner = owner;
 	if (cell_int(key->was_taken) &&
-	    answer_from_journal(rq, flow, reply, b, id))
+	    answer_from_journal(rq, flow, reply, b))
 		return false;
-	b->idempotency_id = id;
 	batch_each (b, it)
-		it->idempotency_id = id;
+		it->want.idempotency_id = id;
 	return true;
 }

@@ -30,7 +30,7 @@ static bool is_sync_failure(const struct item *it)
 void put_error_members(struct buf *b, const struct item *it,
 			  bool more_to_come)
 {
-	const struct call *c = it->call;
+	const struct call *c = it->sync.call;
 
 	if (it->code == CODE_CTT_ALREADY_LINKED) {
 		put_id(b, "nttId", it->ctt->ntt_id);
@@ -42,18 +42,18 @@ void put_error_members(struct buf *b, const struct item *it,
 		put_raw(b, "errors", it->resolve->errors);
 	if (it->code == CODE_CPE_STALE && it->cpe->element)
 		put_cpe(b, "stored", &it->cpe->element->cpe);
-	if (it->code == CODE_VALIDATION_FAILED && it->errors)
-		put_raw(b, "errors", it->errors);
-	if (it->errors_field) {
+	if (it->code == CODE_VALIDATION_FAILED && it->error.list)
+		put_raw(b, "errors", it->error.list);
+	if (it->error.field) {
 		put_open(b, "errors", '[');
 		put_open(b, NULL, '{');
-		put_str(b, "field", it->errors_field);
+		put_str(b, "field", it->error.field);
 		put_str(b, "message", it->detail);
 		put_close(b, '}');
 		put_close(b, ']');
 	}
 	if (c && c->verdict != RC_OK && is_sync_failure(it)) {
-		put_str(b, "partner", it->partner);
+		put_str(b, "partner", it->sync.partner);
 		put_str(b, "partnerOutcome",
 			c->verdict == RC_DOUBT ? "unknown" : "refused");
 		if (c->status)
@@ -64,8 +64,8 @@ void put_error_members(struct buf *b, const struct item *it,
 		put_bool(b, "rolledBack", true);
 		put_bool(b, "settled", !op_is_open(it->state) && !more_to_come);
 	}
-	if (it->retry_after_s)
-		put_int(b, "retryAfter", it->retry_after_s);
+	if (it->error.retry_after_s)
+		put_int(b, "retryAfter", it->error.retry_after_s);
 }
 
 void put_item_error(struct buf *b, const struct item *it)
@@ -79,7 +79,7 @@ void put_item_error(struct buf *b, const struct item *it)
 
 void reply_item_problem(struct request *rq, const struct item *it)
 {
-	rq->retry_after_s = it->retry_after_s;
+	rq->retry_after_s = it->error.retry_after_s;
 	reply_problem_begin(rq, it->code, it->detail);
 	put_str(&rq->reply, "operationId", it->op_id);
 	put_error_members(&rq->reply, it, false);
@@ -121,7 +121,7 @@ void put_ctt_names(struct buf *b, const struct item *it,
 		      const char *no_key)
 {
 	put_ticket_names(b, "cttId", no_key, it->ctt ? it->ctt->id : 0,
-		       it->ctt ? it->ctt->ticket_no : NULL, &it->ctt_ref);
+		       it->ctt ? it->ctt->ticket_no : NULL, &it->want.ctt);
 }
 
 static int by_index(const void *a, const void *b)
@@ -137,7 +137,7 @@ static void in_order(const struct batch *b)
 	qsort(b->it, b->n, sizeof *b->it, by_index);
 }
 
-/* What became of it the caller has to look up. */
+/* The caller has to look up the outcome. */
 static bool is_unknown(const struct item *it)
 {
 	return it->code == CODE_NO_ANSWER;
@@ -148,7 +148,7 @@ const char *outcome_of_failure(const struct item *it)
 	return is_unknown(it) ? outcome_unknown : outcome_failed;
 }
 
-/* The item that tells what became of the whole: of a move its last half. */
+/* The item that has the outcome: of a move, its second half. */
 static const struct item *telling(const struct item *it)
 {
 	return it->next ? it->next : it;
@@ -170,8 +170,8 @@ void put_results(struct buf *b, const struct batch *batch,
 	put_close(b, ']');
 }
 
-static size_t count(const struct batch *b, const struct shape *shape,
-		    const char *outcome)
+static size_t count_outcome(const struct batch *b, const struct shape *shape,
+			    const char *outcome)
 {
 	size_t n = 0;
 
@@ -180,7 +180,7 @@ static size_t count(const struct batch *b, const struct shape *shape,
 	return n;
 }
 
-/* Was nothing begun, because of too much to do for the partners? */
+/* Were all items refused because the partners are busy? */
 static bool is_shed(const struct batch *b)
 {
 	batch_each (b, it)
@@ -189,11 +189,11 @@ static bool is_shed(const struct batch *b)
 	return true;
 }
 
-/* None succeeded, and that is known of each. */
+/* All items are known to have failed. */
 static void all_failed_begin(struct request *rq, const struct batch *b)
 {
 	if (is_shed(b)) {
-		rq->retry_after_s = b->it[0]->retry_after_s;
+		rq->retry_after_s = b->it[0]->error.retry_after_s;
 		reply_problem_begin_as(rq, CODE_BULK_ALL_FAILED, 503, "Too many "
 			"requests wait for the partners; nothing was begun. "
 			"Try again in a moment.");
@@ -207,15 +207,16 @@ static void all_failed_begin(struct request *rq, const struct batch *b)
 static void aggregate_begin(struct request *rq, const struct batch *b,
 			    const struct shape *shape)
 {
-	size_t bad = count(b, shape, outcome_failed);
-	size_t open = count(b, shape, outcome_unknown);
-	size_t success = b->n - bad - open - count(b, shape, outcome_skipped);
+	size_t bad = count_outcome(b, shape, outcome_failed);
+	size_t open = count_outcome(b, shape, outcome_unknown);
+	size_t skipped = count_outcome(b, shape, outcome_skipped);
+	size_t success = b->n - bad - open - skipped;
 	bool partly = success < b->n && success;
 
 	if (success || open || !bad) {
 		reply_begin(rq);
 		if ((partly && !rq->dry_run) || open ||
-		    count(b, shape, outcome_pending))
+		    count_outcome(b, shape, outcome_pending))
 			rq->status = 207;
 	} else {
 		all_failed_begin(rq, b);
@@ -241,7 +242,8 @@ void reply_aggregate(struct request *rq, const struct batch *b,
 	if (rq->reply_ntt)
 		reply_ntt(&rq->reply, "ntt", rq->reply_ntt);
 	for (const char *const *c = shape->counters; *c; c += 2)
-		put_int(&rq->reply, c[0], (int64_t)count(b, shape, c[1]));
+		put_int(&rq->reply, c[0],
+			(int64_t)count_outcome(b, shape, c[1]));
 	put_results(&rq->reply, b, shape);
 	reply_end(rq);
 }

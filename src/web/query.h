@@ -8,7 +8,7 @@
 #include "web/reply.h"
 
 /*
- * Add a fault for each parameter that is not in `known` (words with blanks
+ * Add an error for each parameter that is not in `known` (words with blanks
  * between them), and for each that comes twice. Names are compared as they are
  * written, because no reader decodes a percent-encoded name.
  */

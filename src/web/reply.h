@@ -19,7 +19,7 @@ void reply_problem_begin_as(struct request *rq, enum code code, int status,
 /* A problem that needs nothing else. */
 void reply_problem(struct request *rq, enum code code, const char *detail);
 
-/* The faults of a request's fields and parameters, and those that route.c found
+/* The errors of a request's fields and parameters, and those that route.c found
  * in the query; one reply reports all of them. errors_reply returns true if
  * there are none; else the reply is a problem. The field's name is `prefix`
  * followed by `field`. */

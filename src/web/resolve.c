@@ -14,13 +14,13 @@ static void code_fields(struct errors *f, struct json_object *o,
 	for (int i = 0; i < RESOLVE_CODES; i++)
 		it->resolve->code[i] = field_choice(f, resolve_code_name[i], o,
 					      false);
-	field_remark(f, o, &it->remark);
+	field_remark(f, o, &it->want.remark);
 }
 
 static void status_fields(struct errors *f, struct json_object *o,
 			  struct item *it)
 {
-	field_ticket(f, "cttId", o, &it->ctt_ref);
+	field_ticket(f, "cttId", o, &it->want.ctt);
 	code_fields(f, o, it);
 	it->resolve->status = field_choice(f, "status", o, true);
 }
@@ -59,7 +59,7 @@ static bool read_resolve_tickets(struct request *rq, struct batch *b_r)
 	batch_each (b_r, it) {
 		it->resolve = arena_alloc(rq->mem, sizeof *it->resolve);
 		*it->resolve = *common.resolve;
-		it->remark = common.remark;
+		it->want.remark = common.want.remark;
 	}
 	return errors_reply(rq, &f);
 }
@@ -88,17 +88,18 @@ static void put_activity(struct buf *b, const struct activity *a)
 
 static void put_note(struct buf *b, const struct item *it)
 {
-	if (!it->remark)
+	if (!it->want.remark)
 		return;
 	put_open(b, "note", '{');
 	put_id(b, "id", it->resolve->note_id);
-	put_str(b, "text", it->remark);
+	put_str(b, "text", it->want.remark);
 	put_close(b, '}');
 }
 
 static void reply_status(struct request *rq, const struct batch *b)
 {
 	const struct item *it = b->it[0];
+	const char *why = it->journal.why;
 
 	if (!item_succeeded(it) && !item_is_pending(it)) {
 		reply_item_problem(rq, it);
@@ -115,8 +116,8 @@ static void reply_status(struct request *rq, const struct batch *b)
 		rq->location = arena_printf(rq->mem, "/ticket/operation/%s",
 					    it->op_id);
 		put_str(&rq->reply, "state", op_state_name[it->state]);
-		put_str(&rq->reply, "detail", it->note ? it->note : "The "
-			"partner has not answered yet; the resolve goes on.");
+		put_str(&rq->reply, "detail", why ? why : "The partner has not "
+			"answered yet; the resolve goes on.");
 	}
 	reply_end(rq);
 }
@@ -125,13 +126,14 @@ static void status_members(struct buf *b, const struct item *it)
 {
 	/* an item that is no object has none */
 	const struct resolve *r = it->resolve, none = {0};
+	const char *partner = it->sync.partner;
 
 	if (!r)
 		r = &none;
 	put_ctt_names(b, it, "ticketNo");
 	put_id(b, "activityId", r->stored.id ? r->stored.id : r->activity_id);
-	put_str(b, "route", it->ctt && !it->partner ? "LOCAL" : it->partner);
-	put_str(b, "remark", it->remark);
+	put_str(b, "route", it->ctt && !partner ? "LOCAL" : partner);
+	put_str(b, "remark", it->want.remark);
 	if (it->code)
 		put_item_error(b, it);
 }

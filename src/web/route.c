@@ -21,7 +21,7 @@ enum {
 	HANDLER_MAX_MS = 50000, /* strictly below nginx's read timeout   */
 };
 
-enum { OPEN = MAY__MAX }; /* a route for which nobody needs a token */
+enum { OPEN = MAY__MAX }; /* a route that takes no token */
 
 struct route {
 	const char *method;
@@ -130,7 +130,7 @@ static bool path_matches(struct request *rq, const char *want)
 /* The route, or NULL and a problem: no such path, or not that method. */
 static const struct route *route_find(struct request *rq)
 {
-	/* whatever is read answers HEAD too; fcgi.c leaves the body out */
+	/* every read answers HEAD too; fcgi.c leaves out the body */
 	const char *method = strcmp(rq->method, "HEAD") ? rq->method : "GET";
 	const char *allow = NULL;
 
@@ -174,7 +174,7 @@ static bool may(struct request *rq, const struct route *route)
 	if (!token_check(rq->verifier, rq->authorization, time(NULL),
 			 &rq->claims, &why)) {
 		log_line(LOG_INFO, "unauthenticated", "why=\"%s\"", why);
-		/* RFC 6750, 3.1: who sent no token is told no error */
+		/* RFC 6750, 3.1: without a token there is no error to name */
 		rq->challenge = !rq->authorization ||
 			strncasecmp(rq->authorization, "Bearer ", 7) ?
 			"Bearer" : arena_printf(rq->mem, "Bearer error=\"invalid_token\", "
@@ -185,7 +185,7 @@ static bool may(struct request *rq, const struct route *route)
 	return request_may(rq, (enum permission)route->may);
 }
 
-/* What the caller has given up on is never started. */
+/* Do not start a request that the caller has given up. */
 static bool in_time(struct request *rq)
 {
 	int64_t waited = rq->received_ms ?
@@ -209,8 +209,9 @@ static const char *parameters_of(const struct route *route)
 	       route->parameters ? route->parameters : "";
 }
 
-/* What is wrong with the query as a whole; it is told with all else that is
- * wrong. False: that is told, for this route looks at nothing else. */
+/* Check the parameters of the query. Their errors are reported together with
+ * those of the body. False: they are reported already, because this route has
+ * neither a body nor parameters. */
 static bool check_query(struct request *rq, const struct route *route)
 {
 	const char *names = parameters_of(route);
@@ -229,7 +230,7 @@ static bool has_good_item(const struct batch *b)
 	return false;
 }
 
-/* The items without a fault: those with one have failed already. */
+/* The items without an error: those with one have failed already. */
 static struct batch good_items(const struct batch *b)
 {
 	struct batch good = batch_part(b);
@@ -246,7 +247,7 @@ static void change(struct request *rq, const struct route *route)
 
 	if (!route->change->body(rq, &b))
 		return;
-	b.deadline = rq->deadline;
+	b.terms->deadline = rq->deadline;
 	if (!has_good_item(&b)) { /* no work begins: the key stays free */
 		route->change->reply(rq, &b);
 		return;

@@ -53,7 +53,7 @@ enum rc verifier_open(const char *alg, const char *key_file, const char *issuer,
 		      char *err, size_t errlen)
 {
 	struct verifier *v = calloc(1, sizeof *v);
-	enum rc rc = RC_FAULT;
+	enum rc rc = RC_ERROR;
 
 	if (!v) {
 		snprintf(err, errlen, "no memory for CTT_JWT_KEY_FILE");
@@ -99,7 +99,7 @@ static bool is_three_segments(const char *token)
 static struct json_object *segment_read(const char *s)
 {
 	char text[TOKEN_MAX];
-	const char *fault, *digit;
+	const char *error, *digit;
 	unsigned bits = 0;
 	size_t len = 0, i;
 
@@ -108,7 +108,7 @@ static struct json_object *segment_read(const char *s)
 		if (i % 4)
 			text[len++] = (char)(bits >> (6 - 2 * (i % 4)));
 	}
-	return json_read(text, len, &fault);
+	return json_read(text, len, &error);
 }
 
 static bool text_is(struct json_object *value, const char *wanted)
@@ -120,7 +120,7 @@ static bool text_is(struct json_object *value, const char *wanted)
 /* ---- the header and the claims ---- */
 
 /* Before libjwt may see it: only our algorithm, and no extension. */
-static const char *head_fault(const struct verifier *v,
+static const char *head_error(const struct verifier *v,
 			      struct json_object *head)
 {
 	struct json_object *alg = NULL, *typ = NULL;
@@ -162,7 +162,7 @@ static const char *validity_read(struct json_object *body, struct validity *v)
 	return NULL;
 }
 
-static const char *time_fault(const struct validity *v, int64_t now_s)
+static const char *time_error(const struct validity *v, int64_t now_s)
 {
 	if (!((double)now_s < v->until))
 		return "The token has expired.";
@@ -183,7 +183,7 @@ static bool audience_has(struct json_object *aud, const char *wanted)
 	return false;
 }
 
-static const char *party_fault(const struct verifier *v,
+static const char *party_error(const struct verifier *v,
 			       struct json_object *body)
 {
 	struct json_object *iss = NULL, *aud = NULL;
@@ -218,7 +218,7 @@ static bool text_keep(struct json_object *value, char *to, size_t size)
 
 static const char *roles_keep(struct json_object *body, struct claims *c)
 {
-	static const char fault[] =
+	static const char error[] =
 		"The token's roles are not an array of at most 32 short texts.";
 	struct json_object *roles = NULL;
 	size_t n, i;
@@ -226,33 +226,33 @@ static const char *roles_keep(struct json_object *body, struct claims *c)
 	if (!json_object_object_get_ex(body, "roles", &roles))
 		return NULL;
 	if (!json_object_is_type(roles, json_type_array))
-		return fault;
+		return error;
 	n = json_object_array_length(roles);
 	if (n > ROLES_MAX)
-		return fault;
+		return error;
 	for (i = 0; i < n; i++)
 		if (!text_keep(json_object_array_get_idx(roles, i),
 			       c->roles[i], sizeof c->roles[i]))
-			return fault;
+			return error;
 	c->nroles = n;
 	return NULL;
 }
 
-static const char *body_fault(const struct verifier *v,
+static const char *body_error(const struct verifier *v,
 			      struct json_object *body, int64_t now_s,
 			      struct validity *validity, struct claims *c)
 {
 	struct json_object *sub = NULL;
-	const char *fault;
+	const char *error;
 
 	if (!json_object_is_type(body, json_type_object))
 		return "The token's claims are not a JSON object.";
-	if ((fault = validity_read(body, validity)))
-		return fault;
-	if ((fault = time_fault(validity, now_s)))
-		return fault;
-	if ((fault = party_fault(v, body)))
-		return fault;
+	if ((error = validity_read(body, validity)))
+		return error;
+	if ((error = time_error(validity, now_s)))
+		return error;
+	if ((error = party_error(v, body)))
+		return error;
 	json_object_object_get_ex(body, "sub", &sub);
 	if (!text_keep(sub, c->sub, sizeof c->sub))
 		return "The token has no sub that is a text of 1 to 128 bytes.";
@@ -261,13 +261,13 @@ static const char *body_fault(const struct verifier *v,
 
 /* ---- the whole ---- */
 
-static const char *token_fault(struct verifier *v, const char *token,
+static const char *token_error(struct verifier *v, const char *token,
 			       int64_t now_s, struct claims *c)
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
 	struct json_object *head, *body;
 	struct proven *known;
-	const char *fault;
+	const char *error;
 
 	memset(c, 0, sizeof *c);
 	if (strlen(token) > TOKEN_MAX)
@@ -279,10 +279,10 @@ static const char *token_fault(struct verifier *v, const char *token,
 		if (!is_three_segments(token))
 			return "The token is not a JWT of three parts.";
 		head = segment_read(token);
-		fault = head_fault(v, head);
+		error = head_error(v, head);
 		json_object_put(head);
-		if (fault)
-			return fault;
+		if (error)
+			return error;
 		if (!keys_verify(v->keys, token))
 			return "The token's signature does not hold.";
 		memcpy(known->hash, hash, sizeof hash);
@@ -291,15 +291,15 @@ static const char *token_fault(struct verifier *v, const char *token,
 	if (!known->has_claims) {
 		memset(&known->claims, 0, sizeof known->claims);
 		body = segment_read(strchr(token, '.') + 1);
-		fault = body_fault(v, body, now_s, &known->validity,
+		error = body_error(v, body, now_s, &known->validity,
 				   &known->claims);
 		json_object_put(body);
-		if (fault)
-			return fault;
+		if (error)
+			return error;
 		known->has_claims = true;
 	}
 	*c = known->claims;
-	return time_fault(&known->validity, now_s);
+	return time_error(&known->validity, now_s);
 }
 
 bool token_check(struct verifier *v, const char *authorization, int64_t now_s,
@@ -313,7 +313,7 @@ bool token_check(struct verifier *v, const char *authorization, int64_t now_s,
 	}
 	for (token += 7; *token == ' '; token++)
 		;
-	*why_r = token_fault(v, token, now_s, claims_r);
+	*why_r = token_error(v, token, now_s, claims_r);
 	return !*why_r;
 }
 
@@ -362,7 +362,7 @@ enum rc token_sign(const char *hs256_key_file, const char *sub,
 	struct json_object *body = NULL;
 	struct verifier *v = NULL;
 	struct claims claims;
-	const char *fault = "A name in it is not valid UTF-8.";
+	const char *error = "A name in it is not valid UTF-8.";
 	char *token = NULL;
 	enum rc rc = verifier_open("HS256", hs256_key_file, issuer, audience,
 				   &v, err, errlen);
@@ -373,9 +373,9 @@ enum rc token_sign(const char *hs256_key_file, const char *sub,
 	rc = RC_NO;
 	token = keys_sign(v->keys, json_object_to_json_string(body));
 	if (token)
-		fault = token_fault(v, token, iat, &claims);
-	if (fault) {
-		snprintf(err, errlen, "no token was made: %s", fault);
+		error = token_error(v, token, iat, &claims);
+	if (error) {
+		snprintf(err, errlen, "no token was made: %s", error);
 		goto out;
 	}
 	*token_r = token;

@@ -19,7 +19,7 @@ struct claims {
 };
 
 /* `alg` and `key_file` as in keys_open. `issuer` and `audience` are kept, not
- * copied; NULL or "" is none. RC_FAULT: err holds one line that names the
+ * copied; NULL or "" is none. RC_ERROR: err holds one line that names the
  * setting at fault. */
 enum rc verifier_open(const char *alg, const char *key_file, const char *issuer,
 		      const char *audience, struct verifier **verifier_r,
@@ -40,7 +40,7 @@ bool claims_have_role(const struct claims *c, const char *roles);
 /*
  * Make an HS256 token, by the first key of the file, that token_check takes at
  * `iat`. The caller frees *token_r. RC_NO when it would be refused (err tells
- * why), RC_FAULT for a bad key file.
+ * why), RC_ERROR for a bad key file.
  */
 enum rc token_sign(const char *hs256_key_file, const char *sub,
 		   const char *const *roles, size_t n, int64_t iat, int64_t exp,

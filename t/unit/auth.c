@@ -321,7 +321,7 @@ static void opens(void **state)
 		verifier_close(v);
 		if (!t->err && rc == RC_OK)
 			continue;
-		if (!t->err || rc != RC_FAULT || v ||
+		if (!t->err || rc != RC_ERROR || v ||
 		    !strstr(err, t->err) || strncmp(err, "CTT_JWT_", 8) != 0 ||
 		    strchr(err, '\n'))
 			fail_msg("%s with %s: %d, %s", t->alg, t->file, rc,
@@ -810,9 +810,9 @@ static const struct {
 	{"HS256", "a", "\xff", NOW + 60, RC_NO, "UTF-8"},
 	{"HS256", "a", "", NOW + 60, RC_NO, BAD_ROLES},
 	{"HS256", "a", "r", NOW, RC_NO, "expired"},
-	{"absent", "a", "r", NOW + 60, RC_FAULT, "CTT_JWT_KEY_FILE"},
-	{"short", "a", "r", NOW + 60, RC_FAULT, "CTT_JWT_KEY_FILE"},
-	{"RS256", "a", "r", NOW + 60, RC_FAULT, "CTT_JWT_KEY_FILE"},
+	{"absent", "a", "r", NOW + 60, RC_ERROR, "CTT_JWT_KEY_FILE"},
+	{"short", "a", "r", NOW + 60, RC_ERROR, "CTT_JWT_KEY_FILE"},
+	{"RS256", "a", "r", NOW + 60, RC_ERROR, "CTT_JWT_KEY_FILE"},
 };
 
 static void signs_not(void **state)

@@ -135,13 +135,13 @@ static void accepts(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(good); i++) {
 		const struct json_case *t = &good[i];
-		const char *fault, *back;
+		const char *error, *back;
 		char *s = exactly(t->s, t->n);
-		struct json_object *value = json_read(s, t->n, &fault);
+		struct json_object *value = json_read(s, t->n, &error);
 
 		free(s);
-		if (fault)
-			fail_msg("%s: %s", t->s, fault);
+		if (error)
+			fail_msg("%s: %s", t->s, error);
 		back = json_object_to_json_string_ext(
 			value, JSON_C_TO_STRING_PLAIN |
 				       JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -263,15 +263,15 @@ static const struct json_case grammar[] = {
 
 static void refuse(const struct json_case *t)
 {
-	const char *fault;
+	const char *error;
 	char *s = exactly(t->s, t->n);
-	struct json_object *value = json_read(s, t->n, &fault);
+	struct json_object *value = json_read(s, t->n, &error);
 
 	free(s);
-	if (value || !fault)
+	if (value || !error)
 		fail_msg("%s: was read", t->s);
-	if (!strstr(fault, t->back))
-		fail_msg("%s: %s", t->s, fault);
+	if (!strstr(error, t->back))
+		fail_msg("%s: %s", t->s, error);
 }
 
 static void refuses(void **state)
@@ -280,7 +280,7 @@ static void refuses(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(shown); i++) {
-		if (!json_text_fault(shown[i].s, shown[i].n))
+		if (!json_text_error(shown[i].s, shown[i].n))
 			fail_msg("%s: would go to json-c", shown[i].s);
 		refuse(&shown[i]);
 	}
@@ -293,7 +293,7 @@ static bool nests(const char *open, const char *inside, const char *close,
 		  int levels)
 {
 	char s[512] = "";
-	const char *fault;
+	const char *error;
 	int i;
 
 	for (i = 0; i < levels; i++)
@@ -301,9 +301,9 @@ static bool nests(const char *open, const char *inside, const char *close,
 	strcat(s, inside);
 	for (i = 0; i < levels; i++)
 		strcat(s, i > 0 || *inside ? close : "]");
-	json_object_put(json_read(s, strlen(s), &fault));
-	assert_true(!fault || strstr(fault, "16 deep"));
-	return !fault;
+	json_object_put(json_read(s, strlen(s), &error));
+	assert_true(!error || strstr(error, "16 deep"));
+	return !error;
 }
 
 static void depth(void **state)
@@ -325,7 +325,7 @@ static void big(void **state)
 {
 	enum { N = 1 << 19 };
 	static char s[2 * N + 1];
-	const char *fault;
+	const char *error;
 	struct json_object *value;
 	size_t i;
 
@@ -335,8 +335,8 @@ static void big(void **state)
 	s[0] = '[';
 	s[1] = '1'; /* [11,1,1,...,1] */
 	s[2 * N - 1] = ']';
-	value = json_read(s, 2 * N, &fault);
-	assert_null(fault);
+	value = json_read(s, 2 * N, &error);
+	assert_null(error);
 	assert_int_equal(json_object_array_length(value), N - 1);
 	json_object_put(value);
 }
@@ -437,11 +437,11 @@ static const struct {
 
 static const char *canonical(const char *s, struct arena *mem)
 {
-	const char *fault;
-	struct json_object *o = json_read(s, strlen(s), &fault);
+	const char *error;
+	struct json_object *o = json_read(s, strlen(s), &error);
 	struct buf text;
 
-	assert_null(fault);
+	assert_null(error);
 	buf_init(&text, mem);
 	json_canonical(o, &text);
 	json_object_put(o);
