@@ -6,11 +6,13 @@
 #include "partner/health.h"
 #include "partner/partner.h"
 #include "store/db.h"
+#include "store/lease.h"
 
 /* What a process of the pool, and a worker, holds. */
 struct app {
 	const struct conf *conf;
 	struct db *db;
+	struct lease *lease;
 	struct cache *cache;
 	struct health *health;
 	struct http *http;

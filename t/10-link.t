@@ -164,10 +164,10 @@ sub unlinked ($ctt, $ntt) {
 
 # An operation that a living session has in hand.
 sub busy ($ctt, $ntt) {
-	$c->one("SELECT GET_LOCK('cttd:somebody', 0)");
+	$c->plant_owner;
 	$c->given(operation => { id => "busy-$ctt", kind => 'LINK',
 		state => 'RUNNING', ctt_id => $ctt, ntt_id => $ntt,
-		actor => 'x', owner => 'somebody' });
+		actor => 'x', owner => 'some-body' });
 }
 
 # The database takes the link, but not the row of its operation.

@@ -62,10 +62,10 @@ $c->do(q{CREATE TRIGGER refuse BEFORE UPDATE ON ctt FOR EACH ROW
 my ($other) = $c->given(ntt => {});
 
 sub planted ($kind, $state, $ctt, $ntt) {
-	$c->one("SELECT GET_LOCK('cttd:somebody', 0)");
+	$c->plant_owner;
 	$c->given(operation => { id => "\L$kind\E-$ctt", kind => $kind,
 		state => $state, ctt_id => $ctt, ntt_id => $ntt,
-		actor => 'x', owner => 'somebody' });
+		actor => 'x', owner => 'some-body' });
 }
 
 # name, the bad CTT's columns, what else is the case and the pair, the code,

@@ -82,10 +82,10 @@ my $op = $linked->{json}{operationId};
 }
 
 {
-	$c->one("SELECT GET_LOCK('cttd:somebody', 0)");
+	$c->plant_owner;
 	$c->given(operation => { id => 'busy', kind => 'LINK', actor => 'kim',
 		state => 'RUNNING', ctt_id => $plain, ntt_id => $ntt,
-		owner => 'somebody' });
+		owner => 'some-body' });
 	my $json = $c->get("/ticket/ctt/$plain")->{json};
 	is $json->{ctt}{linkState}, 'pending', 'an operation is under way';
 	shows $json->{operation}, { operationId => 'busy', kind => 'LINK',

@@ -263,11 +263,9 @@ for my $long (0, 1) {
 	my ($op, $ctt, $ntt) = given_settling('link', 'TAAS');
 	my @close = ('operations', 'close', $op, '--as', 'undone', '--reason',
 		'x');
-	my $holder = $c->connect_db('CTT_DB');
-
 	ok $c->stack('stop', 'worker'), 'the worker is away';
-	$holder->do("DO GET_LOCK('cttd:somebody', 0)");
-	$c->do("UPDATE operation SET owner = 'somebody' WHERE id = ?", $op);
+	$c->plant_owner;
+	$c->do("UPDATE operation SET owner = 'some-body' WHERE id = ?", $op);
 	my ($r) = $c->parallel($long ? 1 : 2, sub ($i) {
 		return $c->cttctl(@close) unless $i;
 		$c->wait_for(10, sub { grep { -s } glob $c->dir

@@ -146,7 +146,7 @@ for (
 	my ($ctt, $ntt, $other) = $c->given(ctt => {}, ntt => {}, ctt => {});
 	my $holder = $c->connect_db('CTT_DB_MIGRATE');
 
-	$c->one("SELECT GET_LOCK('cttd:somebody', 0)");
+	$c->plant_owner;
 	$holder->begin_work;
 	$holder->do("SELECT id FROM ctt WHERE id = $ctt FOR UPDATE");
 	my ($r) = $c->parallel(2, sub ($i) {
@@ -155,7 +155,7 @@ for (
 		$holder->do('INSERT INTO operation(id, kind, state, ctt_id,'
 		    . ' actor, request_id, steps, owner) SELECT'
 		    . " 'busy-$ctt', 'CPE_UPDATE', 'RUNNING', id, 'x', 'r',"
-		    . " '[]', 'somebody' FROM ctt WHERE id = $ctt");
+		    . " '[]', 'some-body' FROM ctt WHERE id = $ctt");
 		$holder->commit;
 	});
 	my ($error) = grep { $_->{openOperationId} } $r->{json},

@@ -321,10 +321,10 @@ $c->do('RENAME TABLE lov_away TO lov');
 # ---- operations ----
 
 my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
-$c->one("SELECT GET_LOCK('cttd:somebody', 0)");
+$c->plant_owner;
 $c->given(operation => { id => 'BUSY', kind => 'LINK', state => 'RUNNING',
 	ctt_id => $ctt, ntt_id => $ntt, partner => 'TAAS', actor => 'x',
-	owner => 'somebody', last_error => 'TaaS hung up' });
+	owner => 'some-body', last_error => 'TaaS hung up' });
 like $c->cttctl('operations')->{out},
     qr/^BUSY LINK .*C-$ctt .*N-$ntt.*TAAS.*TaaS hung up.*$/m,
     'cttctl operations shows what is open, and why';

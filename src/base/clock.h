@@ -11,6 +11,9 @@ int64_t clock_wall_ms(void);
 /* Milliseconds of a clock that is never set; for waiting and for deadlines. */
 int64_t clock_mono_ms(void);
 
+/* The same, of one that goes on while the machine is suspended. */
+int64_t clock_boot_ms(void);
+
 void clock_sleep_ms(int64_t ms);
 
 /* "2026-01-02T03:04:05.678Z" (a DATETIME(3) of MariaDB takes it less the Z). */

@@ -38,6 +38,8 @@ int fault(enum fault_point point)
 		kill(getpid(), SIGKILL);
 	if (!strcmp(action, "abort"))
 		abort();
+	if (!strcmp(action, "stop"))
+		kill(getpid(), SIGSTOP);
 	if (!strcmp(action, "delay"))
 		clock_sleep_ms(ms);
 	return !strcmp(action, "fail");

@@ -7,7 +7,7 @@
  * Named points at which a test can have a process killed, delayed or failed
  * (./configure --enable-fault; absent from a release). The file that
  * CTT_FAULT_FILE names holds one line, `POINT ACTION [MS] [SKIP]`: ACTION is
- * kill, abort, delay (MS) or fail; the first SKIP times the point is skipped.
+ * kill, abort, stop (until SIGCONT), delay (MS) or fail; the first SKIP times the point is skipped.
  * The process that acts on the file removes it, so it acts once.
  */
 #define FAULT_POINTS(P)                                                      \

@@ -66,9 +66,11 @@ static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 {
 	const char **ids;
 	size_t n;
-	enum rc rc = store_due(app->db, mem, &ids, &n);
+	enum rc rc = lease_bury(app->lease, mem);
 
 	*n_r = 0;
+	if (rc == RC_OK)
+		rc = store_due(app->db, mem, &ids, &n);
 	if (rc == RC_OK && n)
 		*n_r = saga_recover(app, mem, ids, n, INT64_MAX);
 	return rc;
@@ -114,6 +116,8 @@ static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
 	if (clock_mono_ms() < *next)
 		return RC_OK;
 	*next = clock_mono_ms() + PURGE_MS;
+	if (db_run(app->db, SQL_LEASE_PURGE, NULL, mem, NULL, 0) == RC_ERROR)
+		return RC_ERROR;
 	return db_run(app->db, SQL_KEY_PURGE, NULL, mem, NULL, 0);
 }
 

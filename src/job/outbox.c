@@ -98,25 +98,35 @@ static void job_read(struct job *job, const struct picked_job_row *row,
 		job->look_at = look_at(row->payload);
 }
 
+/* Lock the jobs that are due. */
+static enum rc jobs_pick(struct app *app, struct arena *mem, struct rows *r)
+{
+	enum rc rc = db_run(app->db, SQL_JOB_PICK, NULL, mem, r, 1);
+
+	if (rc != RC_OK || !r->n || lease_is_fresh(app->lease))
+		return rc;
+	store_cancel(app->db); /* the lease is taken between transactions */
+	if (!lease_take(app->lease))
+		return RC_ERROR;
+	return db_run(app->db, SQL_JOB_PICK, NULL, mem, r, 1);
+}
+
 /* Lock the jobs that are due, and make them ours. */
 static enum rc jobs_take(struct app *app, struct arena *mem,
-			 struct job **jobs_r, size_t *n_r)
+			 struct job **jobs_r, size_t *n_r, const char **owner_r)
 {
-	const char *owner = db_owner(app->db);
 	struct rows r;
 	struct buf doc;
-	enum rc rc;
+	enum rc rc = jobs_pick(app, mem, &r);
 
 	*n_r = 0;
-	if (!owner)
-		return RC_ERROR;
-	rc = db_run(app->db, SQL_JOB_PICK, NULL, mem, &r, 1);
 	if (rc != RC_OK)
 		return rc;
+	*owner_r = arena_strdup(mem, lease_name(app->lease));
 	*jobs_r = arena_array(mem, r.n, sizeof **jobs_r);
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
-	put_str(&doc, "owner", owner);
+	put_str(&doc, "owner", *owner_r);
 	put_open(&doc, "id", '[');
 	for (size_t i = 0; i < r.n; i++) {
 		job_read(&(*jobs_r)[i], ROW(picked_job, &r, i), mem);
@@ -127,6 +137,8 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 	rc = db_run(app->db, SQL_JOB_TAKE, &doc, mem, NULL, 0);
 	if (rc == RC_OK)
 		*n_r = r.n;
+	else
+		lease_abandon(app->lease); /* some may be taken by now */
 	return rc;
 }
 
@@ -214,7 +226,8 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 	struct job *jobs;
 	struct buf doc;
 	size_t n;
-	enum rc rc = jobs_take(app, mem, &jobs, &n);
+	const char *owner;
+	enum rc rc = jobs_take(app, mem, &jobs, &n, &owner);
 
 	*n_r = 0;
 	if (rc != RC_OK || !n)
@@ -224,7 +237,7 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 	fault(FAULT_AFTER_JOB_SENT);
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
-	put_str(&doc, "owner", db_owner(app->db));
+	put_str(&doc, "owner", owner);
 	put_open(&doc, "job", '[');
 	for (size_t i = 0; i < n; i++) {
 		put_result(app->conf, &doc, &jobs[i]);
@@ -239,6 +252,6 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 		clock_sleep_ms(clock_backoff_ms(tries, 10, 200));
 	}
 	if (rc != RC_OK)
-		db_drop(app->db); /* they are abandoned, and come again */
+		lease_abandon(app->lease); /* they come again */
 	return rc;
 }

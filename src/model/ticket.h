@@ -21,7 +21,7 @@ struct ref {
 
 /* The operation that is under way on a CTT. */
 struct open_op {
-	const char *id, *kind, *state;
+	const char *id, *kind, *state, *owner;
 	bool orphan;       /* nobody is working on it any more */
 	int64_t next_in_ms; /* until it is tried again          */
 };

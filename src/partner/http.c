@@ -74,6 +74,7 @@ struct slot {
 	int64_t deadline;
 	int64_t wake;     /* waiting to try again until then; 0: is on */
 	unsigned sent;    /* how often within this transfer           */
+	bool barred;      /* the sender may not send any more         */
 	bool head_whole;  /* the header was read to its empty line    */
 	long said;        /* the status in its first line; 0: none    */
 	bool overflow;    /* the answer was longer than we read       */
@@ -82,11 +83,17 @@ struct slot {
 struct http {
 	const struct conf *cf;
 	struct health *health;
+	struct sender sender;
 	CURLM *multi;
 	X509_STORE *ca[PARTNER__MAX]; /* NULL: the system's */
 	struct slot *slots;
 	size_t nslots;
 };
+
+static bool may_send(const struct http *h)
+{
+	return h->sender.may_send(h->sender.of);
+}
 
 static int on_send(void *at, char *ip, char *local_ip, int port, int local_port)
 {
@@ -96,6 +103,9 @@ static int on_send(void *at, char *ip, char *local_ip, int port, int local_port)
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
+	s->barred = !s->x.reads && !may_send(s->http);
+	if (s->barred)
+		return CURL_PREREQFUNC_ABORT;
 	return s->sent++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -240,7 +250,8 @@ static CURL *handle_make(struct slot *s, enum partner_id id)
 	return curl;
 }
 
-struct http *http_open(const struct conf *cf, struct health *health)
+struct http *http_open(const struct conf *cf, struct health *health,
+		       struct sender sender)
 {
 	struct http *h = calloc(1, sizeof *h);
 
@@ -249,6 +260,7 @@ struct http *http_open(const struct conf *cf, struct health *health)
 		arena_exhausted();
 	h->cf = cf;
 	h->health = health;
+	h->sender = sender;
 	h->nslots = (size_t)cf->sync_concurrency;
 	h->slots = calloc(h->nslots, sizeof *h->slots);
 	if (!h->slots)
@@ -359,6 +371,7 @@ static void transfer_start(struct slot *s)
 	s->curl = handle_make(s, c->partner);
 	s->wake = 0;
 	s->sent = 0;
+	s->barred = false;
 	s->head_whole = false;
 	s->said = 0;
 	s->overflow = false;
@@ -785,7 +798,8 @@ static bool is_read_anew(struct slot *s)
 /* The exchange broke: why? */
 static const char *broken(const struct slot *s, CURLcode result)
 {
-	return s->sent > 1 ? "the connection broke" :
+	return s->barred ? "this process was stopped for too long" :
+	       s->sent > 1 ? "the connection broke" :
 	       s->overflow ? "its answer is too long" :
 	       *s->error ? s->error :
 	       result != CURLE_OK ? curl_easy_strerror(result) :
@@ -935,6 +949,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 			arena_exhausted();
 		reap(h);
 		cut_short(h);
+		may_send(h); /* renews what gives the right to */
 		wait = wake_sleepers(h, clock_mono_ms());
 		if (any_busy(h) && (next == n || !slot_free(h, width)))
 			curl_multi_poll(h->multi, NULL, 0, wait, NULL);

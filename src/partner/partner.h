@@ -119,7 +119,15 @@ bool path_takes(const char *segment);
 struct http;
 struct health; /* partner/health.h; outlives it */
 
-struct http *http_open(const struct conf *cf, struct health *health);
+/* Whoever sends: may it send what changes something? Asked before each such
+ * request, and at least once a second while partner_call waits. */
+struct sender {
+	bool (*may_send)(void *of);
+	void *of;
+};
+
+struct http *http_open(const struct conf *cf, struct health *health,
+		       struct sender sender);
 void http_close(struct http *h);
 
 /*

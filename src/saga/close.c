@@ -120,7 +120,7 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 				"look it up before you try again.");
 		}
 	}
-	db_drop(app->db);
+	lease_abandon(app->lease);
 }
 
 static void close_halves(struct app *app, struct batch *b, bool recovered)

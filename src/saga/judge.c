@@ -67,7 +67,7 @@ static void conclude(struct app *app, struct item *it, struct change *ch)
 			   flow->follow(it, ch->mem) : NULL;
 	if (it->next) {
 		step_ask(app->conf, ch->mem, it->next);
-		saga_begin(it->next, ch, db_owner(app->db));
+		saga_begin(it->next, ch, it->journal.owner);
 	}
 }
 

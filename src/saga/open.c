@@ -25,13 +25,20 @@ void saga_db_away(struct batch *b)
 		 "changed. Try again in a moment.");
 }
 
-/* Find the abandoned operations that reserve CTTs of the batch. */
-static void find_abandoned(const struct batch *b, struct abandoned *a_r)
+static bool is_abandoned(const struct app *app, const struct open_op *o)
+{
+	return o->orphan || (o->owner && lease_is_dead(app->lease, o->owner));
+}
+
+/* The abandoned operations that reserve CTTs of the batch. */
+static void find_abandoned(const struct app *app, const struct batch *b,
+			   struct abandoned *a_r)
 {
 	a_r->ids = arena_array(b->mem, b->n, sizeof *a_r->ids);
 	a_r->n = 0;
 	batch_each (b, it)
-		if (it->ctt && it->ctt->open && it->ctt->open->orphan)
+		if (it->ctt && it->ctt->open &&
+		    is_abandoned(app, it->ctt->open))
 			a_r->ids[a_r->n++] = it->ctt->open->id;
 }
 
@@ -116,22 +123,26 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 			struct batch *b, struct abandoned *abandoned,
 			bool *loaded_r)
 {
-	const char *owner = b->terms->key_owner;
-	enum rc rc = load(app, flow, b);
+	const char *owner = b->terms->dry_run ? "" : lease_take(app->lease);
 	struct change ch;
 	size_t rows = 0;
+	enum rc rc;
 
+	*loaded_r = false;
+	if (!owner)
+		return RC_ERROR;
+	rc = load(app, flow, b);
 	*loaded_r = rc == RC_OK;
 	if (rc != RC_OK)
 		return rc;
 	if (abandoned) {
-		find_abandoned(b, abandoned);
+		find_abandoned(app, b, abandoned);
 		if (abandoned->n) {
 			store_cancel(app->db);
 			return RC_OK;
 		}
 	}
-	if (owner && strcmp(owner, db_owner(app->db))) {
+	if (b->terms->key_owner && strcmp(b->terms->key_owner, owner)) {
 		/* another process may have taken the key over meanwhile */
 		store_cancel(app->db);
 		return RC_ERROR;
@@ -162,7 +173,7 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 			it->state = OP_REFUSED;
 			change_op_new(&ch, it, NULL);
 		} else {
-			saga_begin(it, &ch, db_owner(app->db));
+			saga_begin(it, &ch, owner);
 		}
 	}
 	if (!rows) {
@@ -192,6 +203,8 @@ static enum rc look_for_rows(struct app *app, struct batch *b)
 	int64_t until = clock_mono_ms() + DB_PATIENCE_MS;
 	enum rc rc = db_end_lost(app->db, until);
 
+	if (rc != RC_OK)
+		return RC_DOUBT;
 	while (rc == RC_OK && (rc = store_peek(app->db, b)) != RC_OK &&
 	       clock_mono_ms() < until) {
 		clock_sleep_ms(TX_CAP_MS);

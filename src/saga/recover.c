@@ -67,7 +67,7 @@ static void let_go(struct app *app, struct batch *b, const char *why)
 		return;
 	b->it[0]->journal.why = why;
 	if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
-		db_drop(app->db); /* then they are abandoned */
+		lease_abandon(app->lease);
 }
 
 /* Prepare the calls of claimed operations. Defer those of which the journal
@@ -118,7 +118,16 @@ static size_t recover(struct app *app, struct batch *all)
 static bool claim(struct app *app, struct arena *mem, const char *const *ids,
 		  size_t n, struct batch *b)
 {
-	if (store_claim(app->db, mem, ids, n, b) != RC_OK || !b->n)
+	const char *owner;
+	enum rc rc = lease_bury(app->lease, mem);
+
+	owner = rc == RC_OK ? lease_take(app->lease) : NULL;
+	if (!owner)
+		return false;
+	rc = store_claim(app->db, mem, ids, n, owner, b);
+	if (rc != RC_OK)
+		lease_abandon(app->lease); /* some may be claimed by now */
+	if (rc != RC_OK || !b->n)
 		return false;
 	fault(FAULT_AFTER_CLAIM);
 	batch_each (b, it)
@@ -127,7 +136,7 @@ static bool claim(struct app *app, struct arena *mem, const char *const *ids,
 		batch_sort(b);
 		return true;
 	}
-	db_drop(app->db); /* they are abandoned again */
+	lease_abandon(app->lease);
 	return false;
 }
 

@@ -2,9 +2,9 @@
  * saga/saga.c - the pipeline of a request: opens, drives and closes its
  * operations wave by wave
  *
- * The journal row of an open operation names its owner, a database session. A
- * process that cannot finish an operation drops its session, as its death
- * would. Then the operation is abandoned, and recovery claims it. The first
+ * The journal row of an open operation names its owner (store/lease.h). A
+ * process that cannot finish an operation ends its lease, as its death would.
+ * Then the operation is abandoned, and recovery claims it. The first
  * process that closes an operation wins; another one finds it closed, and
  * answers from the journal.
  */
@@ -96,6 +96,18 @@ static bool refuse_repeated(struct batch *b)
 	return any;
 }
 
+/* What this process cannot finish, recovery will. */
+static void abandon_unknown(struct app *app, const struct batch *b)
+{
+	bool any = false;
+
+	batch_each (b, it)
+		for (const struct item *i = it; i; i = i->next)
+			any = any || i->code == CODE_NO_ANSWER;
+	if (any)
+		lease_abandon(app->lease);
+}
+
 void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 {
 	struct batch rest, wave;
@@ -124,6 +136,8 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		run_wave(app, flow, &wave);
 	}
 	health_leave(app->health);
-	if (!b->terms->dry_run)
-		saga_block(app, b);
+	if (b->terms->dry_run)
+		return;
+	abandon_unknown(app, b);
+	saga_block(app, b);
 }

@@ -45,7 +45,7 @@ enum {
 	"sql_safe_updates=0,sql_auto_is_null=0,unique_checks=1,"             \
 	"check_constraint_checks=1,div_precision_increment=4,"               \
 	"innodb_lock_wait_timeout=%d,wait_timeout=%d,"                       \
-	"@held=GET_LOCK('cttd:%s',0)"
+	"wsrep_sync_wait=7,@held=GET_LOCK('cttd:%s',0)"
 
 struct prepared {
 	MYSQL_STMT *st;   /* NULL: not yet */
@@ -60,8 +60,10 @@ struct db {
 	struct prepared prepared[SQL__MAX];
 	unsigned io_timeout_s;
 	size_t packet_max; /* what the server takes as one; this session's */
-	char owner[ID_LEN + 1];
-	char lost[ID_LEN + 1]; /* whose session was lost last; "": none */
+	char server[128];  /* that it is connected to, or was last         */
+	char lost_at[128]; /* that of the lost session                     */
+	char session[ID_LEN + 1];
+	char lost[ID_LEN + 1]; /* the session that was lost last; "": none */
 	char error[256];
 };
 
@@ -155,6 +157,12 @@ static enum rc kind_of_error(unsigned code)
 	}
 }
 
+static void note_lost(struct db *db)
+{
+	memcpy(db->lost, db->session, sizeof db->lost);
+	memcpy(db->lost_at, db->server, sizeof db->lost_at);
+}
+
 /* Keep what went wrong, and leave no transaction behind. */
 static enum rc failed(struct db *db, unsigned code, const char *text,
 		      const char *what)
@@ -169,25 +177,29 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 	log_line(rc == RC_AGAIN ? LOG_INFO : LOG_WARN, "db_error", "kind=%s "
 		 "error=\"%s\"", kind[rc], db->error);
 	if (rc == RC_DOUBT)
-		memcpy(db->lost, db->owner, sizeof db->lost);
+		note_lost(db);
 	if (rc == RC_DOUBT || rc == RC_ERROR || !db->my ||
 	    mysql_rollback(db->my))
 		db_drop(db); /* another server may be found */
 	return rc;
 }
 
-/* What the server takes as one packet: it hangs up on one that is larger. */
-static bool learn_limit(struct db *db, MYSQL *my)
+/* Which server it is, and what it takes as one packet: it hangs up on one that
+ * is larger. */
+static bool learn_server(struct db *db, MYSQL *my)
 {
 	MYSQL_RES *res = NULL;
 	MYSQL_ROW row = NULL;
 
-	if (!mysql_query(my, "SELECT @@max_allowed_packet"))
+	if (!mysql_query(my, "SELECT @@max_allowed_packet,"
+			 "CONCAT_WS(' ',@@hostname,@@port,@@datadir)"))
 		res = mysql_store_result(my);
 	if (res)
 		row = mysql_fetch_row(res);
-	if (row)
+	if (row) {
 		db->packet_max = strtoul(row[0], NULL, 10);
+		snprintf(db->server, sizeof db->server, "%s", row[1]);
+	}
 	mysql_free_result(res);
 	return row;
 }
@@ -203,8 +215,8 @@ static enum rc connect_now(struct db *db)
 
 	if (!my)
 		arena_exhausted();
-	id_make(db->owner);
-	snprintf(init, sizeof init, SESSION, LOCK_WAIT_S, IDLE_S, db->owner);
+	id_make(db->session);
+	snprintf(init, sizeof init, SESSION, LOCK_WAIT_S, IDLE_S, db->session);
 	mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
 	mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &db->io_timeout_s);
 	mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &db->io_timeout_s);
@@ -218,7 +230,7 @@ static enum rc connect_now(struct db *db)
 				(unsigned)cf->db_port,
 				*cf->db_socket ? cf->db_socket : NULL,
 				CLIENT_FOUND_ROWS | CLIENT_MULTI_RESULTS) ||
-	    !learn_limit(db, my)) {
+	    !learn_server(db, my)) {
 		snprintf(db->error, sizeof db->error, "connect: %u %s",
 			 mysql_errno(my), mysql_error(my));
 		log_line(LOG_WARN, "db_away", "error=\"%s\"", db->error);
@@ -252,13 +264,6 @@ static enum rc ready(struct db *db)
 	if (more > 0)
 		return statement_failed(db, st, "the end of what went before");
 	return RC_OK;
-}
-
-const char *db_owner(struct db *db)
-{
-	if (!db->my && connect_now(db) != RC_OK)
-		return NULL;
-	return db->owner;
 }
 
 /* A statement of this text, prepared; NULL: *rc_r says why not. */
@@ -560,6 +565,13 @@ enum rc db_end_lost(struct db *db, int64_t until)
 
 	if (!*db->lost)
 		return RC_OK;
+	while (ready(db) != RC_OK) {
+		if (clock_mono_ms() >= until)
+			return RC_AGAIN;
+		clock_sleep_ms(ENDING_MS);
+	}
+	if (strcmp(db->server, db->lost_at))
+		return RC_DOUBT;
 	snprintf(query, sizeof query, "SELECT IS_USED_LOCK('cttd:%s')",
 		 db->lost);
 	while ((id = query_number(db, query)) && clock_mono_ms() < until) {

@@ -11,9 +11,8 @@
 
 /*
  * One connection to MariaDB. It is opened when it is first needed, and again
- * after it was lost. Each connection has a name of its own, and holds a lock of
- * the server under that name. Journal rows have that name as their owner. If
- * the lock is free, the owner is gone, and its operations are abandoned.
+ * after it was lost. Each session has a name of its own, and holds a lock of
+ * the server under that name, by which it can be found and ended.
  */
 struct db;
 
@@ -69,18 +68,16 @@ enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
 /* Run plain text that takes no parameter (DDL); the kinds are the same. */
 enum rc db_text(struct db *db, const char *text);
 
-/* The name of this connection, connecting if need be; NULL if that fails. */
-const char *db_owner(struct db *db);
-
 /*
  * After RC_DOUBT the lost session may still be at work, because a stalled
  * server continues with its last statement. End that session, and wait for its
  * end until `until` (clock_mono_ms). RC_OK: it has ended, and what it did is
- * visible. RC_AGAIN: it is not known yet.
+ * visible. RC_AGAIN: it is not known yet. RC_DOUBT: this is another server now,
+ * which does not know.
  */
 enum rc db_end_lost(struct db *db, int64_t until);
 
-/* Close the connection, and so give up everything that it owns. */
+/* Close the connection. */
 void db_drop(struct db *db);
 
 /* What the last failure was, for the log; never NULL. */

@@ -126,17 +126,14 @@ static void read_operation(const struct journalled_row *row, struct item *it,
 }
 
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
-		    size_t n, struct batch *b_r)
+		    size_t n, const char *owner, struct batch *b_r)
 {
-	const char *owner = db_owner(db);
 	struct item *items;
 	struct rows r;
 	struct buf doc;
 	enum rc rc;
 
 	*b_r = batch_empty(mem, 0);
-	if (!owner)
-		return RC_ERROR;
 	buf_init(&doc, mem);
 	open_op_ids(&doc, ids, n);
 	put_str(&doc, "owner", owner);

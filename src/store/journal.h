@@ -17,11 +17,11 @@ enum rc store_due(struct db *db, struct arena *mem, const char ***ids_r,
 		  size_t *n_r);
 
 /*
- * Claim those of the operations that are open and abandoned. *b_r gets an item
- * for each, with everything that the journal has; the tickets are not loaded.
+ * Claim for `owner` those of the operations that are open and abandoned. *b_r
+ * gets an item for each, with everything that the journal has; the tickets are not loaded.
  */
 enum rc store_claim(struct db *db, struct arena *mem, const char *const *ids,
-		    size_t n, struct batch *b_r);
+		    size_t n, const char *owner, struct batch *b_r);
 
 /*
  * Read the operations of an idempotency key. *b_r gets an item for each, by

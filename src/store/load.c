@@ -163,6 +163,7 @@ static void read_open(const struct rows *r, struct ctt *ctts, size_t n,
 		o->kind = row->kind;
 		o->state = row->state;
 		o->orphan = cell_int(row->orphan) == 1;
+		o->owner = row->owner;
 		o->next_in_ms = cell_int(row->next_in_ms);
 		ctt->open = o;
 	}

@@ -28,7 +28,7 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 
 	/* a lost connection is made again, under another name */
 	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++) {
-		const char *owner = db_owner(rq->app->db);
+		const char *owner = lease_take(rq->app->lease);
 		struct buf doc;
 
 		if (!owner)
@@ -43,6 +43,8 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 		put_close(&doc, '}');
 		*owner_r = arena_strdup(rq->mem, owner);
 		rc = db_run(rq->app->db, SQL_KEY_CLAIM, &doc, rq->mem, r, 1);
+		if (rc != RC_OK)
+			lease_abandon(rq->app->lease); /* it may be claimed */
 	}
 	return rc == RC_OK && !r->n ? RC_AGAIN : rc;
 }
@@ -70,7 +72,7 @@ static void close_key(struct request *rq, const struct terms *t, enum sql sql,
 	/* if the key cannot be closed, abandon it: the next request with it
 	 * finds out what became of this one */
 	if (db_run(rq->app->db, sql, param, rq->mem, NULL, 0) != RC_OK)
-		db_drop(rq->app->db);
+		lease_abandon(rq->app->lease);
 }
 
 static bool is_begun(const struct batch *b)

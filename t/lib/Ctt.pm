@@ -604,13 +604,19 @@ sub given_element ($self, $ctt, %columns) {
 		port => '1/1/1', %columns });
 }
 
-# An operation that a living session has in hand; taken away, with all that
+# The owner 'some-body' lives, for an hour.
+sub plant_owner ($self, $name = 'some-body') {
+	$self->do('REPLACE INTO lease(name, expires_at) VALUES (?,'
+	    . ' UTC_TIMESTAMP(3) + INTERVAL 1 HOUR)', $name);
+}
+
+# An operation that a living owner has in hand; taken away, with all that
 # a test has planted so, by unplant.
 sub plant_busy ($self, $ctt, %columns) {
-	$self->one("SELECT GET_LOCK('cttd:somebody', 0)");
+	$self->plant_owner;
 	$self->given(operation => { id => "busy-$ctt", kind => 'LINK',
 		state => 'RUNNING', ctt_id => $ctt, actor => 'x',
-		owner => 'somebody', %columns });
+		owner => 'some-body', %columns });
 }
 
 # An unlink of this pair that was done a moment ago.

@@ -9,9 +9,13 @@ CONCAT(LEFT(DATE_FORMAT($time, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')
 @macro in_ms(ms)
 TIMESTAMPADD(MICROSECOND, $ms * 1000, UTC_TIMESTAMP(3))
 
--- The row's owner is gone: no session holds the lock of that name (store/db.h).
+-- The row's owner is dead (store/lease.h). The owners of release 0.3 and before
+-- have no "-" in their names, and live while they hold a lock of that name.
 @macro abandoned(row)
-($row.owner IS NULL OR IS_FREE_LOCK(CONCAT('cttd:', $row.owner)) = 1)
+($row.owner IS NULL OR IF(LOCATE('-', $row.owner),
+	NOT EXISTS(SELECT 1 FROM lease le WHERE le.name = $row.owner
+		AND le.expires_at > UTC_TIMESTAMP(3)),
+	IS_FREE_LOCK(CONCAT('cttd:', $row.owner)) = 1))
 
 -- This version leaves operations of unknown kinds to the later version that
 -- made them.

@@ -38,7 +38,7 @@ STRAIGHT_JOIN operation o ON o.ctt_id = x.c AND o.ntt_id = x.n WHERE
 
 @macro open_operations(from)
 UNION ALL SELECT <load.open> o.open_ctt_id AS ctt_id, o.id, o.kind, o.state,
-	$abandoned(o) AS orphan,
+	$abandoned(o) AS orphan, o.owner,
 	TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), o.next_try_at) DIV 1000
 		AS next_in_ms
 	FROM $from

@@ -1,0 +1,20 @@
+-- Owners and their leases: store/lease.c.
+
+-- The owner :name lives for so many ms from now on.
+@statement LEASE_RENEW(:name :for_ms)
+INSERT INTO lease(name, expires_at)
+VALUES (:name, $in_ms(CAST(:for_ms AS SIGNED)))
+ON DUPLICATE KEY UPDATE expires_at = VALUE(expires_at)
+
+-- This owner has nothing in hand any more.
+@statement LEASE_END(:name)
+DELETE FROM lease WHERE name = :name
+
+-- The owners whose names begin like :prefix, and live.
+@statement LEASES(:prefix)
+SELECT <leased> l.name FROM lease l
+WHERE l.name LIKE CONCAT(:prefix, '%') AND l.expires_at > UTC_TIMESTAMP(3)
+
+-- Nobody needs the rows of those that expired long ago.
+@statement LEASE_PURGE
+DELETE FROM lease WHERE expires_at < UTC_TIMESTAMP(3) - INTERVAL 1 HOUR
