@@ -14,6 +14,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../t/lib";
 use Ctt;
+use Util qw(median slurp);
 
 my $TOP = "$FindBin::Bin/..";
 my $rounds = shift // 3;
@@ -24,11 +25,8 @@ my $dba = $c->connect_db('CTT_DB_MIGRATE');
 
 # ---- routines: the same statements, as procedures ----
 
-my @files = do {
-	open my $fh, '<', "$TOP/Makefile.am" or die "Makefile.am: $!\n";
-	local $/;
-	map { "$TOP/$_" } <$fh> =~ m{(src/store/sql/\w+\.sql)}g;
-};
+my @files = map { "$TOP/$_" }
+    slurp("$TOP/Makefile.am") =~ m{(src/store/sql/\w+\.sql)}g;
 my %text = map { /^(\w+)\t(.*)$/ }
     qx('$TOP/scripts/embed-statements' text @files);
 my $calls = $c->dir . '/tmp/calls';
@@ -65,11 +63,7 @@ my @MODES = (
 my $each = 2 * $LINKS + 500;
 $c->cttctl('seed', '--ctts', $rounds * @MODES * @ITEMS * $each, '--ntts', 20);
 my $first = 1;
-my $pid = $c->one("SELECT LOAD_FILE(\@\@pid_file)") // do {
-	open my $file, '<', $c->one('SELECT @@pid_file') or die "no pid: $!\n";
-	<$file>;
-};
-chomp $pid;
+my $pid = $c->pid('db');
 my %got;
 $| = 1;
 
@@ -97,11 +91,6 @@ sub run ($env, @args) {
 
 	die "bench/statements @args failed\n" if $?;
 	return { $out =~ /(\w+)=(\d+)/g };
-}
-
-sub median (@n) {
-	@n = sort { $a <=> $b } @n;
-	return $n[ @n / 2 ];
 }
 
 for my $what (qw(server own time)) {

@@ -4,25 +4,20 @@
 use v5.36;
 
 use FindBin;
+use lib "$FindBin::Bin/lib";
 use Test::More;
+use Util qw(output);
 
 my $TOP = "$FindBin::Bin/..";
 
-# The status of a target on these files, and what it said.
-sub run ($target, @files) {
-	my $out = qx{./fuzz/$target.fuzz @files 2>&1};
-
-	return ($?, $out);
-}
-
 for my $target (map { m{fuzz/(\w+)\.dict$} } glob "$TOP/fuzz/*.dict") {
 	my @inputs = glob "$TOP/fuzz/corpus/$target/*";
-	my ($status, $out) = run($target, @inputs);
+	my ($out, $status) = output("./fuzz/$target.fuzz @inputs");
 
 	cmp_ok @inputs, '>', 20, "$target has a corpus";
 	is $status, 0, 'and takes all of it'
 	    or diag join "\n", (split /\n/, $out)[ -20 .. -1 ];
-	isnt +(run($target, "$TOP/fuzz/corpus/$target/no-such-input"))[0], 0,
+	isnt +(output("./fuzz/$target.fuzz $TOP/fuzz/no-such-input"))[1], 0,
 	    'an input that is not there is noticed';
 }
 done_testing;

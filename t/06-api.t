@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 use Api;
 use Ctt;
 use Test::More;
+use Util qw(output slurp spew);
 
 my $TOP = abs_path("$FindBin::Bin/..");
 my $BIN = $ENV{CTT_BIN} // $TOP;
@@ -431,17 +432,6 @@ is_deeply Api::value('["1.0",1,1.0,1e0,"\\"2.0",1e400]'),
 
 # ---- the places that say the same ----
 
-sub slurp ($file) {
-	open my $fh, '<', $file or die "$file: $!\n";
-	local $/;
-	return scalar <$fh>;
-}
-
-sub spew ($file, $text) {
-	open my $fh, '>', $file or die "$file: $!\n";
-	print $fh $text;
-}
-
 my %PLACE = map { $_ => slurp("$TOP/$_") } qw(README openapi.json
     src/model/code.h nginx/ctt.conf.in);
 $PLACE{cttctl} = "#!/bin/sh\ncase \$1 in\n"
@@ -455,10 +445,10 @@ sub check_api (%changed) {
 	local $ENV{CTT_BIN} = "$dir";
 
 	make_path("$dir/src/model", "$dir/nginx");
-	spew("$dir/$_", $place{$_}) for keys %place;
-	chmod 0755, "$dir/cttctl";
-	my $out = qx($TOP/scripts/check-api $dir 2>&1);
-	return ($? >> 8, $out);
+	spew("$dir/$_", $place{$_}) for grep { $_ ne 'cttctl' } keys %place;
+	spew("$dir/cttctl", $place{cttctl}, 0755);
+	my ($out, $status) = output("$TOP/scripts/check-api $dir");
+	return ($status, $out);
 }
 
 is_deeply [ check_api() ], [ 0, '' ], 'route table, document and tables agree';

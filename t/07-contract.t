@@ -3,16 +3,12 @@
 
 use v5.36;
 
-use File::Basename qw(dirname);
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use Test::More;
+use Util qw(slurp);
 
-chdir dirname(dirname(__FILE__)) or die;
-
-sub slurp ($file) {
-	open my $fh, '<', $file or die "$file: $!\n";
-	local $/;
-	return scalar readline $fh;
-}
+chdir "$FindBin::Bin/.." or die;
 
 my $contract = slurp('doc/contract.md');
 my %is = map { $_ => 1 } $contract =~ /^## (\d+)\. /mg;

@@ -16,19 +16,12 @@ my @STEPS = qw(load_ctt load_ntt check_idle check_not_linked check_unlink_block
 
 # ---- it works ----
 
-sub payload ($r, %more) {
-	return { operationId => $r->{json}{operationId}, actor => 'olga',
-		requestId => $r->{headers}{'x-request-id'},
-		cttId => $r->{json}{ctt}{id}, nttId => $r->{json}{ntt}{id},
-		cttTicketNo => $r->{json}{ctt}{ticketNo},
-		nttTicketNo => $r->{json}{ntt}{ticketNo}, %more };
-}
-
 sub rows_are_right ($r, $partner, @orders) {
 	my ($op, $ctt, $ntt) = @{ $r->{json} }{qw(operationId ctt ntt)};
 	my $request = $r->{headers}{'x-request-id'};
 	my @plain = qw(create-ctt-related-kci update-tmf-list);
-	my %jobs = map { ("$op:$_" => [ $_, payload($r) ]) } @plain;
+	my $payload = $c->payload($r, $op, $ctt->{id}, $ntt->{id});
+	my %jobs = map { ("$op:$_" => [ $_, $payload ]) } @plain;
 
 	is_deeply [ @{ $c->row(ctt => $ctt->{id}) }{qw(ntt_id ntt_ticket_no)} ],
 	    [ $ntt->{id}, $ntt->{ticketNo} ], 'the row is linked';
@@ -43,7 +36,7 @@ sub rows_are_right ($r, $partner, @orders) {
 		grep { $_ ne 'rollback' } @STEPS), 'with each of its steps';
 
 	$jobs{"$op:notify-work-orders"} = [ 'notify-work-orders',
-		payload($r, workOrders => \@orders) ] if @orders;
+		{ %$payload, workOrders => \@orders } ] if @orders;
 	is_deeply { map { ($_->{dedupe_key} =>
 			[ $_->{type}, $c->json($_->{payload}) ]) }
 		$c->rows('SELECT * FROM job WHERE payload LIKE ?', "%$op%") },
@@ -61,14 +54,10 @@ sub taas_heard ($no, $r, $remark) {
 	my @calls = $c->heard('taas', ticket => $no);
 
 	is @calls, 1, 'TaaS heard it once';
-	is_deeply [ @{ $calls[0] }{qw(method path contentType requestId body)} ],
-	    [ 'POST', "/taas/tickets/$no/link", 'application/json',
-		$r->{headers}{'x-request-id'},
-		{ nttTicketNo => $r->{json}{ntt}{ticketNo},
-			remark => $remark, actor => 'olga' } ],
-	    'and what it heard';
-	like $calls[0]{key}, qr/^\S*\Q$r->{json}{operationId}\E\S*$/,
-	    'with a key of this operation';
+	$c->is_call($calls[0], $r, $r->{json}{operationId}, method => 'POST',
+	    path => "/taas/tickets/$no/link", body => {
+		nttTicketNo => $r->{json}{ntt}{ticketNo}, remark => $remark,
+		actor => 'olga' });
 }
 
 sub tmf_heard ($no, $r, $) {
@@ -78,16 +67,11 @@ sub tmf_heard ($no, $r, $) {
 		"/tmf/troubleTicket/$no?fields=troubleTicketRelationship", 0 ],
 	    'the ticket was read first';
 	isnt $get->{key}, $patch->{key}, 'under another key than the write';
-	is_deeply [ @$patch{qw(method path contentType requestId body)} ],
-	    [ 'PATCH', "/tmf/troubleTicket/$no",
-		'application/json;charset=utf-8',
-		$r->{headers}{'x-request-id'},
-		{ troubleTicketRelationship => [ {
+	$c->is_call($patch, $r, $r->{json}{operationId}, method => 'PATCH',
+	    path => "/tmf/troubleTicket/$no", body => {
+		troubleTicketRelationship => [ {
 			id => $r->{json}{ntt}{ticketNo},
-			relationshipType => 'isChild' } ] } ],
-	    'then patched';
-	like $patch->{key}, qr/\Q$r->{json}{operationId}\E/,
-	    'with a key of this operation';
+			relationshipType => 'isChild' } ] });
 }
 
 my %HEARD = (TAAS => \&taas_heard, TMF => \&tmf_heard);

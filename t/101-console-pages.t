@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Console;
 use Ctt;
 use Test::More;
+use Util qw(spew);
 
 my $builder = Test::More->builder;
 binmode $_, ':encoding(UTF-8)' for $builder->output,
@@ -555,9 +556,7 @@ sub equipment (%columns) {
 	$b->fill([ label => 'Network ticket (required)' ], $NEAR);
 	$b->fill([ label => 'Remark' ], 'before the end');
 	$b->wait_for(sub { $b->enabled(inside('Link it')) }, 'ready');
-	open my $key, '>', $c->env('CTT_JWT_KEY_FILE') or die;
-	print $key 'another' x 10;
-	close $key;
+	spew($c->env('CTT_JWT_KEY_FILE'), 'another' x 10);
 	ok $c->stack('restart', 'pool'), 'another key';
 	$c->{tokens} = {};
 	$b->click(inside('Link it'));

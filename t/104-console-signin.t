@@ -12,6 +12,7 @@ use HTTP::Tiny ();
 use Oidc;
 use Test::More;
 use Time::HiRes qw(time);
+use Util qw(spew);
 
 my $idp = Oidc->start;
 my $c = Ctt->start(pool => 2, idp => $idp->issuer,
@@ -319,9 +320,7 @@ Console->configure($c, %PROVIDER);
 {
 	my $file = $c->dir . '/etc/console.json';
 
-	open my $fh, '>', $file or die "$file: $!\n";
-	print $fh '{"issuer": ';
-	close $fh;
+	spew($file, '{"issuer": ');
 	$b->go($b->address('/'));
 	ok $b->shows('settings cannot be read'), 'settings that are no JSON';
 	like $b->text('main'), qr{/console/config\.json: it is not JSON},

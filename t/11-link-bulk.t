@@ -9,18 +9,9 @@ use Ctt;
 use Test::More;
 
 my $c = Ctt->start;
-my $NOBODY = 9_007_199_254_740_991;
-
-sub counters ($r) {
-	return [ $r->{status}, @{ $r->{json} }{qw(total success failed)} ];
-}
+my $NOBODY = Ctt::NOBODY;
 
 # "linked", or the code of what failed.
-sub outcomes ($r) {
-	return [ map { $_->{error} ? $_->{error}{code} : $_->{outcome} }
-		@{ $r->{json}{results} } ];
-}
-
 # ---- all succeed ----
 
 {
@@ -31,7 +22,7 @@ sub outcomes ($r) {
 			{ cttId => "C-$c1", nttId => "N-$ntt", remark => 'mine' },
 			{ cttId => $c3, nttId => "N-$ntt", remark => '' } ] });
 
-	is_deeply counters($r), [ 200, 3, 3, 0 ], 'all succeed';
+	is_deeply $c->counters($r), [ 200, 3, 3, 0 ], 'all succeed';
 	is $r->{headers}{'content-type'}, 'application/json', 'is JSON';
 	is_deeply [ map { [ @$_{qw(index cttId nttId outcome remark)} ] }
 		@{ $r->{json}{results} } ],
@@ -105,8 +96,8 @@ for (@BAD) {
 	my @pair = $case ? $case->($bad, $ntt) : ($bad, $ntt);
 
 	my $r = $c->bulk([ $c1, $ntt ], \@pair, [ $c2, $ntt ], [ $c3, $ntt ]);
-	is_deeply counters($r), [ 207, 4, 3, 1 ], "$name: the others succeed";
-	is_deeply outcomes($r), [ 'linked', $code, 'linked', 'linked' ], $code;
+	is_deeply $c->counters($r), [ 207, 4, 3, 1 ], "$name: the others succeed";
+	is_deeply $c->outcomes($r), [ 'linked', $code, 'linked', 'linked' ], $code;
 	my %error = %{ $r->{json}{results}[1]{error} };
 	like delete $error{detail}, qr/^[A-Z].{10,}\.$/s, 'says why';
 	is_deeply [ sort keys %error ], [ sort 'code', @members ],
@@ -121,8 +112,8 @@ for (@BAD) {
 	    'three successes at the NTT';
 
 	my $alone = $c->bulk(\@pair);
-	is_deeply counters($alone), [ 422, 1, 0, 1 ], 'and alone';
-	is_deeply [ $alone->{json}{code}, @{ outcomes($alone) } ],
+	is_deeply $c->counters($alone), [ 422, 1, 0, 1 ], 'and alone';
+	is_deeply [ $alone->{json}{code}, @{ $c->outcomes($alone) } ],
 	    [ 'BULK_ALL_FAILED', $code ], 'all that there was has failed';
 	is $alone->{headers}{'content-type'}, 'application/problem+json',
 	    'which is a problem';
@@ -137,7 +128,7 @@ for (@BAD) {
 		? { title => 'refuse' } : {}), $ntt ] } 0 .. 19;
 	my $r = $c->bulk(@items);
 
-	is_deeply outcomes($r), [ map { $_ % 7 == 3 ? 'DB_SAVE_FAILED'
+	is_deeply $c->outcomes($r), [ map { $_ % 7 == 3 ? 'DB_SAVE_FAILED'
 		: 'linked' } 0 .. 19 ], 'the refused ones fail, and only they';
 	is_deeply [ map { $_->{cttId} } @{ $r->{json}{results} } ],
 	    [ map { $_->[0] } @items ], 'all in their order';
@@ -156,7 +147,7 @@ for (
 	my ($first, $second) = $both->($ctt);
 	my $r = $c->bulk([ $first, $n2 ], [ $c2, $n1 ], [ $second, $n1 ]);
 
-	is_deeply outcomes($r), [ 'linked', 'linked', 'CTT_ALREADY_LINKED' ],
+	is_deeply $c->outcomes($r), [ 'linked', 'linked', 'CTT_ALREADY_LINKED' ],
 	    "one CTT twice, $name: the first one wins";
 	is $r->{json}{results}[2]{error}{nttId}, $n2, 'and is named';
 	is $c->row(ctt => $ctt)->{ntt_id}, $n2, 'and stays';
@@ -166,7 +157,7 @@ for (
 	my ($ctt, $n1, $n2) = $c->given(ctt => {}, ntt => {}, ntt => {});
 
 	$c->rule(ticket => "C-$ctt", times => 1, do => 'status', status => 422);
-	is_deeply outcomes($c->bulk([ $ctt, $n1 ], [ $ctt, $n2 ])),
+	is_deeply $c->outcomes($c->bulk([ $ctt, $n1 ], [ $ctt, $n2 ])),
 	    [ 'EXTERNAL_SYNC_FAILED', 'linked' ],
 	    'where the first one fails, the second has its turn';
 	is $c->row(ctt => $ctt)->{ntt_id}, $n2, 'and wins';
@@ -200,7 +191,7 @@ for (@FIELDS) {
 	my $ntt = pop @ctts;
 	my $r = $c->bulk(map { [ $_, $ntt ] } @ctts);
 
-	is_deeply counters($r), [ 200, 500, 500, 0 ], '500 items';
+	is_deeply $c->counters($r), [ 200, 500, 500, 0 ], '500 items';
 	is $c->row(ntt => $ntt)->{ctt_count}, 500, 'all counted';
 }
 

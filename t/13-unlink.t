@@ -7,16 +7,16 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
-use IO::Socket::INET;
 use IO::Socket::IP;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Util qw(free_port);
 
 my $c = Ctt->start(set => { CTT_PARTNER_TIMEOUT_MS => 700 });
 my $BEFORE = 'load_ctt:ok check_linked:ok check_idle:ok check_unlink_block:ok'
 	. ' clear_local:ok';
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 
 # An NTT with CTTs of both partners, in turn.
 sub given_linked ($n, @columns) {
@@ -26,46 +26,21 @@ sub given_linked ($n, @columns) {
 	return ($ntt, @ctts);
 }
 
-# One line that memcached answers; a meta get gives the value or its ttl.
-sub memcached ($command) {
-	my $socket = IO::Socket::INET->new(PeerAddr => $c->env('CTT_MEMCACHED'))
-	    or die "memcached: $!";
-	print $socket "$command\r\n";
-	return scalar <$socket>;
-}
-
-sub remembered ($ctt, $ntt) {
-	return memcached("mg unlink-block:$ctt-$ntt t") =~ /^HD t(\d+)/ ? $1 : 0;
-}
-
-sub outcomes ($r) {
-	return [ map { $_->{error} ? $_->{error}{code} : $_->{outcome} }
-		@{ $r->{json}{results} } ];
-}
-
 # ---- it works ----
-
-sub payload ($r, $op, $ctt, $ntt) {
-	return { operationId => $op, actor => 'olga', cttId => $ctt,
-		requestId => $r->{headers}{'x-request-id'}, nttId => $ntt,
-		cttTicketNo => "C-$ctt", nttTicketNo => "N-$ntt" };
-}
 
 sub rows_are_right ($r, $op, $ctt, $ntt, $active, $remark) {
 	my $row = $c->row(operation => $op);
 
 	is_deeply [ @{ $c->row(ctt => $ctt) }{qw(ntt_id ntt_ticket_no)} ],
 	    [ undef, undef ], 'the row is not linked any more';
-	is_deeply [ @$row{qw(kind state ctt_id ntt_id partner error_code)} ],
-	    [ 'UNLINK', 'SUCCEEDED', $ctt, $ntt,
-		$c->row(ctt => $ctt)->{source}, undef ], 'the journal has it';
-	is $c->trace($op), "$BEFORE sync_partner:ok set_unlink_block:ok"
+	is_deeply [ @$row{qw(ctt_id ntt_id)} ], [ $ctt, $ntt ],
+	    'the operation names both';
+	$c->is_journalled($op, 'UNLINK', $c->row(ctt => $ctt)->{source},
+	    "$BEFORE sync_partner:ok set_unlink_block:ok"
 	    . ' enqueue_jobs:ok follow_up:' . ($active ? 'ok' : 'skipped')
-	    . ' update_ctt_count:ok write_audit:ok', 'with each of its steps';
+	    . ' update_ctt_count:ok write_audit:ok', "CTT $ctt", "NTT $ntt");
 	is_deeply $c->jobs($op), { 'update-unlinked-ctt' =>
-		payload($r, $op, $ctt, $ntt) }, 'one job';
-	is_deeply $c->audits($op), [ "CTT $ctt UNLINK SUCCESS",
-		"NTT $ntt UNLINK SUCCESS" ], 'an audit row on both sides';
+		$c->payload($r, $op, $ctt, $ntt) }, 'one job';
 	is_deeply [ map { [ @$_{qw(type status created_by text author)} ] }
 		$c->rows('SELECT a.*, n.text, n.author FROM ctt_activity a'
 		. ' LEFT JOIN activity_note n ON n.activity_id = a.id'
@@ -74,32 +49,28 @@ sub rows_are_right ($r, $op, $ctt, $ntt, $active, $remark) {
 	    $active ? [ [ 'Follow Up', 'Pending', 'olga', "Unlinked from NTT"
 		. " N-$ntt" . ($remark ? ": $remark" : ''), 'olga' ] ] : [],
 	    $active ? 'a follow-up with its note' : 'no follow-up';
-	like remembered($ctt, $ntt), qr/^(59|60)$/,
+	like $c->block_s($ctt, $ntt), qr/^(59|60)$/,
 	    'memcached blocks the pair for a minute';
 }
 
 sub taas_heard ($ctt, $r, $op, $ntt, $remark) {
 	my ($call, @more) = $c->heard('taas', ticket => "C-$ctt");
 
-	is_deeply [ @$call{qw(method path contentType requestId body)}, @more ],
-	    [ 'POST', "/taas/tickets/C-$ctt/unlink", 'application/json',
-		$r->{headers}{'x-request-id'}, { nttTicketNo => "N-$ntt",
-			remark => $remark, actor => 'olga' } ],
-	    'TaaS heard it once';
-	like $call->{key}, qr/\Q$op\E/, 'with a key of this operation';
+	is @more, 0, 'TaaS heard it once';
+	$c->is_call($call, $r, $op, method => 'POST',
+	    path => "/taas/tickets/C-$ctt/unlink", body => {
+		nttTicketNo => "N-$ntt", remark => $remark, actor => 'olga' });
 }
 
 sub tmf_heard ($ctt, $r, $op, $, $) {
 	my ($get, $patch, @more) = $c->heard('tmf', ticket => "C-$ctt");
+	my $path = "/tmf/troubleTicket/C-$ctt";
 
-	is_deeply [ @$get{qw(method path)}, @$patch{qw(method path contentType
-		requestId body)}, @more ], [ 'GET', "/tmf/troubleTicket/C-$ctt"
-		. '?fields=troubleTicketRelationship', 'PATCH',
-		"/tmf/troubleTicket/C-$ctt", 'application/json;charset=utf-8',
-		$r->{headers}{'x-request-id'},
-		{ troubleTicketRelationship => [] } ],
+	is_deeply [ @$get{qw(method path)}, scalar @more ], [ 'GET',
+		"$path?fields=troubleTicketRelationship", 0 ],
 	    'TMF was read, then patched';
-	like $patch->{key}, qr/\Q$op\E/, 'with a key of this operation';
+	$c->is_call($patch, $r, $op, method => 'PATCH', path => $path,
+	    body => { troubleTicketRelationship => [] });
 }
 
 # Of one CTT and of many, by id and by number, with and without a remark; every
@@ -202,7 +173,7 @@ sub refused ($name, @bad) {
 	my $r = $c->unlink_from($ntt, \@asked);
 
 	$c->is_problem($r, @$first[2, 3], $name);
-	is_deeply outcomes($r), \@want, 'each CTT with its own';
+	is_deeply $c->outcomes($r), \@want, 'each CTT with its own';
 	is_deeply [ map { $_->{cttId} } @{ $r->{json}{results} } ], \@asked,
 	    'in the order of the request';
 	is_deeply $c->tables, $before, 'nothing was changed';
@@ -262,7 +233,7 @@ $c->do(q{CREATE TRIGGER refuse BEFORE UPDATE ON ctt FOR EACH ROW
 	my $r = $c->unlink_from($ntt, \@ctts);
 
 	$c->is_problem($r, 500, 'DB_SAVE_FAILED', 'a database that refuses');
-	is_deeply outcomes($r), [ ('DB_SAVE_FAILED') x 3 ],
+	is_deeply $c->outcomes($r), [ ('DB_SAVE_FAILED') x 3 ],
 	    'for one of them: all are as they were';
 	is $c->trace($r->{json}{results}[1]{operationId}), $BEFORE =~
 	    s/ok$/failed/r, 'says its trace';
@@ -316,7 +287,7 @@ for my $source (qw(TAAS TMF)) {
 		is $c->trace($op), "$BEFORE sync_partner:" . ($outcome eq
 			'refused' ? 'failed' : 'unknown') . ' rollback:ok'
 		    . ' write_audit:ok', 'the trace';
-		is remembered($bad, $ntt), 0, 'no block is left';
+		is $c->block_s($bad, $ntt), 0, 'no block is left';
 		$c->agree($name);
 		is $c->unlink_from($ntt, [$bad])->{status}, 200,
 		    'it can be tried again at once';
@@ -350,13 +321,13 @@ for my $source (qw(TAAS TMF)) {
 
 	# Linked by other means meanwhile: the unlink of the pair is blocked too.
 	my ($n3, $c3) = given_linked(1);
-	memcached("set unlink-block:$c3-$n3 0 60 1\r\nx");
+	$c->memcached("set unlink-block:$c3-$n3 0 60 1\r\nx");
 	is_deeply [ @{ $c->unlink_from($n3, [$c3])->{json} }{qw(code
 		retryAfter)} ], [ 'UNLINK_BLOCKED', 60 ], 'so is unlink';
-	memcached("delete unlink-block:$c3-$n3");
+	$c->memcached("delete unlink-block:$c3-$n3");
 	is $c->unlink_from($n3, [$c3])->{status}, 200,
 	    'unless it has gone from memcached and the journal';
-	memcached("delete unlink-block:$c3-$n3");
+	$c->memcached("delete unlink-block:$c3-$n3");
 	is $c->link($c3, $n3)->{json}{code}, 'UNLINK_BLOCKED',
 	    'what memcached has lost, the journal knows';
 }
@@ -383,7 +354,7 @@ for my $source (qw(TAAS TMF)) {
 
 	is_deeply [ $r->{status}, @{ $r->{json} }{qw(total success failed)} ],
 	    [ 207, 8, 3, 5 ], 'bulk: some succeed';
-	is_deeply outcomes($r), [ 'unlinked', 'CTT_NOT_LINKED_TO_NTT',
+	is_deeply $c->outcomes($r), [ 'unlinked', 'CTT_NOT_LINKED_TO_NTT',
 		'CTT_NOT_FOUND', 'NTT_NOT_FOUND', 'EXTERNAL_UNLINK_FAILED',
 		'unlinked', 'unlinked', 'CTT_NOT_LINKED_TO_NTT' ],
 	    'each item for itself';
@@ -392,16 +363,16 @@ for my $source (qw(TAAS TMF)) {
 	is $c->one('SELECT text FROM activity_note WHERE ctt_id = ?', $ctts[0]),
 	    "Unlinked from NTT N-$ntt: all", 'and is in the note';
 	is $c->row(ntt => $ntt)->{ctt_count}, 2, 'counted';
-	like remembered($ctts[3], $ntt), qr/^(59|60)$/, 'and blocked';
+	like $c->block_s($ctts[3], $ntt), qr/^(59|60)$/, 'and blocked';
 
 	$r = $c->post('/ticket/ctt/unlink/bulk', { items => [
 		{ cttId => $ctts[1], nttId => $ntt },
 		{ cttId => $ctts[2], nttId => $ntt } ] });
-	is_deeply [ $r->{status}, outcomes($r) ],
+	is_deeply [ $r->{status}, $c->outcomes($r) ],
 	    [ 200, [ 'unlinked', 'unlinked' ] ], 'all succeed';
 	$r = $c->post('/ticket/ctt/unlink/bulk', { items => [
 		{ cttId => $free, nttId => $ntt } ] });
-	is_deeply [ $r->{status}, $r->{json}{code}, outcomes($r) ],
+	is_deeply [ $r->{status}, $r->{json}{code}, $c->outcomes($r) ],
 	    [ 422, 'BULK_ALL_FAILED', ['CTT_NOT_LINKED_TO_NTT'] ], 'none does';
 }
 
@@ -462,8 +433,8 @@ sub quickest (@pairs) {
 for (
 	[ 'is stopped', sub { $c->stack('stop', 'memcached') },
 		sub { $c->stack('start', 'memcached') } ],
-	[ 'does not answer', sub { kill 'STOP', memcached_pid() },
-		sub { kill 'CONT', memcached_pid() } ],
+	[ 'does not answer', sub { kill 'STOP', $c->pid('memcached') },
+		sub { kill 'CONT', $c->pid('memcached') } ],
 ) {
 	my ($name, $stop, $start) = @$_;
 	ok in_use(), 'memcached is used';
@@ -493,14 +464,8 @@ sub in_use () {
 		my ($ntt, $ctt) = given_linked(1);
 
 		$c->unlink_from($ntt, [$ctt])->{status} == 200 or return 0;
-		return remembered($ctt, $ntt) =~ /^(59|60)$/;
+		return $c->block_s($ctt, $ntt) =~ /^(59|60)$/;
 	});
-}
-
-sub memcached_pid () {
-	open my $fh, '<', $c->dir . '/run/memcached.pid' or die;
-	chomp(my $pid = <$fh>);
-	return $pid;
 }
 
 $c->stop;
@@ -509,7 +474,7 @@ $c->stop;
 
 for (
 	[ 0, sub ($c, $ctt, $ntt) {
-		is remembered($ctt, $ntt), 0, 'memcached is not told';
+		is $c->block_s($ctt, $ntt), 0, 'memcached is not told';
 		is $c->link($ctt, $ntt)->{status}, 200, '0 s: no block';
 		is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'either way';
 	} ],
@@ -539,11 +504,8 @@ for (
 # ---- memcached at an IPv6 address ----
 
 SKIP: {
-	my $free = IO::Socket::IP->new(LocalHost => '::1', Listen => 1)
-	    or skip 'this host has no IPv6', 1;
-	my $port = $free->sockport;
-
-	close $free;
+	my $port = eval { free_port('::1') }
+	    // skip 'this host has no IPv6', 1;
 	my $pid = fork // die "fork: $!\n";
 	exec qw(memcached -u root -l ::1 -p), $port or POSIX::_exit(127)
 	    if !$pid;

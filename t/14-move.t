@@ -7,20 +7,13 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
-use IO::Socket::INET;
 use Test::More;
 
 my $c = Ctt->start(pool => 4, set => { CTT_PARTNER_TIMEOUT_MS => 500 });
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 
 sub counters ($r) {
-	return [ $r->{status}, @{ $r->{json} }{qw(total success failed
-		alreadyOnTarget skippedUnlink)} ];
-}
-
-sub outcomes ($r) {
-	return [ map { $_->{error} ? $_->{error}{code} : $_->{outcome} }
-		@{ $r->{json}{results} } ];
+	return $c->counters($r, qw(alreadyOnTarget skippedUnlink));
 }
 
 # A CTT on one NTT that is to move to another.
@@ -35,13 +28,6 @@ sub operations ($ctt) {
 	return [ $c->column("SELECT CONCAT_WS(' ', kind, ntt_id, state,"
 	    . " IF(assumed, 'assumed', NULL)) FROM operation WHERE ctt_id = ?"
 	    . " AND actor <> 'x' ORDER BY seq", $ctt) ];
-}
-
-sub remembered ($ctt, $ntt) {
-	my $socket = IO::Socket::INET->new(PeerAddr => $c->env('CTT_MEMCACHED'))
-	    or die "memcached: $!";
-	print $socket "mg unlink-block:$ctt-$ntt t\r\n";
-	return scalar(<$socket>) =~ /^HD t(\d+)/ ? $1 : 0;
 }
 
 # ---- it works ----
@@ -91,7 +77,7 @@ for my $source (qw(TAAS TMF)) {
 		is $c->one('SELECT text FROM activity_note WHERE ctt_id = ?',
 		    $ctt), $by eq 'number' ? "Unlinked from NTT N-$from: wrong"
 		    . ' one' : undef, 'a follow-up where there were activities';
-		like remembered($ctt, $from), qr/^(59|60)$/, 'the old pair is'
+		like $c->block_s($ctt, $from), qr/^(59|60)$/, 'the old pair is'
 		    . ' blocked';
 		is_deeply [ map { $_->{status} } $c->link($ctt, $from),
 			$c->move_to($from, [$ctt]) ], [ 409, 422 ], 'either way';
@@ -145,7 +131,7 @@ for (
 	    or diag $r->{raw};
 	is $r->{json}{code}, $status == 422 ? 'BULK_ALL_FAILED' : undef,
 	    'a problem if nothing succeeded';
-	is_deeply outcomes($r), [ map { $MAKE{$_}[1] } @names ],
+	is_deeply $c->outcomes($r), [ map { $MAKE{$_}[1] } @names ],
 	    'each for itself';
 	is $r->{json}{ntt}{cttCount}, $had + $n{moved} + $n{linked},
 	    'the target counts them' if $r->{json}{ntt};
@@ -317,7 +303,7 @@ for my $source (qw(TAAS TMF)) {
 
 		# Where it is back, or never left, it can be tried again.
 		next if @end > 1 && $end[-1] ne 'B SUCCEEDED';
-		is_deeply [ map { remembered($ctt, $_) } $from, $to ], [ 0, 0 ],
+		is_deeply [ map { $c->block_s($ctt, $_) } $from, $to ], [ 0, 0 ],
 		    'no block is left';
 		is $c->post('/ticket/ctt/unlink?dryRun=true',
 		    { nttId => $from, cttIds => [$ctt] })->{status}, 200,

@@ -11,7 +11,7 @@ use Ctt;
 use Test::More;
 
 my $c = Ctt->start(pool => 8, set => { CTT_PARTNER_TIMEOUT_MS => 700 });
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 my @GATES = map { "$_:ok" } qw(load_activity check_not_terminal check_idle
 	check_status check_codes);
 my %CODES = $c->codes;
@@ -43,24 +43,23 @@ my %TYPE = (TAAS => 'UCC Verification', TMF => 'Field Visit',
 sub taas_heard ($no, $r, $codes, $) {
 	my ($call, @more) = $c->heard('taas', ticket => $no, method => 'PUT');
 
-	is_deeply [ @$call{qw(path contentType requestId body)}, @more ],
-	    [ "/taas/tickets/$no/status", 'application/json',
-		$r->{headers}{'x-request-id'}, { status => 'Resolved',
-			activityType => 'UCC Verification', delayReason => undef,
-			%$codes, actor => 'olga' } ], 'TaaS heard it once';
-	like $call->{key}, qr/\Q$r->{json}{operationId}\E/, 'with its key';
+	is @more, 0, 'TaaS heard it once';
+	$c->is_call($call, $r, $r->{json}{operationId}, method => 'PUT',
+	    path => "/taas/tickets/$no/status", body => { status => 'Resolved',
+		activityType => 'UCC Verification', delayReason => undef,
+		%$codes, actor => 'olga' });
 }
 
 sub tmf_heard ($no, $r, $codes, $remark) {
 	my ($patch, @more) = $c->heard('tmf', ticket => $no, method => 'PATCH');
 	my %body = %{ $patch->{body} };
 
-	is_deeply [ @$patch{qw(path contentType requestId)}, @body{qw(status
-		statusChangeReason)}, @more ], [ "/tmf/troubleTicket/$no",
-		'application/json;charset=utf-8', $r->{headers}{'x-request-id'},
-		'resolved', join(', ', grep { defined } @$codes{qw(causeCode
-			disposition resolutionCode delayReason)}) ],
-	    'TMF heard it once';
+	is @more, 0, 'TMF heard it once';
+	$c->is_call($patch, $r, $r->{json}{operationId}, method => 'PATCH',
+	    path => "/tmf/troubleTicket/$no");
+	is_deeply [ @body{qw(status statusChangeReason)} ], [ 'resolved',
+		join(', ', grep { defined } @$codes{qw(causeCode disposition
+			resolutionCode delayReason)}) ], 'with the reason';
 	like $body{resolutionDate}, qr/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/, 'when';
 	is_deeply [ map { $_->{text} } @{ $body{note} // [] } ],
 	    [ $remark // () ], 'and the remark as a note';
@@ -78,10 +77,7 @@ sub rows_are_right ($r, $route, $ctt, $codes, $remark, $ntt) {
 	my $op = $r->{json}{operationId};
 	my $row = $c->row(ctt => $ctt);
 	my ($activity, @more) = activities($ctt);
-	my %payload = (operationId => $op, cttId => $ctt, actor => 'olga',
-		cttTicketNo => $row->{ticket_no}, nttId => $ntt,
-		nttTicketNo => $ntt && "N-$ntt",
-		requestId => $r->{headers}{'x-request-id'});
+	my $payload = $c->payload($r, $op, $ctt, $ntt);
 
 	is $row->{status}, 'Resolved', 'the CTT is resolved';
 	ok $row->{resolved_at}, 'at a time';
@@ -90,20 +86,14 @@ sub rows_are_right ($r, $route, $ctt, $codes, $remark, $ntt) {
 	    [ $TYPE{$route}, 'Resolved', 'olga', @$codes{qw(causeCode
 		disposition resolutionCode delayReason)}, $remark,
 		$remark && 'olga' ], 'one new activity, and its note';
-	is_deeply [ @{ $c->row(operation => $op) }{qw(kind state partner
-		error_code)} ], [ 'RESOLVE', 'SUCCEEDED', $route eq 'LOCAL'
-		? undef : $route, undef ], 'the journal has it';
-	is $c->trace($op), join(' ', @GATES, $route eq 'LOCAL'
-		? 'sync_partner:skipped' : 'sync_partner:ok',
-		'save_activity:ok', 'enqueue_jobs:ok',
+	$c->is_journalled($op, 'RESOLVE', $route eq 'LOCAL' ? undef : $route,
+	    join(' ', @GATES, $route eq 'LOCAL' ? 'sync_partner:skipped'
+		: 'sync_partner:ok', 'save_activity:ok', 'enqueue_jobs:ok',
 		'add_note:' . ($remark ? 'ok' : 'skipped'), 'write_audit:ok'),
-	    'with each of its steps';
-	is_deeply $c->jobs($op), { 'update-resolved-ctt' => \%payload,
-		$remark && $route eq 'TAAS' ? ('sync-note-to-taas' => { %payload,
+	    "CTT $ctt", $ntt ? "NTT $ntt" : ());
+	is_deeply $c->jobs($op), { 'update-resolved-ctt' => $payload,
+		$remark && $route eq 'TAAS' ? ('sync-note-to-taas' => { %$payload,
 			text => $remark, author => 'olga' }) : () }, 'its jobs';
-	is_deeply $c->audits($op), [ "CTT $ctt RESOLVE SUCCESS",
-		$ntt ? "NTT $ntt RESOLVE SUCCESS" : () ],
-	    'audit rows of what it touches';
 	return $activity;
 }
 
@@ -427,8 +417,7 @@ for my $route (qw(TAAS TMF LOCAL)) {
 # ---- in bulk ----
 
 sub counters ($r) {
-	return [ $r->{status}, @{ $r->{json} }{qw(total success failed
-		skipped)} ];
+	return $c->counters($r, 'skipped');
 }
 
 # The outcome of each, or the code of what failed; and its route.

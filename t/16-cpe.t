@@ -9,7 +9,7 @@ use Ctt;
 use Test::More;
 
 my $c = Ctt->start(set => { CTT_PARTNER_TIMEOUT_MS => 600 });
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 my @FACTS = qw(manufacturer model ipAddress bandwidthMbps port);
 my @COLUMNS = qw(manufacturer model ip_address bandwidth_mbps port);
 my %OLD = (manufacturer => 'Huawei', model => 'HG8245',
@@ -57,26 +57,18 @@ sub rows_are_right ($r, $ctt, $element, $old, $new, @before) {
 		map { $c->json($_) } @$made{qw(before_json after_json)} ],
 	    [ $ctt, 'olga', $op, $old, $new ], 'with one row more';
 	is $r->{json}{historyId}, $made->{id}, 'that is named';
-	is_deeply $c->audits($op), ["CTT $ctt CPE_UPDATE SUCCESS"],
-	    'one audit row';
 	is_deeply $c->jobs($op), {}, 'no job';
-	is_deeply [ @{ $c->row(operation => $op) }{qw(kind state partner
-		error_code)} ], [ 'CPE_UPDATE', 'SUCCEEDED', 'NIG', undef ],
-	    'the journal has it';
-	is $c->trace($op), "$BEFORE sync_partner:ok save_local:ok"
-	    . ' write_history:ok write_audit:ok', 'with each of its steps';
+	$c->is_journalled($op, 'CPE_UPDATE', 'NIG', "$BEFORE sync_partner:ok"
+	    . ' save_local:ok write_history:ok write_audit:ok', "CTT $ctt");
 	return $made->{id};
 }
 
 sub nig_heard ($r, $no, $name, $old, $new) {
 	my ($call) = reverse $c->heard('nig', ticket => $no);
 
-	is_deeply [ @$call{qw(method path contentType requestId body)} ],
-	    [ 'PUT', "/nig/cpe/$no/$name", 'application/json',
-		$r->{headers}{'x-request-id'},
-		{ current => $old, new => $new, actor => 'olga' } ],
-	    'what NIG heard';
-	like $call->{key}, qr/\Q$r->{json}{operationId}\E/, 'with its key';
+	$c->is_call($call, $r, $r->{json}{operationId}, method => 'PUT',
+	    path => "/nig/cpe/$no/$name",
+	    body => { current => $old, new => $new, actor => 'olga' });
 }
 
 {

@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep);
 my $c = Ctt->start(workers => 0, set => { CTT_PARTNER_TIMEOUT_MS => 500,
 	CTT_UNLINK_BLOCK_TTL => 3600 });
 my @ROUTES = Changes::routes($c);
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 
 # A dry run of a change, and the real call after it; returns that one's answer.
 sub dry_then_real ($ch, $name, %headers) {

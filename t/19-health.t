@@ -377,17 +377,12 @@ my %UNKNOWN = (
 	worker => { running => undef, operationLateS => undef,
 		jobLateS => undef });
 
-sub db_pid () {
-	open my $fh, '<', $c->dir . '/run/db.pid' or die;
-	return readline($fh) =~ /(\d+)/ ? $1 : die;
-}
-
 $c->expect(qr/event=db_away|event=db_error kind=(?:lost|no_writes)/);
 for (
 	[ 'is stopped', AT_ONCE_S, sub { $c->stack('stop', 'db') },
 		sub { $c->stack('start', 'db') } ],
-	[ 'stands still', STALLED_S, sub { kill 'STOP', db_pid() },
-		sub { kill 'CONT', db_pid() } ],
+	[ 'stands still', STALLED_S, sub { kill 'STOP', $c->pid('db') },
+		sub { kill 'CONT', $c->pid('db') } ],
 ) {
 	my ($name, $s, $go, $back) = @$_;
 

@@ -10,9 +10,10 @@ use IO::Select;
 use IO::Socket::UNIX;
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Util qw(slurp spew);
 
 my $c = Ctt->start(pool => 2);
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 my $LINK = '/ticket/ctt/link';
 my %viewer = (Authorization => 'Bearer '
 	. $c->token(sub => 'vera', roles => ['ctt-viewer']));
@@ -439,15 +440,11 @@ for (
 # often than it can.
 {
 	my $conf = $c->dir . '/etc/ctt.conf';
-	open my $in, '<', $conf or die "$conf: $!\n";
-	my $text = join '', <$in>;
+	my $text = slurp($conf);
 	$text =~ s/rate=\d+r/rate=1r/;
 	$text =~ s/burst=\d+ nodelay/nodelay/;
-	open my $out, '>', $conf or die "$conf: $!\n";
-	print $out $text;
-	close $out;
-	open my $pid, '<', $c->dir . '/run/nginx.pid' or die "nginx: $!\n";
-	kill 'HUP', readline $pid;
+	spew($conf, $text);
+	kill 'HUP', $c->pid('nginx');
 
 	my $r;
 	ok $c->wait_for(10, sub {

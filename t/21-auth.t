@@ -10,12 +10,12 @@ use File::Temp ();
 use MIME::Base64 qw(encode_base64url);
 use Test::More;
 use Tls;
+use Util qw(slurp);
 
 my $c = Ctt->start(pool => 2, set => { CTT_ROLES_LINK => 'linker, ctt-admin' });
 my $LINK = '/ticket/ctt/link';
 
-open my $fh, '<', $c->env('CTT_JWT_KEY_FILE') or die;
-chomp(my $key = <$fh>);
+chomp(my $key = slurp($c->env('CTT_JWT_KEY_FILE')));
 
 # ---- tokens, made by hand ----
 
@@ -165,8 +165,7 @@ $c->stop;
 
 $c = Ctt->start(pool => 1, workers => 0,
     set => { CTT_JWT_ISSUER => 'idp', CTT_JWT_AUDIENCE => 'cttd' });
-open $fh, '<', $c->env('CTT_JWT_KEY_FILE') or die;
-chomp($key = <$fh>);
+chomp($key = slurp($c->env('CTT_JWT_KEY_FILE')));
 
 for (
 	[ 'both', with(iss => 'idp', aud => 'cttd'), 200 ],
@@ -194,14 +193,11 @@ my (%pem, %signed);
 for my $name (qw(old new eve)) {
 	$tls->openssl("genrsa -out $name.key 2048");
 	$tls->openssl("pkey -in $name.key -pubout -out $name.pub");
-	open $fh, '<', $tls->file("$name.pub") or die;
-	$pem{$name} = do { local $/; <$fh> };
+	$pem{$name} = slurp($tls->file("$name.pub"));
 	$signed{$name} = jwt({ alg => 'RS256' }, \%good, sub ($text) {
 		$tls->spew('text', $text);
 		$tls->openssl("dgst -sha256 -sign $name.key -out sign text");
-		open my $sign, '<:raw', $tls->file('sign') or die;
-		local $/;
-		<$sign>;
+		slurp($tls->file('sign'));
 	});
 }
 # The public key is known to all: it must not do as a secret.

@@ -12,6 +12,7 @@ use Digest::SHA qw(hmac_sha256);
 use MIME::Base64 qw(encode_base64url);
 use Test::More;
 use Tls;
+use Util qw(slurp);
 
 my $tls = Tls->new(File::Temp::tempdir(CLEANUP => 1) . '/tls');
 my @PARTNERS = qw(TAAS TMF NIG QUEUE);
@@ -24,12 +25,6 @@ my $c = Ctt->start(pool => 2, set => { CTT_LOG_LEVEL => 'debug',
 	CTT_PARTNER_TIMEOUT_MS => 500, CTT_BREAKER_FAILURES => 1000,
 	(map { ("CTT_${_}_TOKEN_FILE" => $tls->spew("$_.token",
 		$secret{"$_ token"} . "\n")) } @PARTNERS) });
-
-sub slurp ($file) {
-	open my $fh, '<', $file or die "$file: $!";
-	local $/;
-	return scalar <$fh>;
-}
 
 for (qw(DB_PASSWORD DB_MIGRATE_PASSWORD JWT_KEY AUDIT_KEY)) {
 	chomp($secret{$_} = slurp($c->env("CTT_${_}_FILE")));

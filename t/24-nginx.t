@@ -12,6 +12,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Tls;
+use Util qw(free_port slurp spew);
 
 my $c = Ctt->start(pool => 1, workers => 0);
 my $tls = Tls->new(File::Temp::tempdir(CLEANUP => 1) . '/tls');
@@ -85,12 +86,8 @@ is get_raw('GET /ticket/lov', whose($c->token), from => '127.0.0.2')
 my $to;    # where it is
 
 sub configured ($change, %value) {
-	my $site = do {
-		open my $fh, '<', "$FindBin::Bin/../nginx/ctt.conf.in" or die;
-		local $/;
-		<$fh>;
-	};
-	$to = '127.0.0.1:' . $tls->port;
+	my $site = slurp("$FindBin::Bin/../nginx/ctt.conf.in");
+	$to = '127.0.0.1:' . free_port();
 	%value = (LISTEN => $to, SOCKET => $c->dir . '/ctt.sock',
 		ACCESS_LOG => $tls->file('access.log'),
 		ERROR_LOG => $tls->file('error.log'), RATE => 1000,
@@ -255,8 +252,8 @@ sub curled ($version, $path, @options) {
 	my ($got, $status) = $head =~ m{.*^HTTP/(\S+) (\d+)}ms;    # the last
 	my %headers = map { /^([\w-]+): (.*?)\r?$/ ? (lc $1, $2) : () }
 	    split /\n/, $head;
-	open my $fh, '<', $out or return { status => "curl: $head" };
-	my $text = do { local $/; readline($fh) // '' };
+	-e $out or return { status => "curl: $head" };
+	my $text = slurp($out);
 
 	unlink $out;
 	return { version => $got, status => $status, headers => \%headers,
@@ -278,11 +275,7 @@ my $post = "-H 'Authorization: Bearer " . $c->token . "'"
     . " -H 'Content-Type: application/json'";
 my $body = $tls->file('post.json');
 
-sub write_body ($text) {
-	open my $fh, '>', $body or die "$body: $!\n";
-	print $fh $text;
-	close $fh or die;
-}
+sub write_body ($text) { spew($body, $text) }
 
 for ([ 'http1.1', '1.1' ], [ 'http2', 2 ]) {
 	my ($option, $version) = @$_;

@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
 use Test::More;
+use Util qw(memory_kb);
 
 my $c = Ctt->start(set => { CTT_PARTNER_TIMEOUT_MS => 700,
 	CTT_PARTNER_CONNECT_TIMEOUT_MS => 300, CTT_PARTNER_SHARE => 100,
@@ -82,10 +83,8 @@ $c->no_rules;
 
 # The most memory that a process of the pool ever had, in kB.
 sub most_memory () {
-	my ($most) = sort { $b <=> $a } map {
-		open my $fh, '<', "/proc/$_/status" or die "$_: $!\n";
-		map { /^VmHWM:\s+(\d+)/ ? $1 : () } <$fh> } $c->pids('pool');
-	return $most;
+	return (sort { $b <=> $a } map { memory_kb($_, 'VmHWM') }
+		$c->pids('pool'))[0];
 }
 
 {

@@ -9,6 +9,7 @@ use Ctt;
 use List::Util qw(min);
 use Test::More;
 use Time::HiRes qw(sleep);
+use Util qw(slurp spew);
 
 use constant { POOL => 6, TWICE_S => 0.045 };    # our own retry waits longer
 
@@ -92,12 +93,6 @@ $c->stop;
 $c = Ctt->start(pool => POOL, set => { CTT_PARTNER_SHARE => 100 });
 my $CONF = $c->dir . '/etc/ctt.conf';
 
-sub slurp ($file) {
-	open my $fh, '<', $file or die "$file: $!\n";
-	local $/;
-	return scalar <$fh>;
-}
-
 my $shipped = slurp($CONF);
 
 # nginx with the pool as two servers, one of which could be tried after the
@@ -113,9 +108,7 @@ sub nginx_with ($line) {
 	    or die 'nginx may send again' if defined $line;
 	$conf =~ s/(server_tokens off;)/$1 add_header X-Variant $variant;/
 	    or die 'no server';
-	open my $fh, '>', $CONF or die "$CONF: $!\n";
-	print $fh $conf;
-	close $fh;
+	spew($CONF, $conf);
 	chomp(my $pid = slurp($c->dir . '/tmp/nginx.pid'));
 	kill 'HUP', $pid;
 	return $c->wait_for(10, sub {

@@ -10,6 +10,7 @@ use List::Util qw(max min uniq);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Util qw(cpu_s);
 
 # ---- waits grow, up to a cap, and differ ----
 
@@ -106,13 +107,7 @@ my %USED = (
 	attempts   => sub () { $c->one('SELECT SUM(attempts) FROM job') },
 	statements => sub () { ($c->dbh->selectrow_array(
 		"SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'"))[1] },
-	cpu        => sub () {
-		my ($pid) = $c->pids('worker');
-		open my $fh, '<', "/proc/$pid/stat" or die "$pid: $!\n";
-		my @stat = split ' ', readline($fh) =~ s/^.*\) //r;
-		return ($stat[11] + $stat[12])
-		    / POSIX::sysconf(POSIX::_SC_CLK_TCK());
-	},
+	cpu        => sub () { cpu_s($c->pids('worker')) },
 );
 
 sub used ($what) { return $USED{$what}->() }

@@ -11,17 +11,12 @@ use Ctt;
 use Test::More;
 use Time::HiRes qw(time);
 use Tls;
+use Util qw(free_port slurp);
 
 use constant { ITEMS => 500, BUNDLE => '/etc/ssl/certs/ca-certificates.crt' };
 
 my $tls = Tls->new(File::Temp::tempdir(CLEANUP => 1) . '/tls');
-my $port = $tls->port;
-
-sub slurp ($file) {
-	open my $fh, '<', $file or die "$file: $!\n";
-	local $/;
-	return <$fh>;
-}
+my $port = free_port();
 
 # As many certificates as a system trusts, ours the last; some 150 are made
 # where there is no bundle.

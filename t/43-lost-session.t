@@ -21,12 +21,6 @@ sub a_key () { return ('Idempotency-Key' => 'key-' . ++$n) }
 
 sub problem ($r) { return [ $r->{status}, $r->{json}{code} ] }
 
-# What each item came to: its outcome, or why not.
-sub outcomes ($r) {
-	return [ map { $_->{error} ? $_->{error}{code} : $_->{outcome} }
-		@{ $r->{json}{results} } ];
-}
-
 # The operations of a CTT in their order: "UNLINK 7 SUCCEEDED".
 sub operations ($ctt) {
 	return [ $c->column("SELECT CONCAT_WS(' ', kind, ntt_id, state) FROM"
@@ -229,7 +223,7 @@ $c->agree('after that, both sides');
 	is_deeply problem($ask->()), [ 502, 'NO_ANSWER' ],
 	    'a move to where it is, killed';
 	my $r = $ask->();
-	is_deeply [ $r->{status}, $r->{json}{alreadyOnTarget}, outcomes($r) ],
+	is_deeply [ $r->{status}, $r->{json}{alreadyOnTarget}, $c->outcomes($r) ],
 	    [ 200, 1, ['already-on-target'] ], 'is told as it was'
 	    or diag $r->{raw};
 	$c->do('DELETE FROM idempotency');

@@ -12,15 +12,11 @@ use Ctt;
 use Strace;
 use Sweep;
 use Test::More;
+use Util qw(slurp_if);
 
 my $c = Ctt->start(pool => 1, proxy => 1);
 
 $c->expect(qr/event=close_failed/);
-
-sub db_pid () {
-	open my $fh, '<', $c->dir . '/run/db.pid' or return 0;
-	return 0 + readline $fh;
-}
 
 # A process of the pool that has no connection to MariaDB, or that has all that
 # such a request needs.
@@ -45,8 +41,8 @@ sub meanwhile ($ch, $break) {
 # MariaDB is back as soon as it has gone, if it goes.
 sub revive ($seconds) {
 	$c->stack('start', 'db') if $c->wait_for($seconds, sub {
-		open my $fh, '<', '/proc/' . db_pid() . '/stat' or return 1;
-		return readline($fh) =~ /\) Z /;
+		return slurp_if('/proc/' . $c->pid('db') . '/stat')
+		    !~ /\) [^Z] /;
 	});
 }
 
@@ -55,7 +51,7 @@ sub revive ($seconds) {
 sub packet ($ch, $warm, $n, $how) {
 	my $pid = begin($ch, $warm);
 
-	$c->proxy->arm($pid, $n, $how eq 'kill' ? "kill @{[db_pid()]}" : $how);
+	$c->proxy->arm($pid, $n, $how eq 'kill' ? "kill @{[$c->pid('db')]}" : $how);
 	my $r = $how eq 'kill' ? meanwhile($ch, sub { revive(2) })
 	    : Changes::ask($c, $ch);
 	return ($r, $c->proxy->disarm);
@@ -100,7 +96,7 @@ for (
 Sweep::flows($c, 'MariaDB killed at a write', sub ($at, @) {
 	Sweep::calls($at, 1, sub ($ch, @point) {
 		begin($ch, 1);
-		my $strace = Strace->writes(db_pid(), @point);
+		my $strace = Strace->writes($c->pid('db'), @point);
 		my $r = meanwhile($ch, sub { revive(1) if @point });
 		return ($r, $strace->stop, $strace);
 	});
@@ -110,7 +106,7 @@ Sweep::flows($c, 'MariaDB killed at a write', sub ($at, @) {
 
 my %at_call = (
 	'MariaDB killed at a call' => sub {
-		kill 'KILL', db_pid();
+		kill 'KILL', $c->pid('db');
 		revive(5);
 	},
 	'memcached killed at a call' => sub { $c->stack('kill', 'memcached') },

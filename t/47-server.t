@@ -8,9 +8,10 @@ use lib "$FindBin::Bin/lib";
 use Changes;
 use Ctt;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Util qw(spew);
 
-my $c = Ctt->start(pool => 3, set => { CTT_UNLINK_BLOCK_TTL => 0 });
+my $c = Ctt->start(pool => 4, set => { CTT_UNLINK_BLOCK_TTL => 0,
+	CTT_PARTNER_TIMEOUT_MS => 30_000 });
 my $dba = $c->dba;
 my $n = 0;
 my $FACE = "\x{1f600}";
@@ -123,30 +124,42 @@ for (
 
 # ---- an error that shows while rows are fetched ----
 
-# The last of four is held by somebody else for longer than a lock is waited
-# for: the rows of the others are there already.
-for my $route (grep { m{/unlink$|/link/bulk$|then-link$|by-ticket-id$} }
-    Changes::routes($c)) {
-	my $ch = Changes::given($c, $route, 4);
-	my $last = $ch->{tickets}[3]{id};
-
-	my ($r) = $c->parallel(2, sub ($i) {
+# Somebody else holds the last of each route's four tickets until each request
+# has waited for it as long as is waited for a lock: the rows of the others are
+# there already.
+{
+	my @changes = map { Changes::given($c, $_, 4) }
+	    grep { m{/unlink$|/link/bulk$|then-link$|by-ticket-id$} }
+	    Changes::routes($c);
+	my $locked = $c->dir . '/locked';
+	my $late = sub () { scalar grep { /event=db_error .*LOAD\w*: 1205/ }
+	    $c->log_lines('pool') };
+	my ($n, @answers) = $c->parallel(1 + @changes, sub ($i) {
 		if ($i) {
-			my $dbh = $c->dba;
-			$dbh->begin_work;
-			$dbh->do("SELECT * FROM ctt WHERE id = $last FOR UPDATE");
-			sleep 4.5;
-			$dbh->rollback;
-			return {};
+			$c->wait_for(10, sub { -e $locked });
+			return Changes::ask($c, $changes[ $i - 1 ]);
 		}
-		sleep 0.3;
-		return Changes::ask($c, $ch);
+		my $dbh = $c->dba;
+		$dbh->begin_work;
+		$dbh->do('SELECT * FROM ctt WHERE id IN (' . join(', ',
+			map { $_->{tickets}[3]{id} } @changes)
+			. ') FOR UPDATE');
+		spew($locked, '');
+		$c->wait_for(10, sub { $late->() >= @changes });
+		$dbh->rollback;
+		return $late->();
 	});
-	is $r->{status}, 200, "$route: waits for a lock" or diag $r->{raw};
-	is Changes::done($c, $ch), Changes::once($ch), 'and is done once';
+
+	is $n, @changes, 'each waited longer than is waited for a lock';
+	for my $ch (@changes) {
+		my $r = shift @answers;
+
+		is $r->{status}, 200, "$ch->{route}: waits for a lock"
+		    or diag $r->{raw};
+		is Changes::done($c, $ch), Changes::once($ch),
+		    'and is done once';
+	}
 }
-ok scalar(grep { /event=db_error .*LOAD\w*: 1205/ } $c->log_lines('pool')),
-    'for longer than a lock is waited for';
 
 # ---- a server that takes no writes ----
 
@@ -201,27 +214,30 @@ for (
 	is ready()->{status}, 200, 'ready';
 }
 
-# It turns read-only while the partner is asked, for a moment or for longer than
-# the close is tried.
+# It turns read-only while the partner is asked: until the close has failed once,
+# or until it is given up.
 for (
-	[ 800, 1, [200] ], [ 2500, 9, [504] ],
+	[ 'a moment', qr/CLOSE: 1290/, 200 ],
+	[ 'too long', qr/close_failed/, 504 ],
 ) {
-	my ($ms, $away, $told) = @$_;
+	my ($name, $line, $told) = @$_;
 	my ($ctt, $ntt) = $c->given_ctts(1);
+	my $hold = $c->rule(ticket => "C-$ctt", do => 'hold');
+	my $seen = sub () { scalar grep { /$line/ } $c->log_lines('pool') };
+	my $before = $seen->();
 
-	$c->sim(PUT => '/latency', { taas => $ms });
 	my ($r) = $c->parallel(2, sub ($i) {
 		return $c->link($ctt, $ntt) unless $i;
 		my $dbh = $c->dba;
-		$c->wait_for(10, sub { $c->one('SELECT COUNT(*) FROM operation'
-		    . ' WHERE ctt_id = ?', $ctt) });
+		$c->wait_for(10, sub { $c->heard('taas',
+			ticket => "C-$ctt") });
 		$dbh->do('SET GLOBAL read_only = 1');
-		sleep $away;
+		$c->sim(DELETE => "/rules/$hold");
+		$c->wait_for(15, sub { $seen->() > $before });
 		$dbh->do('SET GLOBAL read_only = 0');
 		return {};
 	});
-	$c->sim(PUT => '/latency', { taas => 0 });
-	is_deeply [ $r->{status} ], $told, "no writes for $away s"
+	is $r->{status}, $told, "no writes for $name"
 	    or diag $r->{raw};
 	ok $c->settle, 'it settles';
 	$c->agree('then both sides');

@@ -12,6 +12,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Util qw(memory_kb spew);
 
 use constant TIMES => 5;    # that all processes are replaced
 
@@ -69,9 +70,7 @@ sub tally (@answers) {
 }
 
 sub memory () {
-	return map { my $pid = $_;
-		open my $fh, '<', "/proc/$pid/status" or die "$pid: $!\n";
-		map { /^VmRSS:\s+(\d+)/ ? $1 : () } <$fh> } $c->pids('pool');
+	return map { memory_kb($_, 'VmRSS') } $c->pids('pool');
 }
 
 # Requests that come all at once, over connections of their own: what each
@@ -271,7 +270,7 @@ sub whole (@answers) {
 			$c->stack('restart', $_) or $bad++ for qw(pool worker);
 			sleep($next - time) if $next > time;
 		}
-		open my $fh, '>', $replaced;
+		spew($replaced, '');
 		POSIX::_exit($bad);
 	}
 	my @answers = load(6, 100, \@ctts,

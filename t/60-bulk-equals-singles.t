@@ -14,7 +14,7 @@ $c->do(q{CREATE TRIGGER refuse BEFORE UPDATE ON ctt FOR EACH ROW
 	IF NEW.title = 'refuse' AND NEW.ntt_id IS NOT NULL
 	THEN SIGNAL SQLSTATE '45000'; END IF});
 
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 
 # Columns of the CTT, what the partner does, the number of the NTT that is
 # wanted (1 has work orders), an earlier item whose CTT is meant again.

@@ -9,6 +9,7 @@ use Ctt;
 use IO::Socket::INET ();
 use List::Util qw(max);
 use Test::More;
+use Util qw(memory_kb slurp);
 
 my $c = Ctt->start(pool => 1, workers => 0,
 	set => { CTT_BULK_MAX_ITEMS => 5000 });
@@ -65,8 +66,7 @@ is_deeply commits_of(linking($_)), $two, "$_ links: as many as of two"
 sub cost ($first, $n, $ntt) {
 	my ($pid) = $c->pids('pool');
 	my $cpu = sub () {
-		open my $fh, '<', "/proc/$pid/stat" or die "$pid: $!\n";
-		return (split ' ', <$fh> =~ s/.*\)//sr)[11];
+		return (split ' ', slurp("/proc/$pid/stat") =~ s/.*\)//sr)[11];
 	};
 	my $body = '{"items":[' . join(',', map {
 		"{\"cttId\":$_,\"nttId\":$ntt}" } $first .. $first + $n - 1)
@@ -105,8 +105,7 @@ sub cost ($first, $n, $ntt) {
 	my ($x, $y) = map { cost($first, $_, $ntt) } $few, $many;
 	cmp_ok $y, '<', 100, "$few: $x, $many: $y hundredths of a second";
 	my ($pid) = $c->pids('pool');
-	my ($peak) = map { /VmHWM:\s+(\d+)/ ? $1 : () }
-	    do { open my $fh, '<', "/proc/$pid/status" or die; <$fh> };
+	my $peak = memory_kb($pid, 'VmHWM');
 	cmp_ok $peak, '<', 200_000, "and $peak kB at most";
 }
 

@@ -10,7 +10,7 @@ use Ctt;
 use Test::More;
 
 my $c = Ctt->start(set => { CTT_PARTNER_TIMEOUT_MS => 1000 });
-my $NOBODY = 9_007_199_254_740_991;
+my $NOBODY = Ctt::NOBODY;
 
 # Columns of the CTT (linked: to the first NTT or the second), whether it has
 # an activity, and what the partner does.

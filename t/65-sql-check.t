@@ -9,14 +9,12 @@ use lib "$FindBin::Bin/lib";
 use Ctt;
 use File::Temp ();
 use Test::More;
+use Util qw(output slurp spew);
 
 my $TOP = "$FindBin::Bin/..";
 my $embed = "$TOP/scripts/embed-statements";
-my @files = do {
-	open my $fh, '<', "$TOP/Makefile.am" or die "Makefile.am: $!\n";
-	local $/;
-	map { "$TOP/$_" } <$fh> =~ m{(src/store/sql/\w+\.sql)}g;
-};
+my @files = map { "$TOP/$_" }
+    slurp("$TOP/Makefile.am") =~ m{(src/store/sql/\w+\.sql)}g;
 my %text = map { /^(\w+)\t(.*)$/ } qx('$embed' text @files);
 cmp_ok scalar keys %text, '>', 60, keys(%text) . ' statements';
 
@@ -27,7 +25,7 @@ sub embed ($sql) {
 
 	print $file $sql;
 	close $file;
-	return scalar qx('$embed' text $file 2>&1);
+	return (output("'$embed' text $file"))[0];
 }
 
 for (
@@ -61,9 +59,7 @@ plan skip_all => 'this build has no fault points' unless $c->faults;
 
 # What --check says of these texts instead of the built-in ones.
 sub check (%planted) {
-	open my $fh, '>', $file or die "$file: $!\n";
-	print $fh "$_\t$planted{$_}\n" for sort keys %planted;
-	close $fh;
+	spew($file, join '', map { "$_\t$planted{$_}\n" } sort keys %planted);
 	return $c->run('ctt.fcgi', { CTT_SQL_FILE => $file }, '--check');
 }
 

@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
 use Test::More;
+use Util qw(slurp spew);
 
 my $c = Ctt->start(pool => 1, set => { CTT_KEEP_JOBS_DAYS => 3,
 	CTT_KEEP_REFUSED_DAYS => 5 });
@@ -22,13 +23,8 @@ sub look () { return $c->stack('stop', 'worker') && $c->stack('start', 'worker')
 # The setting, for a worker that is started from now on.
 sub keep ($days) {
 	my $file = $c->dir . '/ctt.env';
-	open my $in, '<', $file or die "$file: $!";
-	my $text = do { local $/; <$in> };
 
-	$text =~ s/^(CTT_KEEP_\w+)=.*/$1=$days/mg;
-	open my $out, '>', $file or die "$file: $!";
-	print $out $text;
-	close $out or die "$file: $!";
+	spew($file, slurp($file) =~ s/^(CTT_KEEP_\w+)=.*/$1=$days/mgr);
 }
 
 # As if it had been that many days ago.

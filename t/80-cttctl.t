@@ -6,9 +6,9 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
 use Digest::SHA ();
-use IO::Socket::IP ();
 use MIME::Base64 qw(decode_base64url);
 use Test::More;
+use Util qw(free_port slurp spew);
 
 my $c = Ctt->start(pool => 1);
 
@@ -41,8 +41,8 @@ my @NAMES = qw(CTT_DB_HOST CTT_DB_PORT CTT_DB_SOCKET CTT_DB_USER
 	    [ 5000, 1000, 64, 'isChild', 60, 500,
 		'causeCode,disposition,resolutionCode',
 		'ctt-operator,ctt-admin' ], 'and its default';
-	open my $fh, '<', "$FindBin::Bin/../README" or die "README: $!";
-	my ($chapter) = do { local $/; <$fh> =~ /^SETTINGS\n(.*?)\n\n\n/ms };
+	my ($chapter) = slurp("$FindBin::Bin/../README")
+	    =~ /^SETTINGS\n(.*?)\n\n\n/ms;
 	is_deeply [ sort $chapter =~ /^\t(CTT_[A-Z_]+)/mg ],
 	    [ sort keys %default ], 'README has the same ones';
 	is $c->run('ctt.fcgi', {%default{ grep { $default{$_} ne '' }
@@ -131,11 +131,8 @@ for my $name (qw(CTT_RESOLUTION_REQUIERD CTT_ CTT_DB_PORT_)) {
 for my $end ('', "\n", "\r\n") {
 	my ($key, $token) = map { $c->dir . "/tmp/$_" } qw(key token);
 
-	for ([ $key, 'k' x 32 ], [ $token, 't' ]) {
-		open my $fh, '>', $_->[0] or die "$_->[0]: $!\n";
-		print $fh $_->[1], $end;
-		close $fh or die;
-	}
+	spew($key, 'k' x 32 . $end);
+	spew($token, "t$end");
 	my %set = (CTT_JWT_KEY_FILE => $key);
 	my $r = $c->run('cttctl', \%set, 'token', '--sub', 'x', '--roles', 'y');
 	my ($head, $body, $seal) = split /\./, $r->{out} =~ s/\n//r;
@@ -347,12 +344,10 @@ $c->stop;
 # ---- memcached is reached by an address of IPv6, too ----
 
 SKIP: {
-	my $probe = IO::Socket::IP->new(LocalHost => '::1', Listen => 1)
-	    or skip 'this host has no IPv6', 1;
-	my $port = $probe->sockport;
+	my $port = eval { free_port('::1') }
+	    // skip 'this host has no IPv6', 1;
 	my $pid = fork // die "fork: $!\n";
 
-	close $probe;
 	exec qw(memcached -u nobody -l ::1 -p), $port if !$pid;
 	$c = Ctt->start(pool => 1, workers => 0,
 	    set => { CTT_MEMCACHED => "[::1]:$port" });

@@ -8,25 +8,13 @@ use lib "$FindBin::Bin/lib";
 use Ctt;
 use Strace;
 use Test::More;
+use Util qw(slurp_if spew);
 
 my $c = Ctt->start(pool => 2, set => { CTT_UNLINK_BLOCK_TTL => 0 });
 my $heads = $c->env('CTT_AUDIT_HEADS_FILE');
 
 sub verify (@more) {
 	return $c->cttctl('audit', 'verify', @more);
-}
-
-sub slurp ($file) {
-	open my $fh, '<', $file or return '';
-	local $/;
-	return scalar <$fh> // '';
-}
-
-sub spew ($file, $text) {
-	open my $fh, '>', $file or die "$file: $!";
-	print $fh $text;
-	close $fh or die;
-	return $file;
 }
 
 # ---- what cttd's user may do ----
@@ -82,9 +70,9 @@ is_deeply [ @{ verify() }{qw(status out)} ],
 is $c->one('SELECT COUNT(*) FROM audit_log WHERE hash IS NULL'), 0,
     'all are chained';
 ok $c->wait_for(10, sub { ($c->one('SELECT MAX(id) FROM audit_log'))
-	== (slurp($heads) =~ /^(\d+) .*\n\z/m ? $1 : 0) }),
+	== (slurp_if($heads) =~ /^(\d+) .*\n\z/m ? $1 : 0) }),
     'the file of heads follows';
-is scalar(() = slurp($heads) =~ /^\d+ [CN]TT \d+ [0-9a-f]{64}$/mg), $rows,
+is scalar(() = slurp_if($heads) =~ /^\d+ [CN]TT \d+ [0-9a-f]{64}$/mg), $rows,
     'with a line for each';
 
 # ---- what breaks it ----
@@ -197,13 +185,13 @@ is $c->cttctl('audit', @$_)->{status}, 2, "no audit @$_"
     for [], ['x'], [ 'verify', 'x' ], [ 'verify', '--heads' ];
 
 # What a death leaves of a line is cut off, and nothing is missing.
-my $whole = slurp($heads);
+my $whole = slurp_if($heads);
 spew($heads, substr $whole, 0, -30);
 ok $c->stack('start', $_), "the $_ starts" for qw(pool worker);
-ok $c->wait_for(10, sub { slurp($heads) eq $whole }), 'the file is whole again';
+ok $c->wait_for(10, sub { slurp_if($heads) eq $whole }), 'the file is whole again';
 is $c->link($ctt, $other)->{json}{code}, 'CTT_ALREADY_LINKED', 'a refusal';
 is $c->unlink_from($ntt, [$ctt])->{status}, 200, 'and an unlink';
-ok $c->wait_for(10, sub { slurp($heads) =~ /\A\Q$whole\E(\d+ .*\n){2}\z/ }),
+ok $c->wait_for(10, sub { slurp_if($heads) =~ /\A\Q$whole\E(\d+ .*\n){2}\z/ }),
     'is all that is added';
 
 # ---- a row that comes late, or from a time to come, is noted all the same ----
@@ -217,7 +205,7 @@ sub chained ($dbh, $at) {
 	return $dbh->{mariadb_insertid};
 }
 
-sub is_noted ($id) { return slurp($heads) =~ /^$id CTT 4711 /m }
+sub is_noted ($id) { return slurp_if($heads) =~ /^$id CTT 4711 /m }
 
 for (
 	[ 'is committed late', '', 4 ],
@@ -238,12 +226,12 @@ for (
 }
 $c->do("DELETE FROM audit_log WHERE actor = 'late'");
 ok $c->stack('stop', 'worker'), 'the worker stops';
-spew($heads, slurp($heads) =~ s/^.* CTT 4711 .*\n//gmr);
+spew($heads, slurp_if($heads) =~ s/^.* CTT 4711 .*\n//gmr);
 ok $c->stack('start', 'worker'), 'the worker starts';
 
 # What MariaDB shows but would lose if it died now is not in the file.
 {
-	my ($db) = slurp($c->dir . '/run/db.pid') =~ /(\d+)/;
+	my $db = $c->pid('db');
 	my $strace = Strace->slow($db, $c->dir . '/db/ib_logfile0', 60);
 	my $seen = "SELECT id FROM audit_log WHERE actor = 'lost'";
 
@@ -254,12 +242,12 @@ ok $c->stack('start', 'worker'), 'the worker starts';
 		    } if $i == 0;
 		$c->wait_for(20, sub { $c->one($seen) });
 		my $id = $c->one($seen);
-		$c->wait_for(6, sub { slurp($heads) =~ /^$id /m });
+		$c->wait_for(6, sub { slurp_if($heads) =~ /^$id /m });
 		kill 'KILL', $db;
 		$strace->stop;
 		return $id;
 	});
-	$whole = slurp($heads);
+	$whole = slurp_if($heads);
 	ok $c->stack('start', 'db'), 'MariaDB died before it had written a row';
 	ok $id, 'that was seen';
 	is $c->one($seen), undef, 'and is lost';

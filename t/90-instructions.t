@@ -19,6 +19,7 @@ use Cwd qw(abs_path);
 use File::Temp ();
 use List::Util qw(min);
 use Test::More;
+use Util qw(slurp spew);
 
 use constant {
 	TOLERANCE => 0.10,
@@ -28,13 +29,6 @@ use constant {
 my $TOP = abs_path("$FindBin::Bin/..");
 my $FILE = "$FindBin::Bin/instructions";
 my $tmp = File::Temp->newdir('ctt-90.XXXXXX', TMPDIR => 1);
-
-sub spew ($file, $text, $mode = 0644) {
-	open my $fh, '>', $file or die "$file: $!\n";
-	print $fh $text;
-	close $fh or die "$file: $!\n";
-	chmod $mode, $file;
-}
 
 # The programs of a release, ctt.fcgi under valgrind. It writes what it has
 # counted whenever it begins to serve a request.
@@ -61,15 +55,10 @@ my $dumps = 0;
 # What was counted up to the latest dump, since the one before.
 sub counted () {
 	my $n = $dumps + 1;
-	my ($total, $at);
 
 	$n++ while -e "$tmp/out." . ($n + 1);
 	$dumps = $n;
-	open my $fh, '<', "$tmp/out.$n" or die "$tmp/out.$n: $!\n";
-	while (<$fh>) {
-		$total = $1 if /^(?:summary|totals): (\d+)/;
-	}
-	return $total;
+	return (slurp("$tmp/out.$n") =~ /^(?:summary|totals): (\d+)/mg)[-1];
 }
 
 if (!grep { -x "$_/valgrind" } split /:/, $ENV{PATH}) {
@@ -142,8 +131,7 @@ for my $kind (sort keys %kind) {
 if (($ENV{CTT_INSTRUCTIONS} // '') eq 'write') {
 	spew($FILE, join '', map { "$count{$_}\t$_\n" } sort keys %count);
 }
-open my $fh, '<', $FILE or die "$FILE: $!\n";
-my %known = map { /^(\d+)\t(.*)$/ ? ($2, $1) : () } <$fh>;
+my %known = reverse slurp($FILE) =~ /^(\d+)\t(.*)$/mg;
 is_deeply [ sort keys %known ], [ sort keys %kind ], 'the kinds of the file';
 for my $kind (sort keys %known) {
 	my $more = $count{$kind} / $known{$kind} - 1;

@@ -7,15 +7,14 @@ use Cwd qw(abs_path);
 use Digest::SHA qw(sha256_hex);
 use File::Basename qw(dirname);
 use File::Find ();
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use Test::More;
+use Util qw(slurp);
 
 my $TOP = dirname(dirname(abs_path($0)));
 
-sub slurp ($name) {
-	open my $fh, '<:raw', "$TOP/$name" or die "$name: $!\n";
-	local $/;
-	return scalar <$fh>;
-}
+chdir $TOP or die "$TOP: $!\n";
 
 my @files;
 File::Find::find({ no_chdir => 1, wanted => sub {

@@ -19,6 +19,9 @@ use File::Basename qw(dirname);
 use JSON::Validator::Schema::OpenAPIv3 ();
 use List::Util qw(first uniq);
 
+use lib dirname(__FILE__);
+use Util qw(slurp);
+
 my $FILE = dirname(__FILE__) . '/../../openapi.json';
 
 # What may be answered where the document has no such path, or no such method
@@ -27,11 +30,7 @@ my %ELSEWHERE = (404 => 'NotFound', 405 => 'MethodNotAllowed',
 	429 => 'RateLimited', 502 => 'NoAnswer', 503 => 'Overloaded',
 	504 => 'NoAnswerInTime', default => 'Nginx');
 
-sub text () {
-	open my $fh, '<:raw', $FILE or die "$FILE: $!\n";
-	local $/;
-	return scalar <$fh>;
-}
+sub text () { return slurp($FILE) }
 
 sub validator () {
 	# Perl's $ allows a newline behind it; and by default JSON::Validator

@@ -40,6 +40,9 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use lib dirname(__FILE__);
+use Util qw(slurp slurp_if spew);
+
 use constant {
 	ELEMENT  => 'element-6066-11e4-a52e-4f735466cecf',
 	DEADLINE => 60,     # for what a page has to show
@@ -110,11 +113,11 @@ sub launch ($self) {
 
 	$self->{pid} = $pid;
 	wait_until(START, sub {
-		die "chromedriver ended: " . slurp($log)
+		die "chromedriver ended: " . slurp_if($log)
 		    if waitpid($pid, POSIX::WNOHANG) == $pid;
-		($self->{port}) = slurp($log) =~ /successfully on port (\d+)/;
+		($self->{port}) = slurp_if($log) =~ /successfully on port (\d+)/;
 		return $self->{port};
-	}) or die "chromedriver tells no port: " . slurp($log);
+	}) or die "chromedriver tells no port: " . slurp_if($log);
 }
 
 sub open_session ($self) {
@@ -171,14 +174,8 @@ sub stop ($self) {
 }
 
 sub processes ($self) {
-	return grep { slurp("/proc/$_/cmdline") =~ m{\Q$self->{dir}\E/} }
+	return grep { slurp_if("/proc/$_/cmdline") =~ m{\Q$self->{dir}\E/} }
 	    map { m{(\d+)$} } glob '/proc/[0-9]*';
-}
-
-sub slurp ($file) {
-	open my $fh, '<', $file or return '';
-	local $/;
-	return scalar(<$fh>) // '';
 }
 
 # What $test returns, as soon as it is true.
@@ -703,7 +700,7 @@ sub download ($self, $name) {
 		    glob "$self->{dir}/downloads/*";
 		return $file;
 	}, "the download of $name");
-	my $text = slurp($file);
+	my $text = slurp_if($file);
 
 	unlink $file;
 	return $text;
@@ -732,10 +729,7 @@ sub view ($self, $file) {
 
 sub save_png ($file, $data) {
 	make_path(dirname($file));
-	open my $fh, '>:raw', $file or die "$file: $!\n";
-	print $fh decode_base64($data);
-	close $fh or die "$file: $!\n";
-	return $file;
+	return spew($file, decode_base64($data));
 }
 
 # What the browser itself complained of since the last time: errors of scripts,

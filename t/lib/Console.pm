@@ -16,6 +16,7 @@ use parent 'Browser';
 
 use Cpanel::JSON::XS ();
 use Test::More;
+use Util ();
 
 my $JSON = Cpanel::JSON::XS->new->utf8->canonical;
 
@@ -33,12 +34,7 @@ sub open ($class, $c, %opt) {
 
 # The administrator's settings.
 sub configure ($class, $c, %settings) {
-	my $file = $c->dir . '/etc/console.json';
-
-	CORE::open my $fh, '>', "$file.new" or die "$file: $!\n";
-	print $fh $JSON->encode(\%settings);
-	close $fh;
-	rename "$file.new", $file or die "$file: $!\n";
+	Util::replace($c->dir . '/etc/console.json', $JSON->encode(\%settings));
 }
 
 sub address ($self, $path) {

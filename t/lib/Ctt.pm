@@ -19,6 +19,7 @@ use Cwd qw(abs_path);
 use DBI ();
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
+use File::Spec ();
 use File::Temp ();
 use HTTP::Tiny ();
 use IO::Handle ();
@@ -29,11 +30,13 @@ use Time::HiRes qw(sleep time);
 
 use constant DEADLOCK => 1213;    # of MariaDB
 use constant BUSY => 3;           # a busy machine takes so many times as long
+use constant NOBODY => 9_007_199_254_740_991;    # the id of no ticket
 
 use lib dirname(__FILE__);
 use Api ();
 use Proxy ();
 use Tmf ();
+use Util qw(replace slurp slurp_if);
 
 my $TOP = dirname(dirname(dirname(abs_path(__FILE__))));
 my $BIN = $ENV{CTT_BIN} // $TOP;
@@ -55,7 +58,8 @@ END {
 # ---- the stack ----
 
 sub start ($class, %opt) {
-	my $dir = File::Temp::tempdir('ctt.XXXXXX', TMPDIR => 1);
+	my $dir = File::Temp::tempdir('ctt.XXXXXX',
+	    DIR => $ENV{CTT_TEST_DIR} // File::Spec->tmpdir);
 	my $self = bless { dir => $dir, tokens => {}, expected => [],
 		ours => [ 'pool', ($opt{workers} // 1) ? 'worker' : () ],
 		next => { ctt => 1000, ntt => 2000, work_order => 3000 } },
@@ -103,16 +107,20 @@ sub log_lines ($self, $part) {
 	return <$fh>;
 }
 
+# The process of a part; of the pool and of the worker the parent. undef if it
+# has never run.
+sub pid ($self, $part) {
+	return slurp_if("$self->{dir}/run/$part.pid") =~ /(\d+)/ ? $1 : undef;
+}
+
 # The processes of the pool or of the worker that run now.
 sub pids ($self, $part) {
-	open my $fh, '<', "$self->{dir}/run/$part.pid" or return;
-	chomp(my $parent = <$fh>);
+	my $parent = $self->pid($part) // return;
 	return $self->children($parent);
 }
 
 sub children ($self, $pid) {
-	open my $fh, '<', "/proc/$pid/task/$pid/children" or return;
-	return split ' ', <$fh> // '';
+	return split ' ', slurp_if("/proc/$pid/task/$pid/children");
 }
 
 # The free checks, and the end.
@@ -186,9 +194,8 @@ sub tmf_faults ($self) {
 }
 
 sub check_api ($self) {
-	my @faults;
+	my @faults = split /^/, slurp_if("$self->{dir}/api-faults");
 
-	if (open my $fh, '<', "$self->{dir}/api-faults") { @faults = <$fh> }
 	ok !@faults, 'every answer is as openapi.json says'
 	    or diag @faults > 20 ? (@faults[ 0 .. 19 ], '...') : @faults;
 }
@@ -221,9 +228,7 @@ sub run ($self, $program, @args) {
 	my $result = { status => $? >> 8, signal => $? & 127 };
 	for ([ out => $out ], [ err => $err ]) {
 		my ($name, $file) = @$_;
-		open my $fh, '<', $file or die "$file: $!\n";
-		local $/;
-		$result->{$name} = <$fh> // '';
+		$result->{$name} = slurp($file);
 		unlink $file;
 	}
 	return $result;
@@ -243,21 +248,16 @@ sub become ($self, $env, $out, $err, @command) {
 # then it is ended.
 sub calls_of ($self, $what, $until, $program, $env, @args) {
 	my $file = "$self->{dir}/tmp/trace.$$";
-	my $text = sub () {
-		open my $fh, '<', $file or return '';
-		local $/;
-		return <$fh> // '';
-	};
 	my $pid = fork // die "fork: $!\n";
 
 	# The search for leaks does not work while it is traced.
 	$self->become({ ASAN_OPTIONS => 'detect_leaks=0', %$env },
 	    '/dev/null', '/dev/null', 'strace', '-qq', '-s', 256, '-o', $file,
 	    '-e', "trace=$what", "$BIN/$program", @args) if !$pid;
-	$self->wait_for(20, sub { $until->($text->()) });
+	$self->wait_for(20, sub { $until->(slurp_if($file)) });
 	kill 'TERM', $self->children($pid);
 	waitpid $pid, 0;
-	my $all = $text->();
+	my $all = slurp_if($file);
 	unlink $file;
 	return $all;
 }
@@ -279,13 +279,8 @@ sub faults ($self) {
 
 # Arms one: $c->fault('after-intent', 'delay', ms => 300, skip => 1).
 sub fault ($self, $point, $action, %opt) {
-	my $file = "$self->{dir}/fault";
-
-	open my $fh, '>', "$file.new" or die "$file: $!\n";
-	printf $fh "%s %s %d %d\n", $point, $action, $opt{ms} // 0,
-	    $opt{skip} // 0;
-	close $fh;
-	rename "$file.new", $file or die "$file: $!\n";
+	replace("$self->{dir}/fault", sprintf "%s %s %d %d\n", $point, $action,
+	    $opt{ms} // 0, $opt{skip} // 0);
 }
 
 # Disarms it; true if it was acted on.
@@ -485,8 +480,7 @@ sub dbh ($self) {
 # A connection of its own, as the user of CTT_DB or CTT_DB_MIGRATE, or another
 # that has the password of that one.
 sub connect_db ($self, $who, $user = $self->env("${who}_USER")) {
-	open my $fh, '<', $self->env("${who}_PASSWORD_FILE") or die;
-	chomp(my $password = <$fh>);
+	chomp(my $password = slurp($self->env("${who}_PASSWORD_FILE")));
 	return DBI->connect('DBI:MariaDB:' . $self->env('CTT_DB_NAME')
 		. ';mariadb_socket=' . $self->env('CTT_DB_SOCKET'),
 	    $user, $password, { RaiseError => 1, PrintError => 0,
@@ -649,6 +643,71 @@ sub jobs ($self, $operation) {
 	return { map { ($_->{type} => $self->json($_->{payload})) }
 	    $self->rows("SELECT * FROM job WHERE type <> 'look-again'"
 		. ' AND dedupe_key LIKE ?', "$operation:%") };
+}
+
+# ---- what a change leaves ----
+
+# What became of each item: its outcome, or the code of its error.
+sub outcomes ($self, $r) {
+	return [ map { $_->{error} ? $_->{error}{code} : $_->{outcome} }
+		@{ $r->{json}{results} } ];
+}
+
+# The status of an answer, and its counts: total, success, failed and @more.
+sub counters ($self, $r, @more) {
+	return [ $r->{status}, @{ $r->{json} }{qw(total success failed), @more} ];
+}
+
+# One line that memcached answers; a meta get gives the value or its ttl.
+sub memcached ($self, $command) {
+	my $socket = IO::Socket::INET->new(
+	    PeerAddr => $self->env('CTT_MEMCACHED')) or die "memcached: $!\n";
+
+	print $socket "$command\r\n";
+	return scalar <$socket>;
+}
+
+# For how many seconds memcached still blocks the pair.
+sub block_s ($self, $ctt, $ntt) {
+	return $self->memcached("mg unlink-block:$ctt-$ntt t") =~ /^HD t(\d+)/
+	    ? $1 : 0;
+}
+
+# What the jobs of an operation say, by default.
+sub payload ($self, $r, $op, $ctt, $ntt) {
+	return { operationId => $op, actor => 'olga',
+		requestId => $r->{headers}{'x-request-id'},
+		cttId => $ctt, cttTicketNo => $self->row(ctt => $ctt)->{ticket_no},
+		nttId => $ntt, nttTicketNo => defined $ntt
+		    ? $self->row(ntt => $ntt)->{ticket_no} : undef };
+}
+
+# The journal says that it succeeded, by these steps; and these are its audit
+# rows.
+sub is_journalled ($self, $op, $kind, $partner, $steps, @audits) {
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is_deeply [ @{ $self->row(operation => $op) }{qw(kind state partner
+		error_code)} ], [ $kind, 'SUCCEEDED', $partner, undef ],
+	    'the journal has it';
+	is $self->trace($op), $steps, 'with each of its steps';
+	is_deeply $self->audits($op), [ map { "$_ $kind SUCCESS" } @audits ],
+	    'an audit row of each that it touches';
+}
+
+# This is what the partner heard in this operation of this request; body may be
+# left out.
+sub is_call ($self, $call, $r, $op, %want) {
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $type = 'application/json'
+	    . ($want{path} =~ m{^/tmf/} ? ';charset=utf-8' : '');
+
+	%want = (contentType => $type,
+		requestId => $r->{headers}{'x-request-id'}, %want);
+	is_deeply { map { $_ => $call->{$_} } keys %want }, \%want,
+	    "$want{method} $want{path}: what the partner heard";
+	like $call->{key}, qr/^\S*\Q$op\E\S*$/,
+	    'with a key of this operation';
 }
 
 # ---- the partners ----

@@ -24,6 +24,7 @@ use Time::HiRes qw(sleep time);
 
 use lib dirname(__FILE__);
 use Browser ();
+use Util qw(slurp_if);
 
 use constant START => 120;    # seconds, on a busy machine
 
@@ -59,11 +60,11 @@ sub launch ($self, $port) {
 	@$self{qw(pid issuer)} = ($pid, undef);
 	$up{$pid} = $self;
 	Browser::wait_until(START, sub {
-		die 'the provider ended: ' . Browser::slurp($log)
+		die 'the provider ended: ' . slurp_if($log)
 		    if waitpid($pid, POSIX::WNOHANG) == $pid;
-		($self->{issuer}) = Browser::slurp($log) =~ /^ready (\S+)$/m;
+		($self->{issuer}) = slurp_if($log) =~ /^ready (\S+)$/m;
 		return $self->{issuer};
-	}) or die 'the provider does not start: ' . Browser::slurp($log);
+	}) or die 'the provider does not start: ' . slurp_if($log);
 }
 
 sub issuer ($self) { return $self->{issuer} }

@@ -11,8 +11,12 @@ package Tls;
 
 use v5.36;
 
+use File::Basename qw(dirname);
 use POSIX ();
 use Time::HiRes qw(sleep time);
+
+use lib dirname(__FILE__);
+use Util ();
 
 sub new ($class, $dir) {
 	mkdir $dir or die "$dir: $!\n";
@@ -22,12 +26,7 @@ sub new ($class, $dir) {
 sub file ($self, $name) { return "$self->{dir}/$name" }
 
 sub spew ($self, $name, $text) {
-	my $file = $self->file($name);
-
-	open my $fh, '>', $file or die "$file: $!\n";
-	print $fh $text;
-	close $fh or die "$file: $!\n";
-	return $file;
+	return Util::spew($self->file($name), $text);
 }
 
 sub openssl ($self, @words) {
@@ -94,16 +93,7 @@ sub nginx ($self, $http) {
 }
 
 sub log ($self) {
-	open my $fh, '<', $self->file('nginx.log') or return '';
-	local $/;
-	return <$fh> // '';
-}
-
-# A port that was free a moment ago.
-sub port ($self) {
-	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-	    Listen => 1) or die "no port: $!\n";
-	return $socket->sockport;
+	return Util::slurp_if($self->file('nginx.log'));
 }
 
 sub stop ($self) {

@@ -12,18 +12,15 @@ use File::Basename qw(dirname);
 use JSON::Validator::Schema::Draft4 ();
 use YAML::XS ();
 
+use lib dirname(__FILE__);
+use Util qw(slurp);
+
 my $TMF = dirname(__FILE__) . '/../tmf';
 my $SCHEMA = 'http://json-schema.org/draft-04/schema#';
 
-sub slurp ($name) {
-	open my $fh, '<:raw', "$TMF/$name" or die "$TMF/$name: $!\n";
-	local $/;
-	return scalar readline $fh;
-}
-
 sub version_4 () {
 	my $definitions = Cpanel::JSON::XS::decode_json(
-	    slurp('TMF621-TroubleTicket-v4.0.0.swagger.json'))->{definitions};
+	    slurp("$TMF/TMF621-TroubleTicket-v4.0.0.swagger.json"))->{definitions};
 
 	return { definitions => $definitions,
 		%{ $definitions->{TroubleTicket_Update} } };
@@ -47,7 +44,7 @@ sub flat ($schemas, $schema) {
 
 sub version_5 () {
 	my $components =
-	    YAML::XS::Load(slurp('TMF621-Trouble_Ticket-v5.0.1.oas.yaml'))
+	    YAML::XS::Load(slurp("$TMF/TMF621-Trouble_Ticket-v5.0.1.oas.yaml"))
 	    ->{components};
 	my $schemas = $components->{schemas};
 	my $mvo = $schemas->{TroubleTicket_MVO};

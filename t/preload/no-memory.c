@@ -1,5 +1,5 @@
 /*
- * t/preload/no-memory.c - lets an allocation fail, for t/45-no-memory.t
+ * t/preload/no-memory.c - lets an allocation fail, for t/55-no-memory.t
  *
  * Preloaded into the programs of a stack. CTT_NO_MEMORY names a file that the
  * test and the programs share: which program, and the how manyth of its

@@ -11,9 +11,10 @@ use Ctt;
 use IO::Socket::INET;
 use Test::More;
 use Tls;
+use Util qw(free_port);
 
 my $tls = Tls->new(File::Temp::tempdir(CLEANUP => 1) . '/tls');
-my %port = map { $_ => $tls->port } qw(good client stranger alias expired);
+my %port = map { $_ => free_port() } qw(good client stranger alias expired);
 
 $tls->ca($_) for qw(ours strangers);
 $tls->cert('good', ca => 'ours', name => 'localhost');

@@ -11,6 +11,7 @@ use IO::Select;
 use IO::Socket::UNIX;
 use Socket qw(SOL_SOCKET SO_PEERCRED);
 use Test::More;
+use Util qw(replace slurp_if);
 
 my $c = Ctt->start(pool => 1, workers => 1, set => {
 	CTT_UNLINK_BLOCK_TTL => 0, CTT_PARTNER_TIMEOUT_MS => 20_000 });
@@ -20,29 +21,17 @@ my $EXECUTE = "\x17";    # of a prepared statement, in MariaDB's protocol
 
 # ---- what stands between cttd and its database ----
 
-sub slurp ($file) {
-	open my $fh, '<', $file or return '';
-	return readline($fh) // '';
-}
-
-sub spew ($file, $text) {
-	open my $fh, '>', "$file.new" or die "$file: $!\n";
-	print $fh $text;
-	close $fh;
-	rename "$file.new", $file;
-}
-
 # The file $CUT says "3 before": the third statement from now on does not get
 # there; "3 behind": its answer does not come back; "3 gone": nor does anything
 # that follows, until the file is taken away. A third word is the pid of the
 # process that is meant, alone.
 sub cut_now ($from, $bytes) {
-	my ($n, $where, $whose) = split ' ', slurp($CUT) or return '';
+	my ($n, $where, $whose) = split ' ', slurp_if($CUT) or return '';
 
 	return '' if $whose && $whose != $from;
 	return 'before' if !$n;
 	return '' if substr($bytes, 4, 1) ne $EXECUTE;
-	spew($CUT, join ' ', $n - 1, $where, $whose // ())
+	replace($CUT, join ' ', $n - 1, $where, $whose // ())
 	    if $n > 1 || $where eq 'gone';
 	return '' if $n > 1;
 	unlink $CUT if $where ne 'gone';
@@ -107,7 +96,7 @@ sub cut ($route, $n, $where, @key) {
 	my $name = "$route, cut $where statement $n" . (@key ? ', a key' : '');
 	my $ch = Changes::given($c, $route, 2);
 
-	spew($CUT, "$n $where");
+	replace($CUT, "$n $where");
 	my $r = Changes::ask($c, $ch, '', @key);
 	return 0 if unlink $CUT;
 	my $said = $r->{raw} =~ /"NO_ANSWER"/ ? 'NO_ANSWER'
@@ -157,7 +146,7 @@ $c->do('CREATE TRIGGER waits BEFORE INSERT ON operation FOR EACH ROW'
 # How to get in the way of the second: true afterwards, if it was met.
 my %WAY = (
 	(map { my $where = $_; ($where => sub ($ch, $n, $pid) {
-		spew($CUT, "$n $where $pid");
+		replace($CUT, "$n $where $pid");
 		return sub { !unlink $CUT };
 	}) } qw(before behind)),
 	'by a lock' => sub ($ch, $n, $) {
@@ -217,7 +206,7 @@ for my $route (grep { m{link/bulk|then-link} } Changes::routes($c)) {
 {
 	my $ch = Changes::given($c, 'POST /ticket/ctt/link/bulk', 2);
 	my ($r) = $c->while_busy(sub ($pid) {
-		spew($CUT, "2 gone $pid");
+		replace($CUT, "2 gone $pid");
 		return Changes::ask($c, $ch);
 	});
 
