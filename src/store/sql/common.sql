@@ -20,7 +20,9 @@ TIMESTAMPADD(MICROSECOND, $ms * 1000, UTC_TIMESTAMP(3))
 -- This version leaves operations of unknown kinds to the later version that
 -- made them.
 @macro is_ours(o)
-$o.kind IN ('LINK', 'UNLINK', 'RESOLVE', 'CPE_UPDATE')
+$o.kind IN ($KINDS)
+
+@names KINDS kind_name src/model/batch.c
 
 -- The ids of a JSON array, as rows in the order of the array. With
 -- STRAIGHT_JOIN this is also the order in which rows are locked.
