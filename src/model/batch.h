@@ -131,7 +131,7 @@ struct sync {
 
 /* The rest of the journal row, and what happens when it is written. */
 struct journal {
-	const char *owner;  /* the connection that began or claimed it      */
+	const char *owner;  /* the process that began or claimed it         */
 	bool is_taken;      /* it has another owner by now                  */
 	const char *intent; /* what recovery needs of the request, as JSON  */
 	unsigned tries;     /* of recovery                                  */
@@ -196,8 +196,8 @@ struct terms {
 	bool all_or_none; /* if a gate refuses one item, none is begun      */
 	bool dry_run;     /* check everything, change and send nothing      */
 	uint64_t key_id;  /* the row of its Idempotency-Key, or 0; and the  */
-	const char *key_owner; /* connection that claimed it, and has to save
-				* the request's work                        */
+	const char *key_owner; /* name under which it was claimed, and the
+				* request's work has to be saved            */
 };
 
 /*

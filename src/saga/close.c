@@ -34,14 +34,12 @@ static void adopt(struct item *it, bool in_hand)
 	bool stored = it->move.then_id || it->resolve || it->cpe;
 
 	if (in_hand)
-		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
-			"database was lost. Recovery will finish the "
-			"operation; look it up.");
+		item_refuse(it, CODE_NO_ANSWER, "This process was held up, "
+			"and recovery took the operation over; look it up.");
 	else if ((it->state == OP_SUCCEEDED && stored) ||
 		 (op_is_open(it->state) && !step_is_forward(it) && !it->code))
-		item_refuse(it, CODE_NO_ANSWER, "The connection to the "
-			"database was lost. Recovery has finished the "
-			"operation; look it up.");
+		item_refuse(it, CODE_NO_ANSWER, "This process was held up, "
+			"and recovery has finished the operation; look it up.");
 	else if (it->state == OP_SUCCEEDED && it->ntt)
 		it->ntt->ctt_count += flows[it->kind]->count_by;
 	else if (it->code)
@@ -66,8 +64,8 @@ static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
 	}
 }
 
-/* Some operation was closed by another process, or taken over while our session
- * was lost, or closed by our own COMMIT whose reply was lost. Take over what
+/* Some operation was taken over or closed by another process after our lease
+ * had ended, or closed by our own COMMIT whose reply was lost. Take over what
  * the journal says now. */
 static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
 {

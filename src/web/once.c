@@ -26,7 +26,7 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 	enum rc rc = RC_DOUBT;
 	const char *hash = body_hash(rq);
 
-	/* a lost connection is made again, under another name */
+	/* a lost connection is made again; what it claimed is abandoned */
 	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++) {
 		const char *owner = lease_take(rq->app->lease);
 		struct buf doc;
@@ -49,7 +49,7 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 	return rc == RC_OK && !r->n ? RC_AGAIN : rc;
 }
 
-/* Works only for the owner of the key: if this session was lost, another
+/* Works only for the owner of the key: if the lease was lost, another
  * process may have taken the key over and answered. */
 static void close_key(struct request *rq, const struct terms *t, enum sql sql,
 		      int status)

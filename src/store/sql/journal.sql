@@ -24,7 +24,7 @@ WHERE o.open_ctt_id IS NOT NULL AND o.next_try_at <= UTC_TIMESTAMP(3)
 ORDER BY o.next_try_at LIMIT 200
 
 -- {"op":[{"id"}...],"owner":name}: takes over the abandoned operations -> all
--- open operations of this owner. The former owner died or lost its session, and
+-- open operations of this owner. The former owner died or lost its lease, and
 -- may have called the partner just before: the operation is in doubt from now
 -- on. So is an operation of an earlier version, which stored no call.
 @statement OP_CLAIM(:doc)
