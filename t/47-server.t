@@ -214,8 +214,8 @@ for (
 	is ready()->{status}, 200, 'ready';
 }
 
-# It turns read-only while the partner is asked: until the close has failed once,
-# or until it is given up.
+# It turns read-only while the partner is asked: until the close has failed
+# once, or until it is given up.
 for (
 	[ 'a moment', qr/CLOSE: 1290/, 200 ],
 	[ 'too long', qr/close_failed/, 504 ],

@@ -15,7 +15,7 @@ use constant {
 	POOL       => 8,
 	TIMEOUT_MS => 1500,
 	PAUSE_S    => 0.02,     # of a client between two requests
-	TOLD_S     => 0.2,      # of one that was told to come again
+	AGAIN_S    => 0.2,      # of one that was refused
 	KEPT       => 0.8,      # the promise is 0.9, of a machine that is ours
 	QUIET      => 0.75,     # less of the possible shows that it is not
 	TRIES      => 3,
@@ -72,12 +72,14 @@ sub client ($function, $end, @ctts) {
 			code => $r->{json}{code} // '',
 			retry => $r->{headers}{'retry-after'} };
 		$back = !$back if $r->{status} == 200;
+		# in turn: jobs of one CTT wait for each other
+		push @ctts, shift @ctts if $r->{status} == 200 && !$back;
 		if (($r->{json}{partnerOutcome} // '') eq 'unknown'
 			|| $r->{status} == 409) {
 			shift @ctts;
 			$back = 0;
 		}
-		sleep($r->{headers}{'retry-after'} ? TOLD_S : PAUSE_S);
+		sleep($r->{status} == 200 ? PAUSE_S : AGAIN_S);
 	}
 	return \@answers;
 }

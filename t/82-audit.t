@@ -10,7 +10,7 @@ use Strace;
 use Test::More;
 use Util qw(slurp_if spew);
 
-my $c = Ctt->start(pool => 2, set => { CTT_UNLINK_BLOCK_TTL => 0 });
+my $c = Ctt->start(disk => 1, pool => 2, set => { CTT_UNLINK_BLOCK_TTL => 0 });
 my $heads = $c->env('CTT_AUDIT_HEADS_FILE');
 
 sub verify (@more) {

@@ -1,7 +1,7 @@
 package Util;
 
-# What tests and scripts do with files, processes, ports and numbers. It needs nothing
-# but Perl's own modules, so that the scripts can use it too.
+# What tests and scripts do with files, processes, ports and numbers. It needs
+# nothing but Perl's own modules.
 
 use v5.36;
 
@@ -34,8 +34,8 @@ sub spew ($file, $text, $mode = undef) {
 	return $file;
 }
 
-# Writes a new file and puts it in place of the old one, so that nobody reads half
-# of it. It has its mode before it has its text.
+# Writes a new file and puts it in place of the old one, so that nobody reads
+# half of it. It has its mode before it has its text.
 sub replace ($file, $text, $mode = 0644) {
 	my $new = "$file.new.$$";
 
