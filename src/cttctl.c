@@ -456,6 +456,16 @@ static int run_assumed(struct console *con)
 	return EXIT_SUCCESS;
 }
 
+/* An owner on this host that has died counts as dead at once. If the database
+ * is away, the next statement says so. */
+static void bury_dead(struct console *con)
+{
+	struct lease *l = lease_open(con->db);
+
+	lease_bury(l, con->mem);
+	lease_close(l);
+}
+
 static int run_operations(struct console *con, int argc, char **argv)
 {
 	struct rows r;
@@ -466,6 +476,7 @@ static int run_operations(struct console *con, int argc, char **argv)
 		return run_close(con, argc - 1, argv + 1);
 	if (argc)
 		return run_retry(con, argc, argv, SQL_RETRY_OPERATIONS, false);
+	bury_dead(con);
 	if (db_run(con->db, SQL_OPEN_OPERATIONS, NULL, con->mem, &r, 1) !=
 	    RC_OK)
 		return failed(con);

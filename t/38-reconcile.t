@@ -193,9 +193,9 @@ is_deeply reconcile('--mend')->[0], 0, 'all is mended';
 	    [ [ 'look-again', 'READY' ] ], 'TMF is to be looked at again';
 	is $c->unlink_from($to, [$ctt])->{status}, 200,
 	    'it is unlinked meanwhile';
-	sleep 0.8;
-	is scalar @{ $c->sim_state->{tmf}{$no}{troubleTicketRelationship} },
-	    1, 'then the first attempt arrives: TMF has a link';
+	ok $c->wait_for(5, sub { @{ $c->sim_state->{tmf}{$no}
+		{troubleTicketRelationship} } == 1 }),
+	    'then the first attempt arrives: TMF has a link';
 	ok $c->quiet, 'the job runs';
 	is_deeply $c->sim_state->{tmf}{$no}{troubleTicketRelationship}, [],
 	    'and puts it right';

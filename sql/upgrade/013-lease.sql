@@ -4,5 +4,6 @@
 CREATE TABLE IF NOT EXISTS lease (
 	name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL
 		PRIMARY KEY,
-	expires_at DATETIME(3) NOT NULL
+	expires_at DATETIME(3) NOT NULL,
+	KEY lease_expires (expires_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

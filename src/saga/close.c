@@ -101,14 +101,16 @@ static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
 	return rc;
 }
 
-/* Leave the operations open and abandoned, for recovery. */
+/* Leave the operations open, for recovery. Those of a request are abandoned at
+ * its end (saga.c abandon_unknown). */
 static void give_up(struct app *app, struct batch *b, bool recovered)
 {
 	log_line(LOG_ERROR, "close_failed", "operations=%zu first=%s "
 		 "error=\"%s\"", b->n, b->it[0]->op_id, db_error(app->db));
 	if (recovered) {
 		b->it[0]->journal.why = "the database refuses to close it";
-		store_defer(app->db, b, app->conf->retry_cap_ms);
+		if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
+			lease_abandon(app->lease);
 	} else {
 		batch_each (b, it) {
 			it->next = NULL;
@@ -118,7 +120,6 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 				"look it up before you try again.");
 		}
 	}
-	lease_abandon(app->lease);
 }
 
 static void close_halves(struct app *app, struct batch *b, bool recovered)
@@ -175,6 +176,7 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 		bool won;
 		enum rc rc;
 
+		lease_keep(app->lease); /* locks may have been waited for */
 		change_init(&ch, app->conf, &open);
 		batch_each (&open, it)
 			saga_judge(app, it, &ch, recovered);

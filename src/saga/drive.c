@@ -7,8 +7,31 @@
 #include "saga/close.h"
 #include "saga/step.h"
 
+/* If the lease has expired, because the database or the machine stood still,
+ * renew it, and find out which operations others have taken over since. */
+static void find_taken(struct app *app, struct batch *b)
+{
+	enum op_state *was;
+	size_t i = 0;
+	enum rc rc;
+
+	if (!b->n || lease_keep(app->lease) || !lease_take(app->lease))
+		return;
+	was = arena_array(b->mem, b->n, sizeof *was);
+	batch_each (b, it)
+		was[i++] = it->was;
+	rc = store_peek(app->db, b);
+	i = 0;
+	batch_each (b, it) { /* what is closed is adopted when it is closed */
+		it->was = was[i++];
+		if (rc != RC_OK)
+			it->journal.is_taken = true;
+	}
+}
+
 void saga_sync(struct app *app, struct batch *b)
 {
+	find_taken(app, b);
 	step_call_all(app, b);
 	fault(FAULT_AFTER_SYNC);
 }

@@ -134,7 +134,8 @@ void step_call_all(struct app *app, struct batch *b)
 	size_t n = 0;
 
 	batch_each (b, it)
-		if (op_is_open(it->was) && !it->sync.call->local)
+		if (op_is_open(it->was) && !it->journal.is_taken &&
+		    !it->sync.call->local)
 			calls[n++] = it->sync.call;
 	partner_call(app->http, b->mem, calls, n,
 		     (size_t)app->conf->sync_concurrency, b->terms->deadline);

@@ -21,6 +21,14 @@ static const char *body_hash(struct request *rq)
 	return hash_sha256(rq->mem, text.s, text.len);
 }
 
+/* Is the key still owned by a process of this host that has died? */
+static bool is_of_dead(const struct request *rq, const struct rows *r)
+{
+	const char *owner = r->n ? ROW(claimed_key, r, 0)->owner : NULL;
+
+	return owner && lease_is_dead(rq->app->lease, owner);
+}
+
 static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 {
 	enum rc rc = RC_DOUBT;
@@ -45,6 +53,9 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 		rc = db_run(rq->app->db, SQL_KEY_CLAIM, &doc, rq->mem, r, 1);
 		if (rc != RC_OK)
 			lease_abandon(rq->app->lease); /* it may be claimed */
+		else if (!i && is_of_dead(rq, r) &&
+			 lease_bury(rq->app->lease, rq->mem) == RC_OK)
+			rc = RC_AGAIN;
 	}
 	return rc == RC_OK && !r->n ? RC_AGAIN : rc;
 }

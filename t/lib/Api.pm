@@ -231,7 +231,7 @@ sub value ($text) {
 
 # What no schema can say of a request.
 my $BEYOND = qr/named\ twice | or\ one\ of | neither\ code\ nor |
-    of\ one\ of\ them | next`\ of\ the\ page | unicast | name\ one\ in | name\ what | send\ one | visible\ ASCII
+    only\ one\ of\ them | next`\ of\ the\ previous | unicast | name\ one\ in | name\ what | send\ one | visible\ ASCII
     | hold\ 1\ to\ (?!500\b)/x;
 
 # Of many, those fail for their fields that the document says, and no others.

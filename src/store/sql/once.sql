@@ -26,7 +26,7 @@ IF fresh = 0 THEN
 	SET taken = ROW_COUNT();
 END IF;
 SELECT <claimed_key> fresh AS is_new, taken AS was_taken, i.id,
-	i.body_hash = hash AS same_body, i.status, i.headers, i.reply
+	i.body_hash = hash AS same_body, i.owner, i.status, i.headers, i.reply
 FROM idempotency i
 WHERE i.actor = by_actor AND i.path = of_path AND i.idem_key = the_key;
 
