@@ -102,7 +102,7 @@ static void resolve_leave(const struct item *it, struct ctt *after)
 static void resolve_settle(struct item *it, struct change *ch)
 {
 	change_activity(ch, it, &it->resolve->stored, it->want.remark);
-	change_status(ch, it, "Resolved");
+	change_status(ch, it, "Resolved", STEP_save_activity);
 	note_done(it, STEP_save_activity, NULL);
 	job_plain(ch, it, "update-resolved-ctt");
 	if (it->want.remark && it->sync.call->partner == PARTNER_TAAS &&

@@ -4,44 +4,20 @@
 #include <string.h>
 
 const char *const kind_name[KIND__MAX] = {
-	[OP_LINK] = "LINK",
-	[OP_UNLINK] = "UNLINK",
-	[OP_RESOLVE] = "RESOLVE",
-	[OP_CPE_UPDATE] = "CPE_UPDATE",
+#define K(name, id, ...) [OP_##name] = #name,
+	KINDS(K)
+#undef K
 };
 
-static const enum step link_steps[] = {
-	STEP_load_ctt, STEP_load_ntt, STEP_check_idle, STEP_check_not_linked,
-	STEP_check_unlink_block, STEP_save_local, STEP_sync_partner,
-	STEP_rollback, STEP_update_ctt_count, STEP_enqueue_jobs,
-	STEP_write_audit, STEP__MAX,
-};
-
-static const enum step unlink_steps[] = {
-	STEP_load_ctt, STEP_check_linked, STEP_check_idle,
-	STEP_check_unlink_block, STEP_clear_local, STEP_sync_partner,
-	STEP_rollback, STEP_set_unlink_block, STEP_enqueue_jobs,
-	STEP_follow_up, STEP_update_ctt_count, STEP_write_audit, STEP__MAX,
-};
-
-static const enum step resolve_steps[] = {
-	STEP_load_activity, STEP_check_not_terminal, STEP_check_idle,
-	STEP_check_status, STEP_check_codes, STEP_sync_partner,
-	STEP_save_activity, STEP_enqueue_jobs, STEP_add_note,
-	STEP_write_audit, STEP__MAX,
-};
-
-static const enum step cpe_steps[] = {
-	STEP_load_ctt, STEP_load_network_elements, STEP_check_eligible,
-	STEP_check_current, STEP_check_idle, STEP_sync_partner,
-	STEP_save_local, STEP_write_history, STEP_write_audit, STEP__MAX,
-};
+#define K(name, id, ...)                                                     \
+	static const enum step id##_steps[] = {__VA_ARGS__, STEP__MAX};
+KINDS(K)
+#undef K
 
 const enum step *const kind_steps[KIND__MAX] = {
-	[OP_LINK] = link_steps,
-	[OP_UNLINK] = unlink_steps,
-	[OP_RESOLVE] = resolve_steps,
-	[OP_CPE_UPDATE] = cpe_steps,
+#define K(name, id, ...) [OP_##name] = id##_steps,
+	KINDS(K)
+#undef K
 };
 
 const char *const op_state_name[OP_STATE__MAX] = {

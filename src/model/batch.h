@@ -8,11 +8,40 @@
 #include "model/ticket.h"
 #include "model/trace.h"
 
-/* The kinds of operations, and the states of their journal rows: contract
- * sections 1 and 8. OP_NONE: nothing was journalled (yet). */
-enum kind { OP_LINK, OP_UNLINK, OP_RESOLVE, OP_CPE_UPDATE, KIND__MAX };
+/*
+ * The kinds of operations: the name, the flow (flow_link, ...), and the steps of
+ * the trace in their order, as contract section 8 has them. This list is the
+ * only one of all kinds.
+ */
+#define KINDS(K)                                                             \
+	K(LINK, link,                                                        \
+	  STEP_load_ctt, STEP_load_ntt, STEP_check_idle,                     \
+	  STEP_check_not_linked, STEP_check_unlink_block, STEP_save_local,   \
+	  STEP_sync_partner, STEP_rollback, STEP_update_ctt_count,           \
+	  STEP_enqueue_jobs, STEP_write_audit)                               \
+	K(UNLINK, unlink,                                                    \
+	  STEP_load_ctt, STEP_check_linked, STEP_check_idle,                 \
+	  STEP_check_unlink_block, STEP_clear_local, STEP_sync_partner,      \
+	  STEP_rollback, STEP_set_unlink_block, STEP_enqueue_jobs,           \
+	  STEP_follow_up, STEP_update_ctt_count, STEP_write_audit)           \
+	K(RESOLVE, resolve,                                                  \
+	  STEP_load_activity, STEP_check_not_terminal, STEP_check_idle,      \
+	  STEP_check_status, STEP_check_codes, STEP_sync_partner,            \
+	  STEP_save_activity, STEP_enqueue_jobs, STEP_add_note,              \
+	  STEP_write_audit)                                                  \
+	K(CPE_UPDATE, cpe,                                                   \
+	  STEP_load_ctt, STEP_load_network_elements, STEP_check_eligible,    \
+	  STEP_check_current, STEP_check_idle, STEP_sync_partner,            \
+	  STEP_save_local, STEP_write_history, STEP_write_audit)
 
+enum kind {
+#define K(name, id, ...) OP_##name,
+	KINDS(K)
+#undef K
+	KIND__MAX
+};
 
+/* The states of journal rows. OP_NONE: there is no row (yet). */
 enum op_state {
 	OP_NONE,
 	OP_RUNNING,     /* open; nobody was told anything                */

@@ -8,8 +8,8 @@
 #include "base/conf.h"
 #include "base/text.h"
 
-static bool gate(struct item *it, enum step step, bool pass, enum code code,
-		 const char *detail)
+bool gate(struct item *it, enum step step, bool pass, enum code code,
+	  const char *detail)
 {
 	trace_note(&it->trace, step, pass ? STEP_OK : STEP_FAILED,
 		   clock_wall_ms(), pass ? NULL : detail);

@@ -9,6 +9,8 @@
  * the item's trace. False: the item is refused, and has a code and a detail.
  * Gates read only what was loaded, and change nothing else.
  */
+bool gate(struct item *it, enum step step, bool pass, enum code code,
+	  const char *detail); /* what each of them does in the end */
 bool check_ctt_found(struct arena *mem, struct item *it);
 bool check_ntt_found(struct arena *mem, struct item *it);
 bool check_idle(struct arena *mem, struct item *it);

@@ -65,7 +65,10 @@ struct flow {
 	struct item *(*follow)(struct item *it, struct arena *mem);
 };
 
-extern const struct flow flow_link, flow_unlink, flow_resolve, flow_cpe;
+#define K(name, id, ...) extern const struct flow flow_##id;
+KINDS(K)
+#undef K
+
 /* Only for the way in, with `load` and `check`: the items of a move link or
  * unlink; an item that mends has the kind that the partner's ticket needs. */
 extern const struct flow flow_move, flow_mend;

@@ -235,12 +235,13 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 }
 
 void change_status(struct change *ch, const struct item *it,
-		   const char *status)
+		   const char *status, enum step step)
 {
 	begin_row(ch, CHANGE_STATUS);
 	cell_ref(ch, CELL_STATUS_ID, it->ctt->id);
 	cell(ch, CELL_STATUS_OPERATION_ID, it->op_id);
 	cell(ch, CELL_STATUS_STATUS, status);
+	cell(ch, CELL_STATUS_STEP, step_name[step]);
 	end_row(ch);
 }
 

@@ -47,10 +47,10 @@ void change_link(struct change *ch, const struct ctt *ctt,
 /* One more, or less, linked CTT of an NTT. */
 void change_count(struct change *ch, const struct ntt *ntt, int by);
 
-/* A new status of an item's CTT, which is its resolution; not if it was closed
- * or cancelled meanwhile. */
+/* A new status of an item's CTT, unless it was closed or cancelled meanwhile;
+ * then this step of the trace says so. */
 void change_status(struct change *ch, const struct item *it,
-		   const char *status);
+		   const char *status, enum step step);
 
 /* A new activity of an item's CTT, and a note on it (NULL: none). */
 void change_activity(struct change *ch, const struct item *it,

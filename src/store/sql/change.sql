@@ -59,11 +59,12 @@ body_hash       BIGINT UNSIGNED
 assumed         BOOLEAN
 owner           VARCHAR(64) CHARACTER SET ascii
 
--- The new status of a resolved CTT.
+-- New statuses of CTTs, and the step of the trace that tells of them.
 @table status as JSON
 id              BIGINT UNSIGNED
 operation_id    VARCHAR(64) CHARACTER SET ascii
 status          VARCHAR(32)
+step            VARCHAR(32)
 
 @table activity as JSON
 ctt_id          BIGINT UNSIGNED
@@ -166,12 +167,14 @@ IF :status.rows THEN
 	STRAIGHT_JOIN ctt c ON c.id = x.id
 	SET o.steps = JSON_ARRAY_APPEND(o.steps,
 		CONCAT(SUBSTRING_INDEX(JSON_UNQUOTE(
-			JSON_SEARCH(o.steps, 'one', 'save_activity')), ']', 1),
+			JSON_SEARCH(o.steps, 'one', x.step)), ']', 1),
 			']'),
 		CONCAT('the CTT was ', c.status, ' meanwhile, and stays so'))
 	WHERE c.status IN ('Closed', 'Cancel');
 	UPDATE $status.json(id status) x STRAIGHT_JOIN ctt c ON c.id = x.id
-	SET c.status = x.status, c.resolved_at = UTC_TIMESTAMP(3),
+	SET c.status = x.status,
+		c.resolved_at = IF(x.status = 'Resolved', UTC_TIMESTAMP(3),
+			NULL),
 		c.updated_at = UTC_TIMESTAMP(3)
 	WHERE c.status NOT IN ('Closed', 'Cancel');
 END IF;

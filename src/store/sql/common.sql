@@ -22,7 +22,7 @@ TIMESTAMPADD(MICROSECOND, $ms * 1000, UTC_TIMESTAMP(3))
 @macro is_ours(o)
 $o.kind IN ($KINDS)
 
-@names KINDS kind_name src/model/batch.c
+@names KINDS K src/model/batch.h
 
 -- The ids of a JSON array, as rows in the order of the array. With
 -- STRAIGHT_JOIN this is also the order in which rows are locked.
