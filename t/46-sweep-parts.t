@@ -14,7 +14,8 @@ use Sweep;
 use Test::More;
 use Util qw(slurp_if);
 
-my $c = Ctt->start(pool => 1, proxy => 1);
+# In memory MariaDB maps its log, and writes nothing.
+my $c = Ctt->start(pool => 1, proxy => 1, disk => 1);
 
 $c->expect(qr/event=close_failed/);
 
@@ -84,7 +85,9 @@ for (
 			# a start of MariaDB takes long
 			my $few = $how eq 'kill' ? $warm : 1 + $warm;
 			next unless Sweep::FULL || $few;
-			$try->($_) for Sweep::some($few, 1 .. $$most);
+			# (a renewal of the lease is one packet more, or less)
+			grep { $try->($_) } Sweep::some($few, 1 .. $$most)
+			    or $try->(1);
 			my $n = $$most;
 			1 while Sweep::FULL && $try->(++$n);
 		}
@@ -145,7 +148,7 @@ Sweep::flows($c, 'memcached away', sub ($at, @) {
 		$c->stack('kill', 'memcached');
 		my $r = Changes::ask($c, $ch);
 		$c->stack('start', 'memcached');
-		is $r->{status}, 200, 'nothing fails';
+		is $r->{status}, 200, 'nothing fails' or diag $r->{raw};
 		return ($r, 1);
 	});
 });
@@ -153,7 +156,7 @@ Sweep::flows($c, 'queue away', sub ($at, @) {
 	$at->('all', sub ($ch) {
 		my $away = $c->rule(partner => 'queue', do => 'cut');
 		my $r = Changes::ask($c, $ch);
-		is $r->{status}, 200, 'nothing fails';
+		is $r->{status}, 200, 'nothing fails' or diag $r->{raw};
 		$c->wait_for(1, sub { $c->heard('queue') });
 		$c->sim(DELETE => "/rules/$away");
 		return ($r, 1);
