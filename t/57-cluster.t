@@ -98,6 +98,12 @@ sub worker () {
 
 $worker = worker();
 
+# The operations that recovery at the other node has closed.
+sub recovered () {
+	return grep { /event=operation / } split /\n/,
+	    slurp("$dir/log/worker-b.log");
+}
+
 # ---- what lives ----
 
 {
@@ -113,8 +119,7 @@ $worker = worker();
 	$told{ $_->{status} }++ for map { @$_ } @r;
 	is_deeply \%told, { 200 => LINKS }, 'slow calls: all are linked'
 	    or diag explain \%told;
-	is $c->one("SELECT COUNT(*) FROM operation WHERE tries > 0"), 0,
-	    'nobody took one over';
+	is_deeply [ recovered() ], [], 'nobody took one over';
 	is $c->one('SELECT ctt_count FROM ntt WHERE id = ?', $ntt), LINKS,
 	    'all are counted';
 	$c->sim(PUT => '/latency', { taas => 0 });
@@ -134,6 +139,8 @@ for my $point (qw(after-intent after-sync)) {
 	is $c->row(ctt => $ctt)->{ntt_id}, $ntt, 'as linked';
 	note sprintf 'killed %s: settled in %.1f s', $point, $s;
 }
+
+is scalar recovered(), 2, 'by the worker at the other node';
 
 # ---- what slept ----
 

@@ -8,21 +8,25 @@
 #include "saga/step.h"
 
 /* If the lease has expired, because the database or the machine stood still,
- * renew it, and find out which operations others have taken over since. */
-static void find_taken(struct app *app, struct batch *b)
+ * renew it, and find out which open operations others have taken over since. */
+static void find_taken(struct app *app, const struct batch *b)
 {
+	struct batch open = batch_part(b);
 	enum op_state *was;
 	size_t i = 0;
 	enum rc rc;
 
-	if (!b->n || lease_keep(app->lease) || !lease_take(app->lease))
-		return;
-	was = arena_array(b->mem, b->n, sizeof *was);
 	batch_each (b, it)
+		if (op_is_open(it->was))
+			batch_add(&open, it);
+	if (!open.n || lease_keep(app->lease) || !lease_take(app->lease))
+		return;
+	was = arena_array(b->mem, open.n, sizeof *was);
+	batch_each (&open, it)
 		was[i++] = it->was;
-	rc = store_peek(app->db, b);
+	rc = store_peek(app->db, &open);
 	i = 0;
-	batch_each (b, it) { /* what is closed is adopted when it is closed */
+	batch_each (&open, it) { /* what is closed is adopted by saga_close */
 		it->was = was[i++];
 		if (rc != RC_OK)
 			it->journal.is_taken = true;

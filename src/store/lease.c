@@ -16,7 +16,7 @@ enum {
 	LEASE_MS = 5000, /* recovery begins so long after a host has died */
 	RENEW_MS = 1000, /* between two renewals                          */
 	HOST_LEN = 16,
-	NAME_MAX_ = 64,  /* of the columns that hold it                   */
+	OWNER_MAX = 64,  /* of the columns that hold a name               */
 };
 
 /* "HOST-PID-START-N": a process, and how often it has changed its name. START
@@ -25,7 +25,7 @@ struct lease {
 	struct db *db;
 	struct arena *mem; /* of one statement */
 	char host[HOST_LEN + 1];
-	char name[NAME_MAX_ + 1];
+	char name[OWNER_MAX + 1];
 	unsigned n;
 	bool taken;         /* rows may have the name          */
 	int64_t renewed_at; /* clock_boot_ms before the renewal */
