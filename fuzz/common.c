@@ -55,6 +55,7 @@ struct verifier *fuzz_app_verifier(void)
 struct app *fuzz_app(void)
 {
 	static struct conf cf;
+	static struct process process;
 	static struct app app;
 	char err[256];
 
@@ -68,7 +69,9 @@ struct app *fuzz_app(void)
 	if (!conf_load(&cf, 0, err, sizeof err))
 		abort();
 	log_setup("fuzz", (enum log_level)cf.log_level);
-	app_open(&app, &cf, true);
+	cf.threads = 1;
+	process_open(&process, &cf, 1);
+	app_open(&app, &process);
 	return &app;
 }
 

@@ -85,7 +85,7 @@ static void idle_wait(void)
 static void *serve(void *nothing)
 {
 	(void)nothing;
-	fcgi_run(fuzz_app(), fuzz_app_verifier());
+	fcgi_run(fuzz_app()->process, fuzz_app_verifier());
 	assert(stop_asked()); /* by who fuzzes: nothing that was sent ends it */
 	exit(EXIT_FAILURE);
 }

@@ -980,19 +980,19 @@ static void check_told(const struct call *c, unsigned how)
 
 static void run(struct call *c, unsigned how)
 {
-	static struct health *health;
+	static struct visit *visit;
 	static struct conf cf;
 	struct http *http;
 
-	if (!health) {
+	if (!visit) {
 		listen_somewhere();
 		cf = *fuzz_app()->conf;
 		for (int i = 0; i < PARTNER__MAX; i++)
 			cf.url[i] = "http://10.0.0.1/base";
 		cf.sync_concurrency = 1;
 		cf.breaker_failures = INT64_MAX; /* each by itself */
-		health = health_open(&cf, true);
-		curl_global_init(CURL_GLOBAL_DEFAULT);
+		visit = visit_open(health_open(&cf, 1));
+		http_setup();
 	}
 	for (int i = 0; i < PARTNER__MAX; i++)
 		cf.reads[i] = how & READS;
@@ -1001,9 +1001,11 @@ static void run(struct call *c, unsigned how)
 	nconnections = 0;
 	handles = 0;
 	began = now;
-	http = http_open(&cf, health, (struct sender){may_send, NULL});
+	http = http_open(&cf);
+	http_use(http, visit, (struct sender){may_send, NULL});
 	partner_call(http, mem, &c, 1, 1, now + 60000);
 	http_close(http);
+	visit_leave(visit);
 	hear();
 	check_verdict(c, how);
 	check_told(c, how);

@@ -4,30 +4,128 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/pool.h"
+
+static void *db_make(void *process)
+{
+	return db_open(((struct process *)process)->conf);
+}
+
+static void db_end(void *db)
+{
+	db_close(db);
+}
+
+static void *cache_make(void *process)
+{
+	return cache_open(((struct process *)process)->conf);
+}
+
+static void cache_end(void *cache)
+{
+	cache_close(cache);
+}
+
+static void *http_make(void *process)
+{
+	return http_open(((struct process *)process)->conf);
+}
+
+static void http_end(void *http)
+{
+	http_close(http);
+}
+
+void process_open(struct process *p, const struct conf *cf, unsigned threads)
+{
+	size_t users = threads ? threads : 1;
+	size_t connections = (size_t)cf->db_connections;
+
+	/* for the jitter of waits: processes that start together differ */
+	srandom((unsigned)clock_wall_ms() ^ (unsigned)getpid() << 12);
+	if (connections > users)
+		connections = users;
+	*p = (struct process){.conf = cf};
+	p->dbs = pool_open(connections, db_make, p, db_end);
+	p->caches = pool_open(connections, cache_make, p, cache_end);
+	http_setup();
+	p->transports = pool_open(users, http_make, p, http_end);
+	p->leases = leases_open(cf);
+	p->health = health_open(cf, threads);
+}
+
+void process_close(struct process *p)
+{
+	health_close(p->health);
+	leases_close(p->leases);
+	pool_close(p->transports);
+	http_teardown();
+	pool_close(p->caches);
+	pool_close(p->dbs);
+}
+
+void app_open(struct app *app, struct process *p)
+{
+	*app = (struct app){.conf = p->conf, .process = p};
+	app->lease = lease_open(p->leases);
+	app->visit = visit_open(p->health);
+}
+
+void app_close(struct app *app)
+{
+	app_rest(app);
+	visit_close(app->visit);
+	lease_close(app->lease);
+}
+
+struct db *app_db(struct app *app)
+{
+	if (!app->db_lent)
+		app->db_lent = pool_take(app->process->dbs);
+	return app->db_lent;
+}
+
+struct cache *app_cache(struct app *app)
+{
+	if (!app->cache_lent)
+		app->cache_lent = pool_take(app->process->caches);
+	return app->cache_lent;
+}
 
 static bool keep_lease(void *lease)
 {
 	return lease_keep(lease);
 }
 
-void app_open(struct app *app, const struct conf *cf, bool in_pool)
+struct http *app_http(struct app *app)
 {
-	/* for the jitter of waits: processes that start together differ */
-	srandom((unsigned)clock_wall_ms() ^ (unsigned)getpid() << 12);
-	app->conf = cf;
-	app->db = db_open(cf);
-	app->lease = lease_open(app->db);
-	app->cache = cache_open(cf);
-	app->health = health_open(cf, in_pool);
-	app->http = http_open(cf, app->health,
-			      (struct sender){keep_lease, app->lease});
+	if (app->http_lent)
+		return app->http_lent;
+	app->http_lent = pool_take(app->process->transports);
+	http_use(app->http_lent, app->visit,
+		 (struct sender){keep_lease, app->lease});
+	return app->http_lent;
 }
 
-void app_close(struct app *app)
+static void give(struct pool *p, void *thing)
 {
-	http_close(app->http);
-	health_close(app->health);
-	cache_close(app->cache);
-	lease_close(app->lease);
-	db_close(app->db);
+	if (thing)
+		pool_give(p, thing);
+}
+
+void app_wait(struct app *app)
+{
+	give(app->process->dbs, app->db_lent);
+	give(app->process->caches, app->cache_lent);
+	app->db_lent = NULL;
+	app->cache_lent = NULL;
+}
+
+void app_rest(struct app *app)
+{
+	app_wait(app);
+	give(app->process->transports, app->http_lent);
+	app->http_lent = NULL;
+	visit_leave(app->visit);
+	lease_give(app->lease);
 }

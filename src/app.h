@@ -8,19 +8,49 @@
 #include "store/db.h"
 #include "store/lease.h"
 
-/* What a process of the pool, and a worker, holds. */
-struct app {
+struct pool;
+struct trays; /* saga/tray.h */
+
+/* What the threads of a process share. */
+struct process {
 	const struct conf *conf;
-	struct db *db;
-	struct lease *lease;
-	struct cache *cache;
+	struct pool *dbs, *caches, *transports; /* that threads borrow */
+	struct leases *leases;
 	struct health *health;
-	struct http *http;
+	struct trays *trays; /* NULL: its threads keep no company */
 };
 
-/* Nothing is connected yet: each part is, when it is first needed.
- * `in_pool`: the process takes requests. */
-void app_open(struct app *app, const struct conf *cf, bool in_pool);
+/* `threads`: so many take requests; 0: the process takes none. Nothing is
+ * connected yet: each part is, when it is first needed. */
+void process_open(struct process *p, const struct conf *cf, unsigned threads);
+void process_close(struct process *p);
+
+/*
+ * What one thread works with. It borrows a connection when it first needs one,
+ * and gives it back before it waits for a partner or for other threads: who
+ * waits holds nothing that others need (contract section 10.6).
+ */
+struct app {
+	const struct conf *conf;
+	struct process *process;
+	struct lease *lease;
+	struct visit *visit;
+	struct db *db_lent; /* NULL: none is borrowed just now */
+	struct cache *cache_lent;
+	struct http *http_lent;
+};
+
+void app_open(struct app *app, struct process *p);
 void app_close(struct app *app);
+
+struct db *app_db(struct app *app);
+struct cache *app_cache(struct app *app);
+struct http *app_http(struct app *app);
+
+/* Give back the connections to the database and to memcached. */
+void app_wait(struct app *app);
+
+/* A request has ended: give everything back. */
+void app_rest(struct app *app);
 
 #endif

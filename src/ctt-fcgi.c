@@ -37,12 +37,23 @@ static bool settings_are_good(struct conf *cf, struct verifier **verifier_r)
 	return !*err;
 }
 
+static bool statements_are_good(struct process *p)
+{
+	struct app app;
+	bool good;
+
+	app_open(&app, p);
+	good = db_try_all(app_db(&app)) == RC_OK;
+	app_close(&app);
+	return good;
+}
+
 int main(int argc, char **argv)
 {
 	bool check = argc == 2 && !strcmp(argv[1], "--check");
 	struct verifier *verifier = NULL;
 	struct conf cf;
-	struct app app;
+	struct process process;
 	int status = EXIT_SUCCESS;
 
 	if (argc > 1 && !check)
@@ -54,12 +65,12 @@ int main(int argc, char **argv)
 	}
 	log_setup("ctt.fcgi", (enum log_level)cf.log_level);
 	log_deaths();
-	app_open(&app, &cf, !check);
+	process_open(&process, &cf, check ? 0 : (unsigned)cf.threads);
 	if (!check)
-		status = fcgi_run(&app, verifier);
-	else if (db_try_all(app.db) != RC_OK)
+		status = fcgi_run(&process, verifier);
+	else if (!statements_are_good(&process))
 		status = EXIT_FAILURE;
-	app_close(&app);
+	process_close(&process);
 	verifier_close(verifier);
 	conf_close(&cf);
 	return status;

@@ -12,6 +12,7 @@
 int main(int argc, char **argv)
 {
 	struct conf cf;
+	struct process process;
 	struct app app;
 	char err[CONF_ERR], line[512];
 	int status;
@@ -32,9 +33,11 @@ int main(int argc, char **argv)
 	}
 	log_setup("ctt-worker", (enum log_level)cf.log_level);
 	log_deaths();
-	app_open(&app, &cf, false);
+	process_open(&process, &cf, 0);
+	app_open(&app, &process);
 	status = job_loop(&app);
 	app_close(&app);
+	process_close(&process);
 	conf_close(&cf);
 	return status;
 }

@@ -406,6 +406,7 @@ static int run_close(struct console *con, int argc, char **argv)
 	const char *as = option(argc - 1, argv + 1, "--as");
 	const char *reason = option(argc - 1, argv + 1, "--reason");
 	struct by_hand how = {.by = user_name()};
+	struct process process;
 	struct app app;
 	enum rc rc;
 
@@ -419,7 +420,8 @@ static int run_close(struct console *con, int argc, char **argv)
 	}
 	how.done = !strcmp(as, "done");
 	how.reason = reason;
-	app_open(&app, &con->conf, false);
+	process_open(&process, &con->conf, 0);
+	app_open(&app, &process);
 	rc = close_patiently(&app, con->mem, argv[0], &how);
 	if (rc == RC_OK)
 		printf("%s is closed as %s\n", argv[0], as);
@@ -427,12 +429,13 @@ static int run_close(struct console *con, int argc, char **argv)
 		fprintf(stderr, "cttctl: another process still works on %s; "
 			"nothing was changed. Try again, or see why with "
 			"cttctl operations\n", argv[0]);
-	else if (*db_error(app.db))
-		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
+	else if (*db_error(app_db(&app)))
+		fprintf(stderr, "cttctl: %s\n", db_error(app_db(&app)));
 	else
 		fprintf(stderr, "cttctl: %s is not open, or cannot be closed "
 			"like this: see cttctl operations\n", argv[0]);
 	app_close(&app);
+	process_close(&process);
 	return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -460,10 +463,12 @@ static int run_assumed(struct console *con)
  * is away, the next statement says so. */
 static void bury_dead(struct console *con)
 {
-	struct lease *l = lease_open(con->db);
+	struct leases *all = leases_open(&con->conf);
+	struct lease *l = lease_open(all);
 
 	lease_bury(l, con->mem);
 	lease_close(l);
+	leases_close(all);
 }
 
 static int run_operations(struct console *con, int argc, char **argv)
@@ -604,6 +609,7 @@ static int run_reconcile(struct console *con, int argc, char **argv)
 					   (long long)time(NULL)),
 		.report = print_difference,
 	};
+	struct process process;
 	struct app app;
 	enum rc rc;
 
@@ -611,7 +617,8 @@ static int run_reconcile(struct console *con, int argc, char **argv)
 		return 2;
 	if (!can_compare(&con->conf, partner))
 		return COULD_NOT_LOOK;
-	app_open(&app, &con->conf, false);
+	process_open(&process, &con->conf, 0);
+	app_open(&app, &process);
 	r.app = &app;
 	r.only = (enum partner_id)partner;
 	if (ticket)
@@ -619,12 +626,13 @@ static int run_reconcile(struct console *con, int argc, char **argv)
 	else
 		rc = compare_all(&r);
 	if (rc != RC_OK)
-		fprintf(stderr, "cttctl: %s\n", db_error(app.db));
+		fprintf(stderr, "cttctl: %s\n", db_error(app_db(&app)));
 	else
 		printf("%zu compared, %zu differ, %zu mended, %zu could not be "
 		       "read, %zu have an open operation\n", r.looked, r.differ,
 		       r.mended, r.unread, r.busy);
 	app_close(&app);
+	process_close(&process);
 	return rc != RC_OK ? COULD_NOT_LOOK :
 	       r.differ > r.mended ? EXIT_FAILURE :
 	       r.unread ? COULD_NOT_LOOK : status;

@@ -11,7 +11,7 @@ use Test::More;
 use Util qw(memory_kb);
 
 my $c = Ctt->start(set => { CTT_PARTNER_TIMEOUT_MS => 700,
-	CTT_PARTNER_CONNECT_TIMEOUT_MS => 300, CTT_PARTNER_SHARE => 100,
+	CTT_PARTNER_CONNECT_TIMEOUT_MS => 300,
 	CTT_BREAKER_FAILURES => 1000 });    # each trouble by itself
 my $BEFORE = 'load_ctt:ok load_ntt:ok check_idle:ok check_not_linked:ok'
 	. ' check_unlink_block:ok save_local:ok';

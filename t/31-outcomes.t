@@ -18,7 +18,7 @@ use constant { POOL => 32, TIMEOUT_MS => 2500, CAP_MS => 200,
 
 my $c = Ctt->start(pool => POOL, workers => 3, set => {
 	CTT_PARTNER_TIMEOUT_MS => TIMEOUT_MS, CTT_RETRY_CAP_MS => CAP_MS,
-	CTT_SYNC_CONCURRENCY => 256, CTT_PARTNER_SHARE => 100,
+	CTT_SYNC_CONCURRENCY => 256,
 	CTT_JOB_ATTEMPTS => 1000,
 	CTT_BREAKER_FAILURES => 1_000_000 });    # each trouble by itself
 my %CPE = (manufacturer => 'ZTE', model => 'F660', ipAddress => '10.9.9.9',

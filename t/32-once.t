@@ -90,7 +90,7 @@ $c->stop;
 # ---- nginx: a process dies with a request in hand, and there are others ----
 
 # No partner is too slow for its share: these are, with all processes in hand.
-$c = Ctt->start(pool => POOL, set => { CTT_PARTNER_SHARE => 100 });
+$c = Ctt->start(pool => POOL, set => { });
 my $CONF = $c->dir . '/etc/ctt.conf';
 
 my $shipped = slurp($CONF);

@@ -164,7 +164,7 @@ sub run_all ($name, %set) {
 	$c = Ctt->start(pool => POOL, workers => 2, set => {
 		CTT_PARTNER_TIMEOUT_MS => TIMEOUT_MS,
 		CTT_PARTNER_LATE_S => LATE_S, CTT_RETRY_CAP_MS => 100,
-		CTT_SYNC_CONCURRENCY => 256, CTT_PARTNER_SHARE => 100,
+		CTT_SYNC_CONCURRENCY => 256,
 		CTT_BREAKER_FAILURES => 1_000_000, %set });
 	@cases = cases();
 	$c->token(roles => ['ctt-cpe']);

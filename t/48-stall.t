@@ -16,7 +16,7 @@ use constant FULL => ($ENV{CTT_SWEEP} // '') eq 'full';
 
 my @SECONDS = FULL ? (1 .. 15) : (2, 7);
 my $c = Ctt->start(pool => 24, workers => 1, set => {
-	CTT_PARTNER_TIMEOUT_MS => 2000, CTT_PARTNER_SHARE => 100 });
+	CTT_PARTNER_TIMEOUT_MS => 2000 });
 
 $c->expect(qr/event=(db_\w+|close_failed)/);
 

@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 my $SEED = $ENV{CTT_TEST_SEED} // time ^ $$;
 my $SECONDS = $ENV{CTT_TEST_SECONDS} // 15;
 my $c = Ctt->start(pool => 14, workers => 0, set => {
-	CTT_PARTNER_TIMEOUT_MS => 30_000, CTT_PARTNER_SHARE => 100 });
+	CTT_PARTNER_TIMEOUT_MS => 30_000 });
 
 sub given_ctt ($no, %columns) {
 	return Storm::given_ctt($c, $no, %columns);

@@ -36,7 +36,7 @@ sub wsrep ($node, $others) {
 }
 
 my $c = Ctt->start(pool => POOL, workers => 0, mariadb => [ wsrep('a', '') ],
-	set => { CTT_PARTNER_TIMEOUT_MS => 3000, CTT_PARTNER_SHARE => 100 });
+	set => { CTT_PARTNER_TIMEOUT_MS => 3000 });
 my $dir = $c->dir;
 
 # ---- the second node ----

@@ -37,8 +37,8 @@ void clock_sleep_ms(int64_t ms)
 
 void clock_text(int64_t wall_ms, char text_r[CLOCK_TEXT])
 {
-	static char second[] = "1970-01-01T00:00:00";
-	static time_t last;
+	static _Thread_local char second[] = "1970-01-01T00:00:00";
+	static _Thread_local time_t last;
 	time_t s = (time_t)(wall_ms / 1000);
 	unsigned ms = (unsigned)(wall_ms % 1000);
 	struct tm tm;

@@ -55,7 +55,8 @@ struct conf {
 	int64_t retry_base_ms, retry_cap_ms;
 	int64_t job_attempts, job_patience_s;
 	int64_t keep_jobs_days, keep_refused_days; /* 0: for ever */
-	int64_t partner_share, breaker_failures;
+	int64_t threads, db_connections;
+	int64_t partner_calls, breaker_failures;
 	const char *shared_file;
 	const char *audit_key, *audit_heads_file; /* "": none */
 	const char *migrate_user, *migrate_password;

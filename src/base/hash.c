@@ -1,6 +1,5 @@
 #include "base/hash.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -29,12 +28,12 @@ const char *hash_sha256(struct arena *mem, const void *data, size_t n)
 	return hex(mem, sum, len);
 }
 
-/* What HMAC makes of a key costs more than a short text: it is kept, with the
- * last key, which the settings keep too. */
+/* HMAC prepares a key at a higher cost than it has for a short text, so each
+ * thread keeps the prepared state of its last key. */
 static EVP_MAC_CTX *mac_of(const char *key)
 {
-	static EVP_MAC_CTX *ctx;
-	static char *last;
+	static _Thread_local EVP_MAC_CTX *ctx;
+	static _Thread_local const char *last;
 	char digest[] = "SHA256";
 	const OSSL_PARAM with[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
@@ -43,9 +42,8 @@ static EVP_MAC_CTX *mac_of(const char *key)
 	};
 	EVP_MAC *hmac;
 
-	if (last && !strcmp(last, key))
+	if (last == key)
 		return EVP_MAC_init(ctx, NULL, 0, NULL) ? ctx : NULL;
-	free(last);
 	last = NULL;
 	if (!ctx) {
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -55,7 +53,7 @@ static EVP_MAC_CTX *mac_of(const char *key)
 	if (!ctx || !EVP_MAC_init(ctx, (const unsigned char *)key, strlen(key),
 				  with))
 		return NULL;
-	last = strdup(key);
+	last = key;
 	return ctx;
 }
 

@@ -9,8 +9,8 @@
 
 static void id_chance(unsigned char *to, size_t n)
 {
-	static unsigned char pool[250];
-	static size_t left;
+	static _Thread_local unsigned char pool[250];
+	static _Thread_local size_t left;
 
 	if (left < n) {
 		if (getrandom(pool, sizeof pool, 0) != (ssize_t)sizeof pool)

@@ -19,7 +19,7 @@ static const char *const level_name[] = {
 };
 static const char *program_name = "cttd";
 static enum log_level log_most = LOG_INFO;
-static char request[80];
+static _Thread_local char request[80];
 
 int log_level_parse(const char *name)
 {

@@ -1,6 +1,7 @@
 #include "base/stop.h"
 
 #include <stddef.h>
+#include <sys/signalfd.h>
 
 static const int ends[] = {SIGTERM, SIGINT, SIGQUIT};
 static volatile sig_atomic_t asked;
@@ -40,4 +41,14 @@ bool stop_asked(void)
 			if (sigismember(&pending, ends[i]))
 				asked = 1;
 	return asked;
+}
+
+int stop_fd(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int i = 0; i < 3; i++)
+		sigaddset(&set, ends[i]);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -14,4 +14,8 @@ void stop_setup(sigset_t *waiting_r);
 
 bool stop_asked(void);
 
+/* A descriptor for several threads to wait on: it can be read once such a signal
+ * is pending, and stays so. -1 and errno: there is none. */
+int stop_fd(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <locale.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wctype.h>
@@ -155,16 +156,22 @@ static wint_t next_char(const char **s)
 	return c;
 }
 
-bool text_same(const char *a, const char *b)
-{
-	static locale_t utf8;
+static locale_t utf8;
 
-	/* The process has the locale C, which knows the case of ASCII alone.
-	 * This one is built into the C library: only memory can be missing. */
-	if (!utf8)
-		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+/* The process has the locale C, which knows the case of ASCII alone. This one
+ * is built into the C library: only memory can be missing. */
+static void open_locale(void)
+{
+	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (!utf8)
 		arena_exhausted();
+}
+
+bool text_same(const char *a, const char *b)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, open_locale);
 	while (*a && *b) {
 		wint_t x = next_char(&a), y = next_char(&b);
 

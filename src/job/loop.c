@@ -47,7 +47,7 @@ static enum rc tell_alive(struct app *app, struct arena *mem, struct beat *beat,
 	put_int(&param[P_BEAT_FOR_MS], NULL, for_ms);
 	if (beat->worked)
 		buf_str(&param[P_BEAT_WORKED], "1");
-	rc = db_run(app->db, SQL_BEAT, param, mem, NULL, 0);
+	rc = db_run(app_db(app), SQL_BEAT, param, mem, NULL, 0);
 	if (rc == RC_OK)
 		beat->worked = false;
 	return rc == RC_AGAIN ? RC_OK : rc; /* nobody waits for it */
@@ -70,7 +70,7 @@ static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 
 	*n_r = 0;
 	if (rc == RC_OK)
-		rc = store_due(app->db, mem, &ids, &n);
+		rc = store_due(app_db(app), mem, &ids, &n);
 	if (rc == RC_OK && n)
 		*n_r = saga_recover(app, mem, ids, n, INT64_MAX);
 	return rc;
@@ -84,7 +84,7 @@ static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 
 	if (!*file || clock_mono_ms() < *next)
 		return RC_OK;
-	rc = audit_write_heads(app->db, mem, file);
+	rc = audit_write_heads(app_db(app), mem, file);
 	*next = clock_mono_ms() + HEADS_MS;
 	if (rc == RC_AGAIN) { /* a COMMIT takes its time; jobs need not wait */
 		*next = clock_mono_ms() + HEADS_LATE_MS;
@@ -105,7 +105,7 @@ static enum rc note_start(struct app *app, struct arena *mem, int64_t *next)
 
 	if (!*app->conf->audit_key || clock_mono_ms() < *next)
 		return RC_OK;
-	rc = db_run(app->db, SQL_AUDIT_START, NULL, mem, NULL, 0);
+	rc = db_run(app_db(app), SQL_AUDIT_START, NULL, mem, NULL, 0);
 	if (rc == RC_OK)
 		*next = INT64_MAX;
 	return rc;
@@ -116,9 +116,9 @@ static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
 	if (clock_mono_ms() < *next)
 		return RC_OK;
 	*next = clock_mono_ms() + PURGE_MS;
-	if (db_run(app->db, SQL_LEASE_PURGE, NULL, mem, NULL, 0) == RC_ERROR)
+	if (db_run(app_db(app), SQL_LEASE_PURGE, NULL, mem, NULL, 0) == RC_ERROR)
 		return RC_ERROR;
-	return db_run(app->db, SQL_KEY_PURGE, NULL, mem, NULL, 0);
+	return db_run(app_db(app), SQL_KEY_PURGE, NULL, mem, NULL, 0);
 }
 
 /* Operations whose partner hangs hold their worker up, each round of them for

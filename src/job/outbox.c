@@ -101,14 +101,14 @@ static void job_read(struct job *job, const struct picked_job_row *row,
 /* Lock the jobs that are due. */
 static enum rc jobs_pick(struct app *app, struct arena *mem, struct rows *r)
 {
-	enum rc rc = db_run(app->db, SQL_JOB_PICK, NULL, mem, r, 1);
+	enum rc rc = db_run(app_db(app), SQL_JOB_PICK, NULL, mem, r, 1);
 
 	if (rc != RC_OK || !r->n || lease_is_fresh(app->lease))
 		return rc;
-	store_cancel(app->db); /* the lease is taken between transactions */
+	store_cancel(app_db(app)); /* the lease is taken between transactions */
 	if (!lease_take(app->lease))
 		return RC_ERROR;
-	return db_run(app->db, SQL_JOB_PICK, NULL, mem, r, 1);
+	return db_run(app_db(app), SQL_JOB_PICK, NULL, mem, r, 1);
 }
 
 /* Lock the jobs that are due, and make them ours. */
@@ -134,7 +134,7 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 	}
 	put_close(&doc, ']');
 	put_close(&doc, '}');
-	rc = db_run(app->db, SQL_JOB_TAKE, &doc, mem, NULL, 0);
+	rc = db_run(app_db(app), SQL_JOB_TAKE, &doc, mem, NULL, 0);
 	if (rc == RC_OK)
 		*n_r = r.n;
 	else
@@ -213,7 +213,8 @@ static void do_jobs(struct app *app, struct arena *mem, struct job *jobs,
 	for (size_t i = 0; i < n; i++)
 		if (!jobs[i].look_at)
 			calls[ncalls++] = &jobs[i].call;
-	partner_call(app->http, mem, calls, ncalls,
+	app_wait(app);
+	partner_call(app_http(app), mem, calls, ncalls,
 		     (size_t)app->conf->sync_concurrency, INT64_MAX);
 	for (size_t i = 0; i < n; i++)
 		if (jobs[i].look_at)
@@ -246,7 +247,7 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 	put_close(&doc, ']');
 	put_close(&doc, '}');
 	for (unsigned tries = 0; tries < CLOSE_TRIES; tries++) {
-		rc = db_run(app->db, SQL_JOB_CLOSE, &doc, mem, NULL, 0);
+		rc = db_run(app_db(app), SQL_JOB_CLOSE, &doc, mem, NULL, 0);
 		if (rc != RC_AGAIN)
 			break;
 		clock_sleep_ms(clock_backoff_ms(tries, 10, 200));

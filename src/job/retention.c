@@ -20,7 +20,7 @@ static enum rc remove_some(struct app *app, struct arena *mem, enum sql sql,
 		return RC_OK; /* kept for ever */
 	buf_init(&param, mem);
 	put_int(&param, NULL, days);
-	rc = db_run(app->db, sql, &param, mem, &r, 1);
+	rc = db_run(app_db(app), sql, &param, mem, &r, 1);
 	if (rc == RC_OK)
 		*n_r = cell_int(ROW(removed, &r, 0)->n);
 	return rc;

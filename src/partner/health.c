@@ -21,18 +21,12 @@
 #include "base/log.h"
 
 enum {
-	LAYOUT = 3,           /* of what is shared; not to be read by others */
+	LAYOUT = 4,           /* of what is shared; not to be read by others */
 	PLACES = 1024,        /* processes on one host                     */
 	MAKE_TRIES = 50,      /* for who makes the file, 20 ms apart       */
 	USUAL_MOST_MS = 600000, /* no answer takes longer                  */
 	OPEN_MS = 1000,       /* so long, at first; it doubles             */
 	OPEN_CAP_MS = 2000,
-	SLOW_FAILURES = 3,    /* in a row show that a partner is slow      */
-	SLOW_MS = 1000,       /* so does a wait of that long,              */
-	SILENT_MS = 250,      /* or of that, if it answers nobody          */
-	CUT_MS = 400,         /* who waits for one that is silent may, so
-			       * long: what was sent is in doubt then      */
-	SLOW_TIMES = 4,       /* but not less than so many usual times     */
 };
 
 /*
@@ -52,11 +46,11 @@ struct breaker {
 	atomic_int failed_status;
 };
 
-/* Whose place it is holds a lock on its byte of the file, which no death and no
- * other program with the same pid can keep. */
+/* A process of the pool holds a lock on the byte of its place in the file. The
+ * lock ends with the process, and no other program with the same pid has it. */
 struct place {
-	atomic_int in_pool, at_work;
-	atomic_int_least64_t since[PARTNER__MAX]; /* waiting; 0: is not */
+	atomic_int in_pool;
+	atomic_uint calls[PARTNER__MAX]; /* under way */
 };
 
 struct shared {
@@ -77,11 +71,17 @@ static const char *const partner_name[PARTNER__MAX] = {
 struct health {
 	struct shared *shared;
 	int fd; /* of the file; -1: it is not shared */
-	bool in_pool;
+	unsigned limit; /* of calls to one partner; 0: none */
+	atomic_uint calls[PARTNER__MAX]; /* under way; shown in `own` */
 	struct place *own;
 	const struct conf *cf;
 	int64_t probe_lease_ms;
-	bool probing[PARTNER__MAX]; /* this process has the probe to make */
+};
+
+struct visit {
+	struct health *health;
+	unsigned calls[PARTNER__MAX]; /* of those under way, this thread's */
+	bool probing[PARTNER__MAX];   /* this thread has the probe to make */
 };
 
 static uint64_t hash_of(const char *text)
@@ -240,17 +240,11 @@ static bool lock_place(const struct health *h, int i, short type)
 	return h->fd < 0 || !fcntl(h->fd, F_OFD_SETLK, &range);
 }
 
-static void place_clear(struct place *p)
-{
-	for (int i = 0; i < PARTNER__MAX; i++)
-		atomic_store(&p->since[i], 0);
-}
-
 static void place_free(struct place *p)
 {
-	place_clear(p);
+	for (int i = 0; i < PARTNER__MAX; i++)
+		atomic_store(&p->calls[i], 0);
 	atomic_store(&p->in_pool, 0);
-	atomic_store(&p->at_work, 0);
 }
 
 /* How many places there are to look at. */
@@ -262,11 +256,11 @@ static int places_taken(const struct shared *s)
 }
 
 /* That this process is there, which a file that was cut off does not know. */
-static void place_show(struct health *h)
+static void place_show(const struct health *h)
 {
 	int last = (int)(h->own - h->shared->place) + 1;
 
-	atomic_store(&h->own->in_pool, h->in_pool);
+	atomic_store(&h->own->in_pool, h->limit > 0);
 	for (int n = places_taken(h->shared); n < last;)
 		if (atomic_compare_exchange_weak(&h->shared->taken, &n, last))
 			break;
@@ -300,14 +294,22 @@ static void bury_dead(struct health *h)
 	}
 }
 
-struct health *health_open(const struct conf *cf, bool in_pool)
+/* So many calls to one partner leave half of the threads to others. */
+static unsigned limit_of(const struct conf *cf, unsigned threads)
+{
+	unsigned half = (threads + 1) / 2, calls = (unsigned)cf->partner_calls;
+
+	return calls < half ? calls : half;
+}
+
+struct health *health_open(const struct conf *cf, unsigned threads)
 {
 	struct health *h = calloc(1, sizeof *h);
 
 	if (!h)
 		arena_exhausted();
 	h->cf = cf;
-	h->in_pool = in_pool;
+	h->limit = limit_of(cf, threads);
 	h->shared = share(cf, &h->fd);
 	h->probe_lease_ms = cf->partner_timeout_ms + 1000;
 	place_take(h);
@@ -329,19 +331,6 @@ void health_close(struct health *h)
 	free(h);
 }
 
-/* How long ago that was; a time that is none, or to come, is never. */
-static int64_t ago(int64_t when)
-{
-	int64_t now = clock_mono_ms();
-
-	return when > 0 && when <= now ? now - when : now;
-}
-
-static bool is_waiting(int64_t since)
-{
-	return since > 0 && since <= clock_mono_ms();
-}
-
 /* Is that time still to come? One that is further away than anything is set to
  * is none. */
 static bool is_ahead(int64_t when, int64_t most_ms)
@@ -358,83 +347,56 @@ static int64_t usual_ms(const struct breaker *b)
 	return ms < 0 || ms > USUAL_MOST_MS ? 0 : ms;
 }
 
-/* Where the processes of the pool are. */
-struct census {
-	unsigned pool, free;
-	unsigned waiting; /* for the partner                */
-	unsigned before;  /* of these, who came before us   */
-	int64_t longest;  /* of their waits, in ms          */
-};
+/* ---- one thread's calls ---- */
 
-static struct census take_census(const struct health *h, enum partner_id p)
+struct visit *visit_open(struct health *h)
 {
-	int64_t own = h->own ? atomic_load(&h->own->since[p]) : 0;
-	int places = places_taken(h->shared);
-	struct census c = {0};
+	struct visit *v = calloc(1, sizeof *v);
 
-	for (int i = 0; i < places; i++) {
-		struct place *place = &h->shared->place[i];
-		int64_t since = atomic_load(&place->since[p]);
+	if (!v)
+		arena_exhausted();
+	v->health = h;
+	return v;
+}
 
-		if (!atomic_load(&place->in_pool))
-			continue;
-		c.pool++;
-		c.free += !atomic_load(&place->at_work);
-		if (!is_waiting(since))
-			continue;
-		c.waiting++;
-		c.before += since < own || (since == own && place < h->own);
-		if (ago(since) > c.longest)
-			c.longest = ago(since);
+void visit_close(struct visit *v)
+{
+	if (!v)
+		return;
+	visit_leave(v);
+	free(v);
+}
+
+/* The file only shows the number, because others can write to it. */
+static void show_calls(struct health *h, enum partner_id p)
+{
+	if (!h->own)
+		return;
+	place_show(h);
+	atomic_store(&h->own->calls[p], atomic_load(&h->calls[p]));
+}
+
+bool visit_begin_call(struct visit *v, enum partner_id p)
+{
+	struct health *h = v->health;
+
+	if (atomic_fetch_add(&h->calls[p], 1) >= h->limit && h->limit) {
+		atomic_fetch_sub(&h->calls[p], 1);
+		return false;
 	}
-	return c;
+	v->calls[p]++;
+	show_calls(h, p);
+	return true;
 }
 
-enum pace { WELL, SLOW, SILENT };
-
-/* How the partner does, and from when on a wait for it is a long one. It is
- * silent only where that costs others, for no process is free. */
-static enum pace pace_of(const struct health *h, enum partner_id p,
-			 const struct census *c, int64_t *long_ms_r)
+void visit_end_call(struct visit *v, enum partner_id p)
 {
-	const struct breaker *b = &h->shared->breaker[p];
-	int64_t usual = usual_ms(b), times = usual * SLOW_TIMES;
-	bool fails = atomic_load(&b->failures) >= SLOW_FAILURES;
-
-	*long_ms_r = times > SILENT_MS ? times : SILENT_MS;
-	if (usual && !c->free && (fails || c->longest > *long_ms_r) &&
-	    ago(atomic_load(&b->answered)) > *long_ms_r)
-		return SILENT;
-	*long_ms_r = times > SLOW_MS ? times : SLOW_MS;
-	return fails || usual > SLOW_MS || c->longest > *long_ms_r ? SLOW :
-	       WELL;
+	v->calls[p]--;
+	atomic_fetch_sub(&v->health->calls[p], 1);
+	show_calls(v->health, p);
 }
 
-/* Is there room for one more, so many being there before? */
-static bool has_room(const struct health *h, const struct census *c,
-		     enum pace pace, unsigned before)
-{
-	unsigned share = (unsigned)h->cf->partner_share;
-
-	if (share >= 100)
-		return true;
-	if (pace == SILENT)
-		share /= 2;
-	return pace == WELL || !before || (before + 1) * 100 <= c->pool * share;
-}
-
-static enum health_admission admission_to(const struct health *h,
-					  enum partner_id p)
-{
-	struct census c = take_census(h, p);
-	int64_t long_ms;
-	enum pace pace = pace_of(h, p, &c, &long_ms);
-
-	return has_room(h, &c, pace, c.waiting ? c.waiting - 1 : 0) ?
-		       HEALTH_GO : HEALTH_BUSY;
-}
-
-/* It is broken; true: this process is to probe it now. */
+/* The partner is broken. True: this thread is to probe it now. */
 static bool take_probe(struct health *h, struct breaker *b)
 {
 	int64_t now = clock_mono_ms(), lease = atomic_load(&b->probe);
@@ -451,90 +413,48 @@ bool health_is_broken(const struct health *h, enum partner_id p)
 	       h->cf->breaker_failures;
 }
 
-enum health_admission health_enter(struct health *h, enum partner_id p)
+bool visit_has_call(struct visit *v, enum partner_id p)
 {
-	enum health_admission admission;
+	return v->calls[p] || visit_begin_call(v, p);
+}
 
-	if (health_is_broken(h, p)) {
+enum health_admission visit_enter(struct visit *v, enum partner_id p)
+{
+	if (health_is_broken(v->health, p)) {
 		/* one call is the probe, not one request's five hundred */
-		if (h->probing[p] || !take_probe(h, &h->shared->breaker[p]))
+		if (v->probing[p] ||
+		    !take_probe(v->health, &v->health->shared->breaker[p]))
 			return HEALTH_BROKEN;
-		h->probing[p] = true;
+		v->probing[p] = true;
 	}
-	if (!h->own || !atomic_load(&h->own->in_pool) ||
-	    atomic_load(&h->own->since[p]))
-		return HEALTH_GO;
-	/* counted first and looked at then: two who come at once cannot both
-	 * slip in */
-	atomic_store(&h->own->since[p], clock_mono_ms());
-	admission = admission_to(h, p);
-	if (admission != HEALTH_GO) {
-		bury_dead(h);
-		admission = admission_to(h, p);
+	return visit_has_call(v, p) ? HEALTH_GO : HEALTH_BUSY;
+}
+
+void visit_leave(struct visit *v)
+{
+	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
+		while (v->calls[p])
+			visit_end_call(v, p);
+		if (v->probing[p]) /* it was not made: another's turn */
+			atomic_store(&v->health->shared->breaker[p].probe, 0);
+		v->probing[p] = false;
 	}
-	if (admission != HEALTH_GO)
-		atomic_store(&h->own->since[p], 0);
-	return admission;
 }
 
-void health_at_work(struct health *h, bool at_work)
+bool visit_may_call(struct visit *v, enum partner_id p)
 {
-	if (!h->own)
-		return;
-	place_show(h);
-	atomic_store(&h->own->at_work, at_work);
-}
+	bool probing = v->probing[p];
 
-void health_leave(struct health *h)
-{
-	if (h->own)
-		place_clear(h->own);
-	for (int i = 0; i < PARTNER__MAX; i++) /* not made: another's turn */
-		if (h->probing[i])
-			atomic_store(&h->shared->breaker[i].probe, 0);
-	memset(h->probing, 0, sizeof h->probing);
-}
-
-/* A process that waits, waits from now on. */
-static void wait_anew(struct health *h, enum partner_id p)
-{
-	if (h->own && atomic_load(&h->own->since[p]))
-		atomic_store(&h->own->since[p], clock_mono_ms());
-}
-
-enum health_admission health_admits(struct health *h, enum partner_id p)
-{
-	bool probing = h->probing[p];
-
-	wait_anew(h, p); /* what the database took is not the partner's */
-	if (!health_is_broken(h, p))
-		return health_enter(h, p);
-	h->probing[p] = false; /* it is made by this call */
-	return probing || take_probe(h, &h->shared->breaker[p]) ?
-	       HEALTH_GO : HEALTH_BROKEN;
-}
-
-bool health_may_wait(struct health *h, enum partner_id p)
-{
-	int64_t since = h->own ? atomic_load(&h->own->since[p]) : 0;
-	int64_t wait = ago(since), long_ms;
-	struct census c;
-	enum pace pace;
-
-	if (!is_waiting(since) || wait < CUT_MS)
+	if (!health_is_broken(v->health, p))
 		return true;
-	bury_dead(h);
-	c = take_census(h, p);
-	pace = pace_of(h, p, &c, &long_ms);
-	if (c.free || wait < long_ms || has_room(h, &c, pace, c.before))
-		return true;
-	atomic_store(&h->own->since[p], 0);
-	return false;
+	v->probing[p] = false; /* it is made by this call */
+	return probing || take_probe(v->health, &v->health->shared->breaker[p]);
 }
 
-void health_report(struct health *h, enum partner_id p, bool answered,
-		   long status, int64_t ms)
+void visit_report(struct visit *v, enum partner_id p, bool answered,
+		  long status, int64_t ms)
 {
+	struct health *h = v->health;
 	struct breaker *b = &h->shared->breaker[p];
 	unsigned failures, limit = (unsigned)h->cf->breaker_failures;
 	int64_t open_ms = OPEN_MS, usual = usual_ms(b);
@@ -549,7 +469,6 @@ void health_report(struct health *h, enum partner_id p, bool answered,
 		atomic_store(&b->usual, ms < usual ? usual - (usual - ms) / 8 :
 					ms + 1);
 		atomic_store(&b->answered, clock_mono_ms());
-		wait_anew(h, p);
 		return;
 	}
 	atomic_store(&b->failed_status, (int)status);
@@ -602,13 +521,21 @@ static int64_t ago_or_never(int64_t when)
 	return when > 0 && when <= now ? now - when : -1;
 }
 
-/* How many processes of the pool may wait for one that is slow; see has_room. */
-static unsigned limit_of(const struct health *h, unsigned pool)
+/* The calls of all processes of the pool. */
+static void count_calls(const struct health *h, enum partner_id p,
+			struct partner_health *look)
 {
-	unsigned share = (unsigned)h->cf->partner_share;
-	unsigned limit = share >= 100 ? pool : pool * share / 100;
+	int places = places_taken(h->shared);
 
-	return limit ? limit : 1;
+	for (int i = 0; i < places; i++) {
+		struct place *place = &h->shared->place[i];
+		unsigned calls = atomic_load(&place->calls[p]);
+
+		if (!atomic_load(&place->in_pool))
+			continue;
+		look->waiting += calls < h->limit ? calls : h->limit;
+		look->limit += h->limit;
+	}
 }
 
 struct partner_health health_look(struct health *h, enum partner_id p)
@@ -616,18 +543,16 @@ struct partner_health health_look(struct health *h, enum partner_id p)
 	struct breaker *b = &h->shared->breaker[p];
 	int64_t usual = usual_ms(b);
 	int status = atomic_load(&b->failed_status);
-	struct census c;
-
-	bury_dead(h);
-	c = take_census(h, p);
-	return (struct partner_health){
+	struct partner_health look = {
 		.broken = health_is_broken(h, p),
 		.failures = atomic_load(&b->failures),
-		.waiting = c.waiting,
-		.limit = limit_of(h, c.pool),
 		.usual_ms = usual ? usual - 1 : -1, /* 0 is not known */
 		.answered_ms = ago_or_never(atomic_load(&b->answered)),
 		.failed_ms = ago_or_never(atomic_load(&b->failed)),
 		.failed_status = status < 100 || status > 999 ? 0 : status,
 	};
+
+	bury_dead(h);
+	count_calls(h, p, &look);
+	return look;
 }

@@ -7,60 +7,59 @@
 #include "base/conf.h"
 
 /*
- * What the processes of a host know of their partners (contract section 10.6),
- * in a file that they share as memory:
+ * The health of the partners (contract section 10.6), in a file that the
+ * processes of a host share as memory:
  *
  * - A breaker for each partner: after CTT_BREAKER_FAILURES failures in a row a
  *   partner gets only one probe now and then, until it answers.
- * - How many processes of the pool wait for each partner. Their share is
- *   bounded, so that a slow partner never takes the whole pool. Beyond
- *   CTT_PARTNER_SHARE, a new request for a partner that is slow is refused; a
- *   request that waits already gives up, if no process of the pool is free.
- *
- * A partner is slow if it fails (SLOW_FAILURES), or while a request waits for
- * it for over a second (SLOW_MS) and over four times its usual time
- * (SLOW_TIMES). If it also answers nobody and no process is free, a quarter of
- * that second is enough (SILENT_MS) and the share is halved; a request that
- * waits already may wait a little longer (CUT_MS).
+ * - The number of calls to each partner that each process of the pool has under
+ *   way. CTT_PARTNER_CALLS bounds it, and so does half of the process's
+ *   threads: a request beyond that is refused, so a slow partner never takes all
+ *   threads.
  *
  * If a process dies, the next one finds its place by the lock that ended with
- * it. If the file is cut off or overwritten, what was known is lost, and
- * nothing else.
+ * it. If the file is cut off or overwritten, only what was known is lost.
  */
 struct health;
 
-/* `in_pool`: this process takes requests. Never NULL: a file that cannot be
- * shared is logged, and the process then knows only its own. */
-struct health *health_open(const struct conf *cf, bool in_pool);
+/* `threads`: so many of this process take requests; 0: none, and its calls are
+ * not bounded. Never NULL: if the file cannot be shared, the process logs that,
+ * and knows only its own calls. */
+struct health *health_open(const struct conf *cf, unsigned threads);
 void health_close(struct health *h);
 
-/* This process has a request in hand, or none. */
-void health_at_work(struct health *h, bool at_work);
+/* One thread's calls, from the begin of a request to its end. */
+struct visit;
+
+struct visit *visit_open(struct health *h);
+void visit_close(struct visit *v);
 
 enum health_admission {
 	HEALTH_GO,
 	HEALTH_BROKEN, /* it keeps failing, and it is not our turn to probe */
-	HEALTH_BUSY,   /* too much of the pool waits for it already          */
+	HEALTH_BUSY,   /* too many calls to it are under way                */
 };
 
-/* May this request begin something with the partner? Having entered, it
- * counts as waiting for it until health_leave. */
-enum health_admission health_enter(struct health *h, enum partner_id p);
-void health_leave(struct health *h);
+/* May this request begin something with the partner? If so, one call to it is
+ * the request's until visit_leave. */
+enum health_admission visit_enter(struct visit *v, enum partner_id p);
+void visit_leave(struct visit *v);
 
-/* May a call be made now? Only one that is a probe while it is broken. Who has
- * not entered does so, if there is room. */
-enum health_admission health_admits(struct health *h, enum partner_id p);
+/* Is a call to the partner the request's, as after visit_enter? If not yet, and
+ * there is room, it becomes so. */
+bool visit_has_call(struct visit *v, enum partner_id p);
 
-/* May calls that were made be waited for any longer? To be asked every
- * HEALTH_WATCH_MS. If not, this process does not count as waiting any more. */
-enum { HEALTH_WATCH_MS = 50 };
-bool health_may_wait(struct health *h, enum partner_id p);
+/* One more call at the same time. False: there is no room. */
+bool visit_begin_call(struct visit *v, enum partner_id p);
+void visit_end_call(struct visit *v, enum partner_id p);
+
+/* May a call be made now? While the partner is broken, only a probe. */
+bool visit_may_call(struct visit *v, enum partner_id p);
 
 /* A call that was made has come to an end after `ms`; a refusal is an answer
  * too. `status`: the last of HTTP, or 0. */
-void health_report(struct health *h, enum partner_id p, bool answered,
-		   long status, int64_t ms);
+void visit_report(struct visit *v, enum partner_id p, bool answered,
+		  long status, int64_t ms);
 
 /* Seconds until it is worth trying again. */
 int health_retry_s(const struct health *h, enum partner_id p);
@@ -77,8 +76,8 @@ bool health_is_broken(const struct health *h, enum partner_id p);
 struct partner_health {
 	bool broken;
 	unsigned failures; /* in a row */
-	unsigned waiting;  /* processes of the pool; none that has died */
-	unsigned limit;    /* so many may wait for it once it is slow */
+	unsigned waiting;  /* calls under way, of the whole pool      */
+	unsigned limit;    /* so many may be                          */
 	int64_t usual_ms;    /* what its slower answers took of late; -1:
 			      * it has answered none                  */
 	int64_t answered_ms; /* how long ago the last one was,        */

@@ -38,6 +38,7 @@ enum {
 	ETAG_MAX = 256,
 	IDLE_CONNECTION_S = 20, /* below what partners keep one for */
 	CONNECTION_AGE_S = 600,
+	WATCH_MS = 50, /* between looks at what waits */
 };
 
 /*
@@ -78,11 +79,12 @@ struct slot {
 	bool head_whole;  /* the header was read to its empty line    */
 	long said;        /* the status in its first line; 0: none    */
 	bool overflow;    /* the answer was longer than we read       */
+	bool extra;       /* it is beside the request's own one       */
 };
 
 struct http {
 	const struct conf *cf;
-	struct health *health;
+	struct visit *visit;
 	struct sender sender;
 	CURLM *multi;
 	X509_STORE *ca[PARTNER__MAX]; /* NULL: the system's */
@@ -250,29 +252,52 @@ static CURL *handle_make(struct slot *s, enum partner_id id)
 	return curl;
 }
 
-struct http *http_open(const struct conf *cf, struct health *health,
-		       struct sender sender)
+void http_setup(void)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		arena_exhausted();
+}
+
+void http_teardown(void)
+{
+	curl_global_cleanup();
+}
+
+struct http *http_open(const struct conf *cf)
 {
 	struct http *h = calloc(1, sizeof *h);
 
-	if (!h || curl_global_init(CURL_GLOBAL_DEFAULT) ||
-	    !(h->multi = curl_multi_init()))
+	if (!h || !(h->multi = curl_multi_init()))
 		arena_exhausted();
 	h->cf = cf;
-	h->health = health;
-	h->sender = sender;
-	h->nslots = (size_t)cf->sync_concurrency;
-	h->slots = calloc(h->nslots, sizeof *h->slots);
-	if (!h->slots)
-		arena_exhausted();
-	for (size_t i = 0; i < h->nslots; i++)
-		h->slots[i].http = h;
 	for (int id = 0; id < PARTNER__MAX; id++)
 		if (*cf->ca[id])
 			h->ca[id] = tls_store(cf->ca[id]);
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
-			  (long)h->nslots * PARTNER__MAX);
+			  (long)cf->sync_concurrency * PARTNER__MAX);
 	return h;
+}
+
+void http_use(struct http *h, struct visit *visit, struct sender sender)
+{
+	h->visit = visit;
+	h->sender = sender;
+}
+
+/* Have slots for so many calls at once. None is in use. */
+static void have_slots(struct http *h, size_t n)
+{
+	if (n <= h->nslots)
+		return;
+	for (size_t i = 0; i < h->nslots; i++)
+		curl_easy_cleanup(h->slots[i].curl);
+	free(h->slots);
+	h->slots = calloc(n, sizeof *h->slots);
+	if (!h->slots)
+		arena_exhausted();
+	h->nslots = n;
+	for (size_t i = 0; i < n; i++)
+		h->slots[i].http = h;
 }
 
 void http_close(struct http *h)
@@ -284,7 +309,6 @@ void http_close(struct http *h)
 	curl_multi_cleanup(h->multi);
 	for (int id = 0; id < PARTNER__MAX; id++)
 		X509_STORE_free(h->ca[id]);
-	curl_global_cleanup();
 	free(h->slots);
 	free(h);
 }
@@ -438,8 +462,10 @@ static void call_end(struct slot *s, enum said said, const char *why)
 
 	conclude(c, said, why);
 	c->ms = clock_wall_ms() - c->began;
-	health_report(s->http->health, c->partner, is_answered(s), c->status,
-		      c->ms);
+	visit_report(s->http->visit, c->partner, is_answered(s), c->status,
+		     c->ms);
+	if (s->extra)
+		visit_end_call(s->http->visit, c->partner);
 	log_call(c);
 	curl_slist_free_all(s->headers);
 	s->headers = NULL;
@@ -500,11 +526,31 @@ static const char *bad_name(const struct call *c)
 	       c->element_name : NULL;
 }
 
-static void call_start(struct slot *s, struct call *c, struct arena *mem)
+static bool any_call_to(const struct http *h, enum partner_id p)
+{
+	for (size_t i = 0; i < h->nslots; i++)
+		if (h->slots[i].call && h->slots[i].call->partner == p)
+			return true;
+	return false;
+}
+
+/* Is there room for this call? The first one to a partner is the request's own
+ * until its end; see visit_enter. */
+static bool take_room(struct slot *s, const struct call *c)
+{
+	s->extra = any_call_to(s->http, c->partner);
+	return s->extra ? visit_begin_call(s->http->visit, c->partner) :
+			  visit_has_call(s->http->visit, c->partner);
+}
+
+/* False: it has to wait, because too many are under way. */
+static bool call_start(struct slot *s, struct call *c, struct arena *mem)
 {
 	const char *name = partners[c->partner]->name, *bad = bad_name(c);
-	enum health_admission admission;
+	bool room = bad || take_room(s, c);
 
+	if (!room && s->extra)
+		return false;
 	c->status = 0;
 	c->attempts = 0;
 	c->no = NO_NONE;
@@ -512,16 +558,16 @@ static void call_start(struct slot *s, struct call *c, struct arena *mem)
 	c->looked = NULL;
 	c->began = clock_wall_ms();
 	c->ms = 0;
-	admission = bad ? HEALTH_BUSY :
-			  health_admits(s->http->health, c->partner);
-	if (admission != HEALTH_GO) {
+	if (bad || !room || !visit_may_call(s->http->visit, c->partner)) {
+		if (room && !bad && s->extra)
+			visit_end_call(s->http->visit, c->partner);
 		conclude(c, SAID_NOTHING, arena_printf(mem, bad ?
 			 "%s cannot be called for a ticket or element that "
-			 "is named \"%s\"" : admission == HEALTH_BUSY ?
+			 "is named \"%s\"" : !room ?
 			 "Too many requests wait for %s just now" :
 			 "%s keeps failing; until it answers again it is only "
 			 "probed", name, bad));
-		return;
+		return true;
 	}
 	s->call = c;
 	s->mem = mem;
@@ -532,6 +578,7 @@ static void call_start(struct slot *s, struct call *c, struct arena *mem)
 	s->deadline = clock_mono_ms() + s->http->cf->partner_timeout_ms;
 	buf_init(&s->answer, mem);
 	stage_start(s, first_stage(s));
+	return true;
 }
 
 /* The first words of an answer, for the operator who reads the refusal. */
@@ -865,7 +912,7 @@ static struct slot *slot_free(struct http *h, size_t width)
 /* Start what has waited long enough; how long until the next may start. */
 static int wake_sleepers(struct http *h, int64_t now)
 {
-	int64_t least = HEALTH_WATCH_MS;
+	int64_t least = WATCH_MS;
 
 	for (size_t i = 0; i < h->nslots; i++) {
 		struct slot *s = &h->slots[i];
@@ -880,9 +927,11 @@ static int wake_sleepers(struct http *h, int64_t now)
 	return (int)least;
 }
 
-static void reap(struct http *h)
+/* Judge the transfers that have ended. False: there are none. */
+static bool reap(struct http *h)
 {
 	CURLMsg *m;
+	bool any = false;
 	int left;
 
 	while ((m = curl_multi_info_read(h->multi, &left))) {
@@ -892,32 +941,9 @@ static void reap(struct http *h)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &slot);
 		transfer_done((struct slot *)(void *)slot, m->data.result);
+		any = true;
 	}
-}
-
-static void call_cut(struct slot *s)
-{
-	if (s->wake)
-		s->wake = 0;
-	else
-		curl_multi_remove_handle(s->http->multi, s->curl);
-	if ((s->sent && !s->x.reads) || s->stage == STAGE_BACK)
-		doubt(s);
-	call_end(s, SAID_NOTHING, arena_printf(s->mem, 
-		 "%s does not answer, and too many requests wait for it",
-		 partners[s->call->partner]->name));
-}
-
-/* Give up the calls that hold others up. */
-static void cut_short(struct http *h)
-{
-	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
-		if (health_may_wait(h->health, p))
-			continue;
-		for (size_t i = 0; i < h->nslots; i++)
-			if (h->slots[i].call && h->slots[i].call->partner == p)
-				call_cut(&h->slots[i]);
-	}
+	return any;
 }
 
 static bool any_busy(const struct http *h)
@@ -933,9 +959,11 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 {
 	size_t next = 0;
 
+	have_slots(h, n < width ? n : width);
 	while (next < n || any_busy(h)) {
 		int64_t now = clock_mono_ms();
-		struct slot *s = NULL;
+		struct slot *s;
+		bool ended;
 		int wait, running;
 
 		for (; next < n && now >= deadline; next++) {
@@ -943,15 +971,15 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 			conclude(calls[next], SAID_NOTHING, "The request's "
 				 "time was over before the partner was called");
 		}
-		while (next < n && (s = slot_free(h, width)))
-			call_start(s, calls[next++], mem);
+		while (next < n && (s = slot_free(h, width)) &&
+		       call_start(s, calls[next], mem))
+			next++;
 		if (curl_multi_perform(h->multi, &running) != CURLM_OK)
 			arena_exhausted();
-		reap(h);
-		cut_short(h);
+		ended = reap(h);
 		may_send(h); /* renews what gives the right to */
 		wait = wake_sleepers(h, clock_mono_ms());
-		if (any_busy(h) && (next == n || !slot_free(h, width)))
+		if (any_busy(h) && (next == n || !ended))
 			curl_multi_poll(h->multi, NULL, 0, wait, NULL);
 	}
 }

@@ -113,11 +113,11 @@ void path_add(struct buf *path, const char *segment);
 bool path_takes(const char *segment);
 
 /*
- * The transport: one per process, with its kept connections. Not to be
+ * A transport with its kept connections, for one thread at a time. Not to be
  * carried over a fork.
  */
 struct http;
-struct health; /* partner/health.h; outlives it */
+struct visit; /* partner/health.h */
 
 /* Whoever sends: may it send what changes something? Asked before each such
  * request, and at least once a second while partner_call waits. */
@@ -126,8 +126,14 @@ struct sender {
 	void *of;
 };
 
-struct http *http_open(const struct conf *cf, struct health *health,
-		       struct sender sender);
+/* Before the first transport is opened, and after the last was closed. */
+void http_setup(void);
+void http_teardown(void);
+
+struct http *http_open(const struct conf *cf);
+
+/* From now on it is this thread's. */
+void http_use(struct http *h, struct visit *visit, struct sender sender);
 void http_close(struct http *h);
 
 /*
@@ -135,8 +141,8 @@ void http_close(struct http *h);
  * call has CTT_PARTNER_TIMEOUT_MS from its begin; none is begun after
  * `deadline` (clock_mono_ms). A call that was in doubt before is made again
  * with the same key; if the partner can be read, its ticket is read first. If a
- * partner's breaker is open, or too much of the pool waits for the partner, it
- * is not called: RC_AGAIN. A call waits no longer than partner/health.h allows.
+ * partner's breaker is open, or too many calls to it are under way, it is not
+ * called: RC_AGAIN.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline);

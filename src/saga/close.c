@@ -53,7 +53,7 @@ static enum rc peek_settled(struct app *app, struct batch *b, bool recovered)
 	int64_t until = clock_mono_ms() + TAKEN_MS;
 
 	for (unsigned tries = 0;; retry_pause(tries++)) {
-		enum rc rc = store_peek(app->db, b);
+		enum rc rc = store_peek(app_db(app), b);
 		bool wait = false;
 
 		batch_each (b, it)
@@ -106,10 +106,10 @@ static enum rc adopt_closed(struct app *app, struct batch *b, bool recovered)
 static void give_up(struct app *app, struct batch *b, bool recovered)
 {
 	log_line(LOG_ERROR, "close_failed", "operations=%zu first=%s "
-		 "error=\"%s\"", b->n, b->it[0]->op_id, db_error(app->db));
+		 "error=\"%s\"", b->n, b->it[0]->op_id, db_error(app_db(app)));
 	if (recovered) {
 		b->it[0]->journal.why = "the database refuses to close it";
-		if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
+		if (store_defer(app_db(app), b, app->conf->retry_cap_ms) != RC_OK)
 			lease_abandon(app->lease);
 	} else {
 		batch_each (b, it) {
@@ -180,9 +180,9 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 		change_init(&ch, app->conf, &open);
 		batch_each (&open, it)
 			saga_judge(app, it, &ch, recovered);
-		rc = store_close(app->db, &ch, &open, &won);
+		rc = store_close(app_db(app), &ch, &open, &won);
 		if (rc == RC_DOUBT)
-			db_end_lost(app->db, until);
+			db_end_lost(app_db(app), until);
 		if (won) {
 			fault(FAULT_AFTER_CLOSE);
 			batch_each (&open, it) {
@@ -190,7 +190,7 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 				if (it->next)
 					it->next->was = it->next->state;
 				if (it->sync.assumed)
-					health_count_assumed(app->health);
+					health_count_assumed(app->process->health);
 				log_closed(it);
 			}
 			return;

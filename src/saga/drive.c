@@ -24,7 +24,7 @@ static void find_taken(struct app *app, const struct batch *b)
 	was = arena_array(b->mem, open.n, sizeof *was);
 	batch_each (&open, it)
 		was[i++] = it->was;
-	rc = store_peek(app->db, &open);
+	rc = store_peek(app_db(app), &open);
 	i = 0;
 	batch_each (&open, it) { /* what is closed is adopted by saga_close */
 		it->was = was[i++];
@@ -36,6 +36,7 @@ static void find_taken(struct app *app, const struct batch *b)
 void saga_sync(struct app *app, struct batch *b)
 {
 	find_taken(app, b);
+	app_wait(app);
 	step_call_all(app, b);
 	fault(FAULT_AFTER_SYNC);
 }
@@ -72,5 +73,5 @@ void saga_block(struct app *app, const struct batch *b)
 	batch_each (b, it)
 		if (leaves_block(it))
 			batch_add(&blocked, it);
-	cache_add_blocks(app->cache, &blocked);
+	cache_add_blocks(app_cache(app), &blocked);
 }

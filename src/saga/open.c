@@ -60,7 +60,7 @@ void saga_begin(struct item *it, struct change *ch, const char *owner)
 
 static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
 {
-	enum rc rc = store_load(app->db, flow->load, b);
+	enum rc rc = store_load(app_db(app), flow->load, b);
 
 	/* nothing was to be committed, so a lost connection (usually the server
 	 * had closed it) leaves no doubt: connect again */
@@ -74,7 +74,7 @@ static bool check_partner(struct app *app, struct batch *b, struct item *it)
 	const struct call *c = it->sync.call;
 	const char *name = partners[c->partner]->name;
 	enum health_admission admission = c->local ? HEALTH_GO :
-		health_enter(app->health, c->partner);
+		visit_enter(app->visit, c->partner);
 
 	if (admission == HEALTH_GO)
 		return true;
@@ -88,7 +88,7 @@ static bool check_partner(struct app *app, struct batch *b, struct item *it)
 			b->mem, "%s keeps failing, and is only probed until "
 			"it answers again; nothing was changed.", name));
 		it->error.retry_after_s =
-			health_retry_s(app->health, c->partner);
+			health_retry_s(app->process->health, c->partner);
 	}
 	trace_note(&it->trace, STEP_sync_partner, STEP_FAILED, clock_wall_ms(),
 		   it->detail);
@@ -138,13 +138,13 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 	if (abandoned) {
 		find_abandoned(app, b, abandoned);
 		if (abandoned->n) {
-			store_cancel(app->db);
+			store_cancel(app_db(app));
 			return RC_OK;
 		}
 	}
 	if (b->terms->key_owner && strcmp(b->terms->key_owner, owner)) {
 		/* another process may have taken the key over meanwhile */
-		store_cancel(app->db);
+		store_cancel(app_db(app));
 		return RC_ERROR;
 	}
 	fault(FAULT_AFTER_LOAD);
@@ -161,7 +161,7 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 	if (b->terms->all_or_none)
 		refuse_the_rest(b);
 	if (b->terms->dry_run) {
-		store_cancel(app->db);
+		store_cancel(app_db(app));
 		dry_pretend(b);
 		return RC_OK;
 	}
@@ -177,14 +177,14 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 		}
 	}
 	if (!rows) {
-		store_cancel(app->db);
+		store_cancel(app_db(app));
 		return RC_OK;
 	}
 	if (fault(FAULT_BEFORE_INTENT)) {
-		store_cancel(app->db);
+		store_cancel(app_db(app));
 		return RC_NO;
 	}
-	rc = store_save(app->db, &ch);
+	rc = store_save(app_db(app), &ch);
 	if (rc != RC_OK)
 		return rc;
 	batch_each (b, it)
@@ -201,11 +201,11 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 static enum rc look_for_rows(struct app *app, struct batch *b)
 {
 	int64_t until = clock_mono_ms() + DB_PATIENCE_MS;
-	enum rc rc = db_end_lost(app->db, until);
+	enum rc rc = db_end_lost(app_db(app), until);
 
 	if (rc != RC_OK)
 		return RC_DOUBT;
-	while (rc == RC_OK && (rc = store_peek(app->db, b)) != RC_OK &&
+	while (rc == RC_OK && (rc = store_peek(app_db(app), b)) != RC_OK &&
 	       clock_mono_ms() < until) {
 		clock_sleep_ms(TX_CAP_MS);
 		rc = RC_OK;
@@ -240,7 +240,7 @@ static bool is_saved(struct app *app, struct batch *b)
 {
 	bool saved = false;
 
-	if (store_peek(app->db, b) != RC_OK)
+	if (store_peek(app_db(app), b) != RC_OK)
 		return false;
 	batch_each (b, it) {
 		saved = saved || it->was != OP_NONE;
@@ -291,7 +291,7 @@ static void open_refused(struct app *app, struct batch *b, bool loaded)
 			item_refused(it, loaded);
 		change_op_new(&ch, it, NULL);
 	}
-	store_save(app->db, &ch);
+	store_save(app_db(app), &ch);
 }
 
 /* It is not known whether the operations were begun; those that a gate refused

@@ -104,7 +104,7 @@ static void read_all(struct work *w)
 
 	for (size_t i = 0; i < w->n; i++)
 		calls[i] = &w->looks[i].call;
-	partner_call(w->r->app->http, w->mem, calls, w->n,
+	partner_call(app_http(w->r->app), w->mem, calls, w->n,
 		     (size_t)w->r->app->conf->sync_concurrency, INT64_MAX);
 }
 
@@ -254,7 +254,7 @@ static enum rc find_ntts(struct work *w, struct rows *ntts)
 	put_close(&doc, ']');
 	put_close(&doc, '}');
 	*ntts = (struct rows){0};
-	return any ? db_run(w->r->app->db, SQL_NTTS_NAMED, &doc, w->mem, ntts,
+	return any ? db_run(app_db(w->r->app), SQL_NTTS_NAMED, &doc, w->mem, ntts,
 			    1) : RC_OK;
 }
 
@@ -286,7 +286,7 @@ static enum rc reconcile(struct reconcile *r, struct arena *mem,
 {
 	struct work w = {.r = r, .mem = mem};
 	struct rows sets[2], ntts; /* CTTs; elements */
-	enum rc rc = db_run(r->app->db, SQL_RECONCILE, doc, mem, sets, 2);
+	enum rc rc = db_run(app_db(r->app), SQL_RECONCILE, doc, mem, sets, 2);
 
 	*ctts = sets[0];
 	if (rc != RC_OK || !sets[0].n)

@@ -22,7 +22,7 @@ static void undo_all(struct app *app, struct batch *b)
 		if (it->sync.undoing ? it->sync.past.known != KNOWN_YES :
 		    step_next(app->conf, it, true) == NEXT_UNDO)
 			batch_add(&undo, it);
-	if (!undo.n || store_undoing(app->db, &undo) != RC_OK)
+	if (!undo.n || store_undoing(app_db(app), &undo) != RC_OK)
 		return; /* the others wait for the next time */
 	fault(FAULT_BEFORE_UNDO);
 	batch_each (&undo, it) {
@@ -35,6 +35,7 @@ static void undo_all(struct app *app, struct batch *b)
 		it->sync.undoing = true;
 		step_unask(app->conf, b->mem, it);
 	}
+	app_wait(app);
 	step_call_all(app, &undo);
 	fault(FAULT_AFTER_UNDO);
 }
@@ -53,10 +54,10 @@ bool saga_recall(struct item *it, struct arena *mem)
  * because an open operation reserves its CTT. */
 static enum rc load_claimed(struct app *app, struct batch *b)
 {
-	enum rc rc = store_load(app->db, SQL_LOAD_ACTIVITIES, b);
+	enum rc rc = store_load(app_db(app), SQL_LOAD_ACTIVITIES, b);
 
 	if (rc == RC_OK)
-		store_cancel(app->db);
+		store_cancel(app_db(app));
 	return rc;
 }
 
@@ -66,7 +67,7 @@ static void let_go(struct app *app, struct batch *b, const char *why)
 	if (!b->n)
 		return;
 	b->it[0]->journal.why = why;
-	if (store_defer(app->db, b, app->conf->retry_cap_ms) != RC_OK)
+	if (store_defer(app_db(app), b, app->conf->retry_cap_ms) != RC_OK)
 		lease_abandon(app->lease);
 }
 
@@ -124,7 +125,7 @@ static bool claim(struct app *app, struct arena *mem, const char *const *ids,
 	owner = rc == RC_OK ? lease_take(app->lease) : NULL;
 	if (!owner)
 		return false;
-	rc = store_claim(app->db, mem, ids, n, owner, b);
+	rc = store_claim(app_db(app), mem, ids, n, owner, b);
 	if (rc != RC_OK)
 		lease_abandon(app->lease); /* some may be claimed by now */
 	if (rc != RC_OK || !b->n)
@@ -157,7 +158,7 @@ static enum rc not_claimed(struct app *app, struct arena *mem, const char *id)
 	struct batch b = batch_new(mem, 1);
 
 	b.it[0]->op_id = id;
-	if (*db_error(app->db) || store_peek(app->db, &b) != RC_OK)
+	if (*db_error(app_db(app)) || store_peek(app_db(app), &b) != RC_OK)
 		return RC_ERROR;
 	return op_is_open(b.it[0]->was) ? RC_AGAIN : RC_NO;
 }

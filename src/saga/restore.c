@@ -27,10 +27,10 @@ static bool recover_open(struct app *app, const struct batch *ops)
 static enum rc read_operations(struct app *app, const struct batch *b,
 			       struct batch *ops_r)
 {
-	enum rc rc = store_of_key(app->db, b, ops_r);
+	enum rc rc = store_of_key(app_db(app), b, ops_r);
 
 	if (rc == RC_OK && recover_open(app, ops_r))
-		rc = store_of_key(app->db, b, ops_r);
+		rc = store_of_key(app_db(app), b, ops_r);
 	return rc;
 }
 
@@ -93,13 +93,13 @@ static struct batch with_followers(const struct batch *b, size_t most)
 /* Read the tickets as they are now. */
 static enum rc load(struct app *app, const struct flow *flow, struct batch *all)
 {
-	enum rc rc = store_ids(app->db, all);
+	enum rc rc = store_ids(app_db(app), all);
 
 	if (rc == RC_OK)
-		rc = store_load(app->db, flow->load, all);
+		rc = store_load(app_db(app), flow->load, all);
 	if (rc != RC_OK)
 		return rc;
-	store_cancel(app->db);
+	store_cancel(app_db(app));
 	batch_each (all, it)
 		if (it->state != OP_NONE && it->kind != KIND__MAX)
 			step_find_lost(all->mem, it);
@@ -147,7 +147,7 @@ static enum rc restore(struct app *app, const struct flow *flow,
 	all = with_followers(b, b->n + ops->n);
 	rc = load(app, flow, &all);
 	if (rc == RC_OK)
-		rc = store_read_stored(app->db, ops);
+		rc = store_read_stored(app_db(app), ops);
 	if (rc != RC_OK)
 		return rc;
 	batch_each (&all, it) {

@@ -116,18 +116,18 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	batch_each (b, it)
 		if (!it->want.mends)
 			it->kind = flow->kind;
-	rc = store_ids(app->db, b);
+	rc = store_ids(app_db(app), b);
 	if (rc == RC_DOUBT || rc == RC_AGAIN) /* the connection was lost */
-		rc = store_ids(app->db, b);
+		rc = store_ids(app_db(app), b);
 	if (rc != RC_OK) {
 		saga_db_away(b);
 		return;
 	}
 	if (b->terms->all_or_none && refuse_repeated(b))
 		return;
-	cache_read_blocks(app->cache, b);
-	if (cache_is_away(app->cache))
-		health_count_no_cache(app->health);
+	cache_read_blocks(app_cache(app), b);
+	if (cache_is_away(app_cache(app)))
+		health_count_no_cache(app->process->health);
 	rest = batch_part(b);
 	batch_each (b, it)
 		batch_add(&rest, it);
@@ -135,7 +135,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		take_wave(flow, &rest, &wave);
 		run_wave(app, flow, &wave);
 	}
-	health_leave(app->health);
+	visit_leave(app->visit);
 	if (b->terms->dry_run)
 		return;
 	abandon_unknown(app, b);

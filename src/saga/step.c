@@ -137,7 +137,7 @@ void step_call_all(struct app *app, struct batch *b)
 		if (op_is_open(it->was) && !it->journal.is_taken &&
 		    !it->sync.call->local)
 			calls[n++] = it->sync.call;
-	partner_call(app->http, b->mem, calls, n,
+	partner_call(app_http(app), b->mem, calls, n,
 		     (size_t)app->conf->sync_concurrency, b->terms->deadline);
 	for (size_t i = 0; i < n; i++)
 		if (calls[i]->no == NO_SUCH)

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +17,38 @@
 enum {
 	LEASE_MS = 5000, /* recovery begins so long after a host has died */
 	RENEW_MS = 1000, /* between two renewals                          */
+	GOOD_MS = 3000,  /* after a renewal: nobody waits for the next    */
 	HOST_LEN = 16,
 	OWNER_MAX = 64,  /* of the columns that hold a name               */
 };
 
-/* "HOST-PID-START-N": a process, and how often it has changed its name. START
- * is when the kernel started it: a later process may have the same PID. */
-struct lease {
+/*
+ * A name under which the requests of a process own something:
+ * "HOST-PID-START-N". START is when the kernel started the process, because a
+ * later one may have the same PID; N counts the names of the process.
+ */
+struct tenancy {
+	char name[OWNER_MAX + 1];
+	unsigned holds;  /* of requests: with `list` locked           */
+	bool given_up;   /* nobody takes it any more: likewise        */
+	atomic_uint lapses;           /* how often it expired and was renewed */
+	atomic_int_least64_t renewed; /* clock_boot_ms before the renewal     */
+};
+
+struct leases {
+	pthread_mutex_t list; /* never held while a statement runs */
+	struct tenancy *current;
+	unsigned n;
+	char host[HOST_LEN + 1];
+	pthread_mutex_t run; /* of the connection, with `mem` */
 	struct db *db;
 	struct arena *mem; /* of one statement */
-	char host[HOST_LEN + 1];
-	char name[OWNER_MAX + 1];
-	unsigned n;
-	bool taken;         /* rows may have the name          */
-	int64_t renewed_at; /* clock_boot_ms before the renewal */
+};
+
+struct lease {
+	struct leases *all;
+	struct tenancy *held; /* NULL: nothing is owned */
+	unsigned lapses;      /* of it, when it was taken */
 };
 
 /* ---- names ---- */
@@ -73,14 +93,17 @@ static unsigned long long start_of(long pid)
 	return at ? strtoull(at, NULL, 10) : 0;
 }
 
-static void take_name(struct lease *l)
+static struct tenancy *tenancy_new(struct leases *all)
 {
+	struct tenancy *t = calloc(1, sizeof *t);
 	long pid = (long)getpid();
 
-	snprintf(l->name, sizeof l->name, "%s-%ld-%llu-%u", l->host, pid,
-		 start_of(pid), l->n++);
-	l->taken = false;
-	l->renewed_at = INT64_MIN / 2;
+	if (!t)
+		arena_exhausted();
+	snprintf(t->name, sizeof t->name, "%s-%ld-%llu-%u", all->host, pid,
+		 start_of(pid), all->n++);
+	t->renewed = INT64_MIN / 2;
+	return t;
 }
 
 bool lease_is_dead(const struct lease *l, const char *name)
@@ -88,7 +111,7 @@ bool lease_is_dead(const struct lease *l, const char *name)
 	unsigned long long start, now;
 	long pid;
 
-	if (strncmp(name, l->host, HOST_LEN) ||
+	if (strncmp(name, l->all->host, HOST_LEN) ||
 	    sscanf(name + HOST_LEN, "-%ld-%llu-", &pid, &start) != 2)
 		return false;
 	if (kill((pid_t)pid, 0) && errno == ESRCH)
@@ -97,119 +120,211 @@ bool lease_is_dead(const struct lease *l, const char *name)
 	return now && start && now != start;
 }
 
-struct lease *lease_open(struct db *db)
+struct leases *leases_open(const struct conf *cf)
+{
+	struct leases *all = calloc(1, sizeof *all);
+
+	if (!all)
+		arena_exhausted();
+	pthread_mutex_init(&all->list, NULL);
+	pthread_mutex_init(&all->run, NULL);
+	all->db = db_open(cf);
+	all->mem = arena_open();
+	name_host(all->host);
+	all->current = tenancy_new(all);
+	return all;
+}
+
+struct lease *lease_open(struct leases *all)
 {
 	struct lease *l = calloc(1, sizeof *l);
 
 	if (!l)
 		arena_exhausted();
-	l->db = db;
-	l->mem = arena_open();
-	name_host(l->host);
-	take_name(l);
+	l->all = all;
 	return l;
 }
 
 /* ---- the row ---- */
 
-static enum rc end(struct lease *l, const char *name)
+static enum rc end(struct leases *all, const char *name)
 {
 	struct buf param;
 
-	arena_reset(l->mem);
-	buf_init(&param, l->mem);
+	arena_reset(all->mem);
+	buf_init(&param, all->mem);
 	buf_str(&param, name);
-	return db_run(l->db, SQL_LEASE_END, &param, l->mem, NULL, 0);
+	return db_run(all->db, SQL_LEASE_END, &param, all->mem, NULL, 0);
 }
 
-static enum rc renew(struct lease *l)
+/* How long ago it was renewed. */
+static int64_t age_ms(const struct tenancy *t)
+{
+	return clock_boot_ms() - atomic_load(&t->renewed);
+}
+
+static bool is_fresh(const struct tenancy *t)
+{
+	return age_ms(t) < RENEW_MS;
+}
+
+static enum rc renew(struct leases *all, struct tenancy *t)
 {
 	struct buf param[P_LEASE_RENEW__MAX];
 	int64_t now = clock_boot_ms(); /* its row expires no earlier */
 	enum rc rc;
 
-	arena_reset(l->mem);
-	buf_init(&param[P_LEASE_RENEW_NAME], l->mem);
-	buf_str(&param[P_LEASE_RENEW_NAME], l->name);
-	buf_init(&param[P_LEASE_RENEW_FOR_MS], l->mem);
+	arena_reset(all->mem);
+	buf_init(&param[P_LEASE_RENEW_NAME], all->mem);
+	buf_str(&param[P_LEASE_RENEW_NAME], t->name);
+	buf_init(&param[P_LEASE_RENEW_FOR_MS], all->mem);
 	put_int(&param[P_LEASE_RENEW_FOR_MS], NULL, LEASE_MS);
-	rc = db_run(l->db, SQL_LEASE_RENEW, param, l->mem, NULL, 0);
-	if (rc == RC_OK)
-		l->renewed_at = now;
-	return rc;
-}
-
-/* How long ago it was renewed. */
-static int64_t age_ms(const struct lease *l)
-{
-	return clock_boot_ms() - l->renewed_at;
+	rc = db_run(all->db, SQL_LEASE_RENEW, param, all->mem, NULL, 0);
+	if (rc != RC_OK)
+		return rc;
+	if (age_ms(t) >= LEASE_MS)
+		atomic_fetch_add(&t->lapses, 1);
+	atomic_store(&t->renewed, now);
+	return RC_OK;
 }
 
 bool lease_is_fresh(const struct lease *l)
 {
-	return age_ms(l) < RENEW_MS;
+	return l->held && is_fresh(l->held);
 }
 
 const char *lease_name(const struct lease *l)
 {
-	return l->name;
+	return l->held ? l->held->name : "";
+}
+
+static void hold_current(struct lease *l)
+{
+	struct leases *all = l->all;
+
+	pthread_mutex_lock(&all->list);
+	l->held = all->current;
+	l->held->holds++;
+	pthread_mutex_unlock(&all->list);
+	l->lapses = atomic_load(&l->held->lapses);
+}
+
+/* Nobody waits for another thread's renewal while the lease is good for some
+ * time yet. */
+static bool lock_unless_good(struct leases *all, const struct tenancy *t)
+{
+	if (!pthread_mutex_trylock(&all->run))
+		return true;
+	if (age_ms(t) < GOOD_MS)
+		return false;
+	pthread_mutex_lock(&all->run);
+	return true;
 }
 
 const char *lease_take(struct lease *l)
 {
+	struct leases *all = l->all;
 	enum rc rc = RC_OK;
 
-	if (!lease_is_fresh(l))
-		rc = renew(l);
-	if (rc == RC_DOUBT || rc == RC_AGAIN) /* a connection that had gone */
-		rc = renew(l);
-	l->taken = l->taken || rc == RC_OK;
-	return rc == RC_OK ? l->name : NULL;
+	if (!l->held)
+		hold_current(l);
+	if (!is_fresh(l->held) && lock_unless_good(all, l->held)) {
+		if (!is_fresh(l->held))
+			rc = renew(all, l->held);
+		if (rc == RC_DOUBT || rc == RC_AGAIN) /* the connection was
+						       * closed */
+			rc = renew(all, l->held);
+		pthread_mutex_unlock(&all->run);
+	}
+	l->lapses = atomic_load(&l->held->lapses);
+	return rc == RC_OK ? l->held->name : NULL;
 }
 
 bool lease_keep(struct lease *l)
 {
-	if (!l->taken)
+	struct tenancy *t = l->held;
+
+	if (!t)
 		return true;
-	if (!lease_is_fresh(l) && age_ms(l) < LEASE_MS)
-		renew(l);
-	return age_ms(l) < LEASE_MS;
+	if (!is_fresh(t) && !pthread_mutex_trylock(&l->all->run)) {
+		if (!is_fresh(t) && age_ms(t) < LEASE_MS)
+			renew(l->all, t);
+		pthread_mutex_unlock(&l->all->run);
+	}
+	return age_ms(t) < LEASE_MS && l->lapses == atomic_load(&t->lapses);
+}
+
+/* If it was the last hold of a tenancy that was given up, end its lease. */
+static void let_go(struct lease *l, bool give_up)
+{
+	struct leases *all = l->all;
+	struct tenancy *t = l->held;
+	bool last;
+
+	l->held = NULL;
+	pthread_mutex_lock(&all->list);
+	if (give_up && !t->given_up) {
+		t->given_up = true;
+		all->current = tenancy_new(all);
+	}
+	last = !--t->holds && t->given_up;
+	pthread_mutex_unlock(&all->list);
+	if (!last)
+		return;
+	pthread_mutex_lock(&all->run);
+	if (end(all, t->name) != RC_OK)
+		log_line(LOG_INFO, "lease_not_ended", "owner=%s error=\"%s\"",
+			 t->name, db_error(all->db));
+	pthread_mutex_unlock(&all->run);
+	free(t);
+}
+
+void lease_give(struct lease *l)
+{
+	if (l->held)
+		let_go(l, false);
 }
 
 void lease_abandon(struct lease *l)
 {
-	char name[sizeof l->name];
-
-	if (!l->taken)
-		return;
-	memcpy(name, l->name, sizeof name);
-	take_name(l);
-	if (end(l, name) != RC_OK)
-		log_line(LOG_INFO, "lease_not_ended", "owner=%s error=\"%s\"",
-			 name, db_error(l->db));
+	if (l->held)
+		let_go(l, true);
 }
 
 void lease_close(struct lease *l)
 {
 	if (!l)
 		return;
-	if (l->taken)
-		end(l, l->name);
-	arena_close(l->mem);
+	lease_give(l);
 	free(l);
+}
+
+void leases_close(struct leases *all)
+{
+	if (!all)
+		return;
+	if (all->current->renewed > 0)
+		end(all, all->current->name);
+	db_close(all->db);
+	arena_close(all->mem);
+	free(all->current);
+	free(all);
 }
 
 enum rc lease_bury(struct lease *l, struct arena *mem)
 {
+	struct leases *all = l->all;
 	struct buf param;
 	struct rows r;
 	enum rc rc;
 
 	buf_init(&param, mem);
-	buf_str(&param, l->host);
-	rc = db_run(l->db, SQL_LEASES, &param, mem, &r, 1);
+	buf_str(&param, all->host);
+	pthread_mutex_lock(&all->run);
+	rc = db_run(all->db, SQL_LEASES, &param, mem, &r, 1);
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++)
 		if (lease_is_dead(l, ROW(leased, &r, i)->name))
-			rc = end(l, ROW(leased, &r, i)->name);
+			rc = end(all, ROW(leased, &r, i)->name);
+	pthread_mutex_unlock(&all->run);
 	return rc;
 }

@@ -19,36 +19,46 @@
  * A process that was stopped for longer than its lease must not send what it
  * was about to send: ask lease_keep before.
  */
-struct lease;
+struct leases; /* of a process, whose threads share a lease  */
+struct lease;  /* a thread's hold of it                      */
 
-/* `db` outlives it. Nothing is written yet. */
-struct lease *lease_open(struct db *db);
+/* It has a connection of its own, which waits for no lock. Nothing is written
+ * yet. leases_close ends the lease, because nothing is owned any more. */
+struct leases *leases_open(const struct conf *cf);
+void leases_close(struct leases *all);
 
-/* Ends the lease, because nothing is owned any more, or will be finished by
- * this process. */
+struct lease *lease_open(struct leases *all);
 void lease_close(struct lease *l);
 
 /*
  * The name under which something may be owned from now on, for some seconds.
- * Call it between transactions, because it may run a statement, and while
- * nothing is owned. The name is the lease's until lease_abandon. NULL: the
- * database is away.
+ * The name stays the same until lease_give or lease_abandon. NULL: the database
+ * is away.
  */
 const char *lease_take(struct lease *l);
 
+/* "": nothing was taken. */
 const char *lease_name(const struct lease *l);
 
 /* May lease_take be skipped, because the lease is good for some seconds yet? */
 bool lease_is_fresh(const struct lease *l);
 
-/* Renew the lease if that is due. Call it at least once a second, between
- * transactions, while something is owned. False: the lease has expired, so that
- * nothing may be sent; it stays so until lease_take. Without a lease_take: true,
- * because nothing is owned. */
+/*
+ * Renew the lease if that is due. Call it at least once a second while
+ * something is owned. False: the lease had expired since this thread took it,
+ * so that it may send nothing; it stays so until lease_take. True without a
+ * lease_take, because nothing is owned.
+ */
 bool lease_keep(struct lease *l);
 
-/* Abandon what is owned, since this process cannot finish it. What it owns next
- * has another name. */
+/* This thread owns nothing any more. */
+void lease_give(struct lease *l);
+
+/*
+ * Abandon what this thread owns, because it cannot finish it. The name dies as
+ * soon as the process's other threads, which may own something under it, have
+ * given it up, too. Nobody takes it any more: what is owned next has another.
+ */
 void lease_abandon(struct lease *l);
 
 /* Was this the name of a process of this host that has ended? */

@@ -1,13 +1,12 @@
 /*
- * web/fcgi.c - the accept loop
+ * web/fcgi.c - the accept loop of each thread
  *
  * libfcgi blocks in accept() and checks a flag of its signal handler just
  * before, so a SIGTERM in between is lost. Therefore this file makes the
- * listening socket non-blocking and waits for it, with the signals unblocked
- * only during the wait. It accepts a connection and checks its first records
- * (web/records.h) before libfcgi reads them.
- * Signals stay blocked while a request is served, so that none of its system
- * calls is interrupted.
+ * listening socket non-blocking, and waits for it and for a descriptor that can
+ * be read once a signal is pending. It accepts a connection and checks its first
+ * records (web/records.h) before libfcgi reads them.
+ * Signals stay blocked, so that no system call of a request is interrupted.
  */
 #include "config.h"
 
@@ -15,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -200,46 +200,134 @@ static void serve(struct request *rq, FCGX_Request *fr)
 	log_request(NULL);
 }
 
-int fcgi_run(struct app *app, struct verifier *verifier)
+enum { STACK = 256 * 1024 }; /* of a thread, in bytes */
+
+struct server {
+	struct process *process;
+	struct verifier *verifier;
+	int stop_fd; /* it can be read once the process is to stop */
+};
+
+/* Wait for a connection, or for the end. False: it is the end. */
+static bool wait_for_more(int ep, const struct server *s)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+	struct epoll_event ev[2];
+	int n = epoll_pwait(ep, ev, 2, -1, NULL);
+
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == s->stop_fd)
+			return false;
+	return !stop_asked();
+}
+
+static void serve_one(const struct server *s, struct app *app,
+		      struct arena *mem, FCGX_Request *fr)
+{
+	struct request rq = {.app = app, .verifier = s->verifier, .mem = mem};
+
+	serve(&rq, fr);
+	/* Everything that nginx sent was read, so a plain close loses nothing:
+	 * libfcgi need not wait until nginx has closed. */
+	FCGX_Detach(fr);
+	FCGX_Finish_r(fr);
+	/* close it even if it should be kept: while this thread waited for more
+	 * on it, it would serve no other */
+	FCGX_Free(fr, 1);
+	app_rest(app);
+	arena_reset(mem);
+}
+
+/* One thread: it has its own wait for the socket, of which the kernel wakes one
+ * thread for one connection. NULL: it cannot wait. */
+static void *take_requests(void *server)
+{
+	const struct server *s = server;
+	struct epoll_event more = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+	struct epoll_event end = {.events = EPOLLIN, .data.fd = s->stop_fd};
 	struct arena *mem = arena_open();
 	int ep = epoll_create1(EPOLL_CLOEXEC);
-	sigset_t waiting;
+	struct app app;
 	FCGX_Request fr;
 
+	if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, 0, &more) ||
+	    epoll_ctl(ep, EPOLL_CTL_ADD, s->stop_fd, &end) ||
+	    FCGX_InitRequest(&fr, 0, 0))
+		return NULL;
+	app_open(&app, s->process);
+	while (wait_for_more(ep, s))
+		if (take_connection(&fr))
+			serve_one(s, &app, mem, &fr);
+	app_close(&app);
+	close(ep);
+	arena_close(mem);
+	return server;
+}
+
+static bool is_listening(int fd)
+{
+	int yes = 0;
+	socklen_t size = sizeof yes;
+
+	errno = ENOTSOCK;
+	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size) && yes;
+}
+
+static bool start_thread(pthread_t *thread_r, struct server *s)
+{
+	pthread_attr_t attr;
+	int error;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	error = pthread_create(thread_r, &attr, take_requests, s);
+	pthread_attr_destroy(&attr);
+	if (error)
+		log_line(LOG_ERROR, "no_thread", "error=\"%s\" "
+			 "setting=CTT_THREADS", strerror(error));
+	return !error;
+}
+
+/* All threads but the first, which is this one. */
+static bool run_threads(struct server *s, size_t n)
+{
+	pthread_t *thread = calloc(n, sizeof *thread);
+	size_t started = 1;
+	bool good;
+
+	if (!thread)
+		arena_exhausted();
+	while (started < n && start_thread(&thread[started], s))
+		started++;
+	good = started == n;
+	if (good)
+		good = take_requests(s);
+	else
+		kill(getpid(), SIGTERM); /* stays pending: see stop_setup */
+	while (--started > 0)
+		pthread_join(thread[started], NULL);
+	free(thread);
+	return good;
+}
+
+int fcgi_run(struct process *p, struct verifier *verifier)
+{
+	struct server s = {.process = p, .verifier = verifier};
+	sigset_t waiting;
+
 	stop_setup(&waiting);
-	if (ep < 0 || fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) ||
-	    epoll_ctl(ep, EPOLL_CTL_ADD, 0, &ev) || FCGX_Init() ||
-	    FCGX_InitRequest(&fr, 0, 0)) {
+	s.stop_fd = stop_fd();
+	if (s.stop_fd < 0 ||
+	    fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) || FCGX_Init() ||
+	    !is_listening(0)) {
 		log_line(LOG_ERROR, "no_socket", "descriptor 0 is not a "
 			 "listening socket (%s); see ctt.fcgi(8)",
 			 strerror(errno));
 		return EXIT_FAILURE;
 	}
-	log_line(LOG_INFO, "started", "version=%s", PACKAGE_VERSION);
-	while (!stop_asked()) {
-		struct request rq = {.app = app, .verifier = verifier,
-				     .mem = mem};
-
-		if (epoll_pwait(ep, &ev, 1, -1, &waiting) <= 0)
-			continue;
-		if (!take_connection(&fr))
-			continue;
-		health_at_work(app->health, true);
-		serve(&rq, &fr);
-		health_at_work(app->health, false);
-		/* Everything that nginx sent was read, so a plain close loses
-		 * nothing: libfcgi need not wait until nginx has closed. */
-		FCGX_Detach(&fr);
-		FCGX_Finish_r(&fr);
-		/* close it even if it should be kept: while this process
-		 * waited for more on it, it would serve no other */
-		FCGX_Free(&fr, 1);
-		arena_reset(mem);
-	}
-	FCGX_Free(&fr, 1);
-	arena_close(mem);
+	log_line(LOG_INFO, "started", "version=%s threads=%lld",
+		 PACKAGE_VERSION, (long long)p->conf->threads);
+	if (!run_threads(&s, (size_t)p->conf->threads))
+		return EXIT_FAILURE;
 	log_line(LOG_INFO, "stopped", "cause=signal");
 	return EXIT_SUCCESS;
 }

@@ -5,10 +5,10 @@
 #include "web/token.h"
 
 /*
- * Accept requests on file descriptor 0 and answer them, one at a time, until
- * SIGTERM or SIGINT; a request that is being served is finished first.
- * Returns the exit status.
+ * Accept requests on file descriptor 0 and answer them, CTT_THREADS at a time,
+ * until SIGTERM or SIGINT; all requests that are being served are finished
+ * first. Returns the exit status.
  */
-int fcgi_run(struct app *app, struct verifier *verifier);
+int fcgi_run(struct process *p, struct verifier *verifier);
 
 #endif

@@ -117,9 +117,9 @@ static bool gather(struct request *rq, struct look *l)
 		return false;
 	}
 	count_open(l);
-	l->cache_up = cache_alive(app->cache);
+	l->cache_up = cache_alive(app_cache(app));
 	for (enum partner_id p = 0; p < PARTNER__MAX; p++)
-		l->partner[p] = health_look(app->health, p);
+		l->partner[p] = health_look(app->process->health, p);
 	return true;
 }
 
@@ -316,7 +316,7 @@ void read_health(struct request *rq)
 	if (!gather(rq, &l))
 		return;
 	reply_begin(rq);
-	put_parts(&rq->reply, &l, rq->app->health);
+	put_parts(&rq->reply, &l, rq->app->process->health);
 	put_operations(&rq->reply, &l);
 	put_jobs(&rq->reply, &l);
 	put_worker(&rq->reply, &l);
@@ -398,8 +398,8 @@ void read_metrics(struct request *rq)
 	metrics_of_database(b, &l);
 	metric(b, "memcached_up", "gauge", l.cache_up);
 	metric(b, "memcached_away", "counter",
-	       (int64_t)health_no_cache(rq->app->health));
+	       (int64_t)health_no_cache(rq->app->process->health));
 	metric(b, "operations_assumed_total", "counter",
-	       (int64_t)health_assumed(rq->app->health));
+	       (int64_t)health_assumed(rq->app->process->health));
 	metrics_of_partners(b, &l);
 }

@@ -50,7 +50,7 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 		put_str(&doc, "owner", owner);
 		put_close(&doc, '}');
 		*owner_r = arena_strdup(rq->mem, owner);
-		rc = db_run(rq->app->db, SQL_KEY_CLAIM, &doc, rq->mem, r, 1);
+		rc = db_run(app_db(rq->app), SQL_KEY_CLAIM, &doc, rq->mem, r, 1);
 		if (rc != RC_OK)
 			lease_abandon(rq->app->lease); /* it may be claimed */
 		else if (!i && is_of_dead(rq, r) &&
@@ -82,7 +82,7 @@ static void close_key(struct request *rq, const struct terms *t, enum sql sql,
 	buf_str(&param[P_KEY_CLOSE_REPLY], status ? rq->reply.s : "");
 	/* if the key cannot be closed, abandon it: the next request with it
 	 * finds out what became of this one */
-	if (db_run(rq->app->db, sql, param, rq->mem, NULL, 0) != RC_OK)
+	if (db_run(app_db(rq->app), sql, param, rq->mem, NULL, 0) != RC_OK)
 		lease_abandon(rq->app->lease);
 }
 

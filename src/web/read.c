@@ -265,7 +265,7 @@ void read_readyz(struct request *rq)
 	bool db, cache;
 
 	db = rows_read(rq, SQL_PING, NULL, &r, 1);
-	cache = cache_alive(rq->app->cache);
+	cache = cache_alive(app_cache(rq->app));
 	if (db && cache) {
 		reply_begin(rq);
 		put_str(&rq->reply, "status", "ready");

@@ -8,7 +8,7 @@ bool rows_read(struct request *rq, enum sql sql, const struct buf *doc,
 	enum rc rc = RC_DOUBT;
 
 	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++)
-		rc = db_run(rq->app->db, sql, doc, rq->mem, sets, n);
+		rc = db_run(app_db(rq->app), sql, doc, rq->mem, sets, n);
 	if (rc != RC_OK)
 		reply_db_failed(rq, rc);
 	return rc == RC_OK;

@@ -21,12 +21,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-enum { STAMP = 8, LARGE = 1 << 20, OPEN_MS = 3000 };
+enum { STAMP = 8, LARGE = 1 << 20, OPEN_MS = 3000, PLACES = 1024 };
 
 static char path[64];
-static const struct conf cf = {.shared_file = path, .partner_share = 50,
+static const struct conf cf = {.shared_file = path, .partner_calls = 3,
 			       .breaker_failures = 10,
 			       .partner_timeout_ms = 1000};
+
+enum { THREADS = 4 }; /* of which 2 may wait for one partner */
 
 static int fresh(void **state)
 {
@@ -34,12 +36,6 @@ static int fresh(void **state)
 	unlink(path);
 	rmdir(path);
 	return 0;
-}
-
-static void fails(struct health *h, int times)
-{
-	while (times--)
-		health_report(h, PARTNER_TAAS, false, 503, 10);
 }
 
 /* A process of the pool that waits for the partner, or does not, and is killed.
@@ -50,55 +46,92 @@ static void die(bool waiting)
 
 	assert_true(pid >= 0);
 	if (!pid) {
-		struct health *h = health_open(&cf, true);
+		struct visit *v = visit_open(health_open(&cf, THREADS));
 
-		health_at_work(h, true);
 		if (waiting)
-			health_enter(h, PARTNER_TAAS);
+			visit_enter(v, PARTNER_TAAS);
 		_exit(0);
 	}
 	waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
 }
 
-/* Who is dead does not count, whoever has its pid. */
+/* A process that has died does not count, whatever process has its pid. */
 static void dead(void **state)
 {
-	struct health *h = health_open(&cf, true);
+	struct health *h = health_open(&cf, THREADS);
+	struct visit *v = visit_open(h);
 
 	(void)state;
 	die(true);
 	die(true);
 	die(false);
-	fails(h, 3); /* it is slow: half of the pool may wait */
-	assert_int_equal(health_enter(h, PARTNER_TAAS), HEALTH_GO);
+	assert_int_equal(visit_enter(v, PARTNER_TAAS), HEALTH_GO);
 	assert_int_equal(health_look(h, PARTNER_TAAS).waiting, 1);
+	visit_close(v);
 	health_close(h);
-	h = health_open(&cf, true);
+	h = health_open(&cf, THREADS);
 	assert_int_equal(health_look(h, PARTNER_TAAS).waiting, 0);
 	health_close(h);
 	while (wait(NULL) > 0)
 		;
 }
 
+/* The setting bounds the calls to one partner, and half of the threads do. The
+ * calls of a process that takes no requests have no bound. */
+static void bounded(void **state)
+{
+	static const struct {
+		unsigned threads, calls;
+	} table[] = {{1, 1}, {2, 1}, {3, 2}, {4, 2}, {6, 3}, {100, 3}, {0, 9}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct health *h = health_open(&cf, table[i].threads);
+		struct visit *v[10];
+		unsigned n = 0;
+
+		while (n < 9 && (v[n] = visit_open(h),
+				 visit_enter(v[n], PARTNER_TMF) == HEALTH_GO))
+			n++;
+		assert_int_equal(n, table[i].calls);
+		if (n < 9) {
+			assert_int_equal(visit_enter(v[n], PARTNER_NIG),
+					 HEALTH_GO);
+			visit_leave(v[0]);
+			assert_int_equal(visit_enter(v[n], PARTNER_TMF),
+					 HEALTH_GO);
+			assert_false(visit_begin_call(v[n], PARTNER_TMF));
+			visit_close(v[n]);
+		}
+		while (n > 0)
+			visit_close(v[--n]);
+		assert_int_equal(health_look(h, PARTNER_TMF).waiting, 0);
+		health_close(h);
+	}
+}
+
 /* All that is asked of it, as a request asks. */
 static void use(struct health *h)
 {
+	struct visit *v = visit_open(h);
+
 	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
-		health_at_work(h, true);
 		health_is_broken(h, p);
-		assert_int_equal(health_enter(h, p), HEALTH_GO);
-		health_admits(h, p);
-		health_may_wait(h, p);
+		visit_enter(v, p);
+		visit_may_call(v, p);
 		assert_in_range(health_retry_s(h, p), 1, 3);
-		health_report(h, p, false, 0, 5);
-		health_report(h, p, true, 200, 5);
+		visit_report(v, p, false, 0, 5);
+		visit_report(v, p, true, 200, 5);
 		assert_false(health_is_broken(h, p));
-		assert_int_equal(health_admits(h, p), HEALTH_GO);
-		health_leave(h);
-		assert_int_equal(health_look(h, p).waiting, 0);
-		health_at_work(h, false);
+		assert_int_equal(visit_enter(v, p), HEALTH_GO);
+		assert_true(visit_may_call(v, p));
+		assert_true(visit_begin_call(v, p));
+		visit_end_call(v, p);
+		visit_leave(v);
+		assert_in_range(health_look(h, p).waiting, 0, 2 * PLACES);
 	}
 	health_count_no_cache(h);
+	visit_close(v);
 }
 
 /* Whatever is in the file behind its stamp: nothing crashes, nothing blocks, and
@@ -110,7 +143,7 @@ static void filled(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(with); i++) {
-		struct health *h = health_open(&cf, true);
+		struct health *h = health_open(&cf, THREADS);
 		int fd = open(path, O_RDWR);
 		struct stat st;
 
@@ -121,7 +154,6 @@ static void filled(void **state)
 		assert_true(pwrite(fd, text, (size_t)st.st_size - STAMP,
 				   STAMP) > 0);
 		close(fd);
-		health_leave(h); /* of the request that was under way */
 		use(h);
 		health_close(h);
 	}
@@ -133,12 +165,12 @@ static void cut_off(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(to); i++) {
-		struct health *h = health_open(&cf, true);
+		struct health *h = health_open(&cf, THREADS);
 
 		assert_int_equal(truncate(path, to[i]), 0);
 		use(h);
 		health_close(h);
-		h = health_open(&cf, true);
+		h = health_open(&cf, THREADS);
 		assert_int_equal(truncate(path, to[i]), 0);
 		unlink(path);
 		use(h);
@@ -191,7 +223,7 @@ static void in_the_way(void **state)
 
 		fresh(state);
 		make[i]();
-		h = health_open(&cf, true);
+		h = health_open(&cf, THREADS);
 		assert_in_range(clock_mono_ms() - began, 0, OPEN_MS);
 		use(h);
 		health_close(h);
@@ -202,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(dead, fresh, fresh),
+		cmocka_unit_test_setup_teardown(bounded, fresh, fresh),
 		cmocka_unit_test_setup_teardown(filled, fresh, fresh),
 		cmocka_unit_test_setup_teardown(cut_off, fresh, fresh),
 		cmocka_unit_test_setup_teardown(in_the_way, fresh, fresh),
