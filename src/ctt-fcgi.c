@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "saga/tray.h"
 #include "base/log.h"
 #include "partner/tls.h"
 #include "web/token.h"
@@ -66,11 +67,14 @@ int main(int argc, char **argv)
 	log_setup("ctt.fcgi", (enum log_level)cf.log_level);
 	log_deaths();
 	process_open(&process, &cf, check ? 0 : (unsigned)cf.threads);
+	if (!check && cf.threads > 1)
+		process.trays = trays_open();
 	if (!check)
 		status = fcgi_run(&process, verifier);
 	else if (!statements_are_good(&process))
 		status = EXIT_FAILURE;
 	process_close(&process);
+	trays_close(process.trays);
 	verifier_close(verifier);
 	conf_close(&cf);
 	return status;

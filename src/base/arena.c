@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct defer {
 struct arena {
 	struct block *blocks; /* the first is the one in use */
 	struct defer *defers;
+	atomic_uint holds; /* arenas that share it, and its opener */
 };
 
 _Noreturn void arena_exhausted(void)
@@ -59,6 +61,7 @@ struct arena *arena_open(void)
 	if (!a)
 		arena_exhausted();
 	a->blocks = block_new(BLOCK, NULL);
+	a->holds = 1;
 	return a;
 }
 
@@ -82,11 +85,22 @@ void arena_reset(struct arena *a)
 
 void arena_close(struct arena *a)
 {
-	if (!a)
+	if (!a || atomic_fetch_sub(&a->holds, 1) > 1)
 		return;
 	arena_reset(a);
 	free(a->blocks);
 	free(a);
+}
+
+static void release(void *arena)
+{
+	arena_close(arena);
+}
+
+void arena_share(struct arena *a, struct arena *by)
+{
+	atomic_fetch_add(&a->holds, 1);
+	arena_defer(by, release, a);
 }
 
 void *arena_alloc(struct arena *a, size_t size)

@@ -11,7 +11,11 @@
 struct arena;
 
 struct arena *arena_open(void);
+/* Its memory ends when each arena that shares it has ended, too. */
 void arena_close(struct arena *a);
+
+/* Keep `a` alive until `by` is reset or closed. */
+void arena_share(struct arena *a, struct arena *by);
 
 /* Forget all that was allocated; foreign objects are ended first, last
  * first. */

@@ -57,6 +57,7 @@ void item_refuse(struct item *it, enum code code, const char *detail)
 void item_reset(struct item *it)
 {
 	*it = (struct item){
+		.terms = it->terms,
 		.index = it->index,
 		.kind = it->kind,
 		.op_id = it->op_id,
@@ -82,6 +83,7 @@ struct item *item_follow(struct arena *mem, struct item *it, enum kind kind,
 	struct item *next = arena_alloc(mem, sizeof *next);
 
 	*next = (struct item){
+		.terms = it->terms,
 		.index = it->index,
 		.kind = kind,
 		.want = it->want,

@@ -183,11 +183,28 @@ struct error_more {
 	const char *list;   /* or, as JSON, all that are wrong              */
 };
 
+struct flow;  /* saga/flow.h       */
+struct visit; /* partner/health.h  */
+
+/* The terms of a request, which hold for all its items. */
+struct terms {
+	const struct flow *flow; /* its way in: what is loaded, the gates   */
+	const char *owner;       /* of the operations that it begins        */
+	struct visit *visit;     /* the calls that it may make              */
+	int64_t deadline; /* clock_mono_ms after which no partner is called */
+	bool all_or_none; /* if a gate refuses one item, none is begun      */
+	bool dry_run;     /* check everything, change and send nothing      */
+	uint64_t key_id;  /* the row of its Idempotency-Key, or 0; and the  */
+	const char *key_owner; /* name under which it was claimed, and the
+				* request's work has to be saved            */
+};
+
 /*
  * One operation on its way through the stages. A stage that refuses an item
  * gives it a code; later stages skip it.
  */
 struct item {
+	struct terms *terms; /* of the request; NULL: it is recovered */
 	size_t index; /* its place in the request */
 	enum kind kind;
 	const char *op_id;
@@ -210,6 +227,7 @@ struct item {
 	const char *detail;  /* of the code; a sentence for an operator     */
 	struct error_more error;
 	bool nothing_to_do;  /* the tickets are as the caller wants them    */
+	bool aside;          /* to be tried again, alone (saga/tray.h)      */
 	struct trace trace;
 	struct item *next;   /* its follower                                */
 
@@ -217,16 +235,6 @@ struct item {
 	struct sync sync;
 	struct journal journal;
 	struct recovery recovery;
-};
-
-/* The terms of a request, which hold for all its items. */
-struct terms {
-	int64_t deadline; /* clock_mono_ms after which no partner is called */
-	bool all_or_none; /* if a gate refuses one item, none is begun      */
-	bool dry_run;     /* check everything, change and send nothing      */
-	uint64_t key_id;  /* the row of its Idempotency-Key, or 0; and the  */
-	const char *key_owner; /* name under which it was claimed, and the
-				* request's work has to be saved            */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "saga/judge.h"
 #include "saga/retry.h"
 #include "saga/step.h"
+#include "saga/tray.h"
 
 enum {
 	LOCKED_MS = 1000, /* a transaction that took longer met a lock      */
@@ -122,15 +123,17 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 	}
 }
 
+static void close_alone(struct app *app, struct batch *b, bool recovered);
+
 static void close_halves(struct app *app, struct batch *b, bool recovered)
 {
 	struct batch half = *b;
 
 	half.n = b->n / 2;
-	saga_close(app, &half, recovered);
+	close_alone(app, &half, recovered);
 	half.it = b->it + half.n;
 	half.n = b->n - half.n;
-	saga_close(app, &half, recovered);
+	close_alone(app, &half, recovered);
 }
 
 static uint64_t ntt_of(const struct item *it)
@@ -155,46 +158,55 @@ static bool close_by_ntt(struct app *app, struct batch *b, bool recovered)
 		batch_each (&rest, it)
 			batch_add(ntt_of(it) == ntt_of(rest.it[0]) ? &one :
 				  &others, it);
-		saga_close(app, &one, recovered);
+		close_alone(app, &one, recovered);
 		rest = others;
 	}
 	return true;
 }
 
-void saga_close(struct app *app, struct batch *b, bool recovered)
+/* Decide on all items, and write what was decided. If that did not happen for
+ * all of them, none was closed. */
+static enum rc try_close(struct app *app, struct batch *b, bool recovered,
+			 bool *won_r)
+{
+	struct change ch;
+	enum rc rc;
+
+	change_init(&ch, app->conf, b);
+	batch_each (b, it)
+		saga_judge(app, it, &ch, recovered);
+	rc = store_close(app_db(app), &ch, b, won_r);
+	if (!*won_r)
+		return rc;
+	fault(FAULT_AFTER_CLOSE);
+	batch_each (b, it) {
+		it->was = it->state;
+		if (it->next)
+			it->next->was = it->next->state;
+		if (it->sync.assumed)
+			health_count_assumed(app->process->health);
+		log_closed(it);
+	}
+	return rc;
+}
+
+static void close_alone(struct app *app, struct batch *b, bool recovered)
 {
 	int64_t until = clock_mono_ms() + DB_PATIENCE_MS;
-	struct batch open = batch_part(b);
+	struct batch open = *b;
 	unsigned tries = 0;
 
-	batch_each (b, it)
-		if (op_is_open(it->was))
-			batch_add(&open, it);
 	while (open.n) {
 		int64_t began = clock_mono_ms();
-		struct change ch;
 		bool won;
 		enum rc rc;
 
 		lease_keep(app->lease); /* locks may have been waited for */
-		change_init(&ch, app->conf, &open);
-		batch_each (&open, it)
-			saga_judge(app, it, &ch, recovered);
-		rc = store_close(app_db(app), &ch, &open, &won);
+		rc = try_close(app, &open, recovered, &won);
+		if (won)
+			return;
 		if (rc == RC_DOUBT)
 			db_end_lost(app_db(app), until);
-		if (won) {
-			fault(FAULT_AFTER_CLOSE);
-			batch_each (&open, it) {
-				it->was = it->state;
-				if (it->next)
-					it->next->was = it->next->state;
-				if (it->sync.assumed)
-					health_count_assumed(app->process->health);
-				log_closed(it);
-			}
-			return;
-		}
 		if (rc == RC_OK) {
 			size_t n = open.n;
 
@@ -220,4 +232,35 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 		}
 		retry_pause(tries++);
 	}
+}
+
+/* If not all can be closed, each request tries it alone. */
+static void close_together(struct app *app, struct batch *b)
+{
+	bool won;
+
+	if (try_close(app, b, false, &won) == RC_DOUBT)
+		db_end_lost(app_db(app), clock_mono_ms() + DB_PATIENCE_MS);
+	batch_each (b, it)
+		it->aside = !won;
+}
+
+void saga_close(struct app *app, struct batch *b, bool recovered)
+{
+	struct batch open = batch_part(b), alone = batch_part(b);
+
+	batch_each (b, it)
+		if (op_is_open(it->was))
+			batch_add(&open, it);
+	if (!open.n)
+		return;
+	if (recovered || !tray_takes(app, &open)) {
+		close_alone(app, &open, recovered);
+		return;
+	}
+	tray_pass(app, TRAY_CLOSE, &open, close_together);
+	batch_each (&open, it)
+		if (it->aside)
+			batch_add(&alone, it);
+	close_alone(app, &alone, false);
 }

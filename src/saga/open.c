@@ -8,8 +8,13 @@
 #include "base/fault.h"
 #include "model/rules.h"
 #include "saga/dry.h"
+#include "saga/recover.h"
 #include "saga/retry.h"
 #include "saga/step.h"
+#include "saga/tray.h"
+
+/* Is the batch of one request, or of several (saga/tray.h)? */
+enum company { ALONE, TOGETHER };
 
 static void fail_all(struct batch *b, enum code code, const char *detail)
 {
@@ -29,6 +34,12 @@ static bool is_abandoned(const struct app *app, const struct open_op *o)
 {
 	return o->orphan || (o->owner && lease_is_dead(app->lease, o->owner));
 }
+
+/* Ids of open operations whose owner is gone. */
+struct abandoned {
+	const char **ids;
+	size_t n;
+};
 
 /* The abandoned operations that reserve CTTs of the batch. */
 static void find_abandoned(const struct app *app, const struct batch *b,
@@ -58,9 +69,22 @@ void saga_begin(struct item *it, struct change *ch, const char *owner)
 	change_op_new(ch, it, owner);
 }
 
-static enum rc load(struct app *app, const struct flow *flow, struct batch *b)
+/* What loads the items: in company they do not wait for locks. */
+static enum sql load_of(const struct batch *b, enum company company)
 {
-	enum rc rc = store_load(app_db(app), flow->load, b);
+	enum sql load = b->it[0]->terms->flow->load;
+
+	if (company == ALONE)
+		return load;
+	batch_each (b, it)
+		if (it->terms->flow->load != SQL_LOAD)
+			return SQL_LOAD_ALL_TOGETHER;
+	return SQL_LOAD_TOGETHER;
+}
+
+static enum rc load(struct app *app, struct batch *b, enum company company)
+{
+	enum rc rc = store_load(app_db(app), load_of(b, company), b);
 
 	/* nothing was to be committed, so a lost connection (usually the server
 	 * had closed it) leaves no doubt: connect again */
@@ -74,7 +98,7 @@ static bool check_partner(struct app *app, struct batch *b, struct item *it)
 	const struct call *c = it->sync.call;
 	const char *name = partners[c->partner]->name;
 	enum health_admission admission = c->local ? HEALTH_GO :
-		visit_enter(app->visit, c->partner);
+		visit_enter(it->terms->visit, c->partner);
 
 	if (admission == HEALTH_GO)
 		return true;
@@ -118,41 +142,47 @@ bool saga_is_shed(const struct item *it)
 	return it->code == CODE_PARTNER_BUSY;
 }
 
-/* *loaded_r: the tickets were read. If false, reading them failed. */
-static enum rc try_open(struct app *app, const struct flow *flow,
-			struct batch *b, struct abandoned *abandoned,
-			bool *loaded_r)
+/* Leave in *b the items that can be opened in company. The CTT of another one is
+ * locked, or there is none, or an abandoned operation reserves it. */
+static void set_aside(const struct app *app, struct batch *b)
 {
-	const char *owner = b->terms->dry_run ? "" : lease_take(app->lease);
+	struct batch stay = batch_part(b);
+
+	batch_each (b, it) {
+		it->aside = !it->ctt || (it->ctt->open &&
+					 is_abandoned(app, it->ctt->open));
+		if (!it->aside)
+			batch_add(&stay, it);
+	}
+	*b = stay;
+}
+
+/* *loaded_r: the tickets were read. If false, reading them failed. In company,
+ * *b becomes the items that were not set aside. */
+static enum rc try_open(struct app *app, struct batch *b, enum company company,
+			struct abandoned *abandoned, bool *loaded_r)
+{
 	struct change ch;
 	size_t rows = 0;
-	enum rc rc;
+	enum rc rc = load(app, b, company);
 
-	*loaded_r = false;
-	if (!owner)
-		return RC_ERROR;
-	rc = load(app, flow, b);
 	*loaded_r = rc == RC_OK;
 	if (rc != RC_OK)
 		return rc;
-	if (abandoned) {
+	if (company == TOGETHER)
+		set_aside(app, b);
+	if (abandoned)
 		find_abandoned(app, b, abandoned);
-		if (abandoned->n) {
-			store_cancel(app_db(app));
-			return RC_OK;
-		}
-	}
-	if (b->terms->key_owner && strcmp(b->terms->key_owner, owner)) {
-		/* another process may have taken the key over meanwhile */
+	if (!b->n || (abandoned && abandoned->n)) {
 		store_cancel(app_db(app));
-		return RC_ERROR;
+		return RC_OK;
 	}
 	fault(FAULT_AFTER_LOAD);
 	change_init(&ch, app->conf, b);
 	batch_each (b, it) {
 		if (b->terms->dry_run)
 			dry_assume(it);
-		flow->check(app->conf, b->mem, it);
+		it->terms->flow->check(app->conf, b->mem, it);
 		if (!it->code && !it->nothing_to_do) {
 			step_ask(app->conf, b->mem, it);
 			check_partner(app, b, it);
@@ -173,7 +203,7 @@ static enum rc try_open(struct app *app, const struct flow *flow,
 			it->state = OP_REFUSED;
 			change_op_new(&ch, it, NULL);
 		} else {
-			saga_begin(it, &ch, owner);
+			saga_begin(it, &ch, it->terms->owner);
 		}
 	}
 	if (!rows) {
@@ -222,16 +252,18 @@ static enum rc look_for_rows(struct app *app, struct batch *b)
 	return RC_OK;
 }
 
-static void open_halves(struct app *app, const struct flow *flow,
-			struct batch *b)
+static void open_batch(struct app *app, struct batch *b, enum company company,
+		       struct abandoned *abandoned);
+
+static void open_halves(struct app *app, struct batch *b, enum company company)
 {
 	struct batch half = *b;
 
 	half.n = b->n / 2;
-	saga_open(app, flow, &half, NULL);
+	open_batch(app, &half, company, NULL);
 	half.it = b->it + half.n;
 	half.n = b->n - half.n;
-	saga_open(app, flow, &half, NULL);
+	open_batch(app, &half, company, NULL);
 }
 
 /* Did the COMMIT whose reply was lost take effect? If so, recovery finishes the
@@ -305,12 +337,13 @@ static void saved_perhaps(struct batch *b)
 				    "operation up before you try again.");
 }
 
-void saga_open(struct app *app, const struct flow *flow, struct batch *b,
-	       struct abandoned *abandoned)
+static void open_batch(struct app *app, struct batch *all,
+		       enum company company, struct abandoned *abandoned)
 {
 	for (unsigned tries = 0; tries < TX_TRIES; tries++) {
+		struct batch part = *all, *b = &part;
 		bool loaded;
-		enum rc rc = try_open(app, flow, b, abandoned, &loaded);
+		enum rc rc = try_open(app, b, company, abandoned, &loaded);
 
 		if (rc == RC_DOUBT)
 			rc = look_for_rows(app, b);
@@ -322,13 +355,13 @@ void saga_open(struct app *app, const struct flow *flow, struct batch *b,
 			if (b->n > 1 && !b->terms->all_or_none) {
 				batch_each (b, it)
 					item_reset(it);
-				open_halves(app, flow, b);
+				open_halves(app, b, company);
 			} else {
 				open_refused(app, b, loaded);
 			}
 			return;
 		case RC_AGAIN:
-			batch_each (b, it)
+			batch_each (all, it)
 				item_reset(it);
 			retry_pause(tries);
 			break;
@@ -340,6 +373,90 @@ void saga_open(struct app *app, const struct flow *flow, struct batch *b,
 			return;
 		}
 	}
-	fail_all(b, CODE_DB_UNAVAILABLE, "The database is too busy with these "
+	fail_all(all, CODE_DB_UNAVAILABLE, "The database is too busy with these "
 		 "tickets; nothing was changed. Try again in a moment.");
+}
+
+/* Refuse the items whose time has passed in the tray. */
+static void refuse_late(struct batch *b)
+{
+	struct batch stay = batch_part(b);
+	int64_t now = clock_mono_ms();
+
+	batch_each (b, it) {
+		if (now < it->terms->deadline)
+			batch_add(&stay, it);
+		else
+			item_refuse(it, CODE_DEADLINE_PASSED, "The request "
+				    "waited for too long; nothing was begun. "
+				    "Try again.");
+	}
+	*b = stay;
+}
+
+static void open_together(struct app *app, struct batch *b)
+{
+	refuse_late(b);
+	if (b->n)
+		open_batch(app, b, TOGETHER, NULL);
+}
+
+/* In company if possible. *b becomes the items that have to be opened alone. */
+static void pass_tray(struct app *app, struct batch *b)
+{
+	struct batch alone = batch_part(b);
+
+	tray_pass(app, TRAY_OPEN, b, open_together);
+	batch_each (b, it) {
+		if (!it->aside)
+			continue;
+		item_reset(it);
+		batch_add(&alone, it);
+	}
+	*b = alone;
+}
+
+static bool keeps_company(const struct app *app, const struct batch *b)
+{
+	return !b->terms->dry_run && !b->terms->all_or_none &&
+	       tray_takes(app, b);
+}
+
+/* The owner of what the request begins. False: there is none, or its key has
+ * another owner; another process may have taken the key over meanwhile. */
+static bool take_owner(struct app *app, struct terms *t, struct arena *mem)
+{
+	const char *owner = lease_take(app->lease);
+
+	t->owner = arena_strdup(mem, owner);
+	return owner && (!t->key_owner || !strcmp(t->key_owner, owner));
+}
+
+/* First recovers the abandoned operations on the CTTs, if that is possible. */
+static void open_alone(struct app *app, struct batch *b)
+{
+	struct abandoned left = {0};
+
+	open_batch(app, b, ALONE, b->terms->dry_run ? NULL : &left);
+	if (!left.n)
+		return;
+	saga_recover(app, b->mem, left.ids, left.n, b->terms->deadline);
+	batch_each (b, it)
+		item_reset(it);
+	open_batch(app, b, ALONE, NULL);
+}
+
+void saga_open(struct app *app, struct batch *b)
+{
+	struct batch left = *b;
+
+	if (!b->terms->dry_run && !take_owner(app, b->terms, b->mem)) {
+		saga_db_away(b);
+		return;
+	}
+	b->terms->visit = app->visit;
+	if (keeps_company(app, b))
+		pass_tray(app, &left);
+	if (left.n)
+		open_alone(app, &left);
 }

@@ -3,26 +3,19 @@
 
 #include "saga/flow.h"
 
-/* Ids of open operations whose owner is gone. */
-struct abandoned {
-	const char **ids;
-	size_t n;
-};
-
 /*
  * The first transaction of a batch in which each CTT comes once: loads and
  * locks the tickets, checks every item, checks that its partner can be called,
  * makes the local changes and writes the journal. Fills the items' state and
  * `was`, and the code and detail of a refused item; in a dry run, what would
  * become of each. If the database refuses the batch, it is halved until the
- * item that it refuses is found.
+ * item that it refuses is found. Before that, recovers the abandoned operations
+ * that reserve some of the CTTs, if that is possible.
  *
- * If abandoned operations reserve some of the CTTs, nothing is begun and
- * *abandoned_r gets their ids: the caller recovers them and opens again. With
- * NULL they count as in progress.
+ * The transaction may be one with other requests (saga/tray.h); not that of a
+ * dry run, or of a request that is all or none.
  */
-void saga_open(struct app *app, const struct flow *flow, struct batch *b,
-	       struct abandoned *abandoned_r);
+void saga_open(struct app *app, struct batch *b);
 
 /* An item's operation begins: its local change and its journal row, owned by
  * `owner`, go into *ch. */

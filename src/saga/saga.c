@@ -12,29 +12,11 @@
 
 #include "saga/drive.h"
 #include "saga/open.h"
-#include "saga/recover.h"
 
-/* First recovers the abandoned operations on the wave's CTTs, if that is
- * possible. */
-static void open_wave(struct app *app, const struct flow *flow,
-		      struct batch *wave)
-{
-	struct abandoned left = {0};
-
-	saga_open(app, flow, wave, wave->terms->dry_run ? NULL : &left);
-	if (!left.n)
-		return;
-	saga_recover(app, wave->mem, left.ids, left.n, wave->terms->deadline);
-	batch_each (wave, it)
-		item_reset(it);
-	saga_open(app, flow, wave, NULL);
-}
-
-static void run_wave(struct app *app, const struct flow *flow,
-		     struct batch *wave)
+static void run_wave(struct app *app, struct batch *wave)
 {
 	batch_sort(wave);
-	open_wave(app, flow, wave);
+	saga_open(app, wave);
 	batch_each (wave, it)
 		if (saga_is_shed(it))
 			it->op_id = NULL; /* there is no such operation */
@@ -113,9 +95,12 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	struct batch rest, wave;
 	enum rc rc;
 
-	batch_each (b, it)
+	b->terms->flow = flow;
+	batch_each (b, it) {
+		it->terms = b->terms;
 		if (!it->want.mends)
 			it->kind = flow->kind;
+	}
 	rc = store_ids(app_db(app), b);
 	if (rc == RC_DOUBT || rc == RC_AGAIN) /* the connection was lost */
 		rc = store_ids(app_db(app), b);
@@ -133,7 +118,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 		batch_add(&rest, it);
 	while (rest.n) {
 		take_wave(flow, &rest, &wave);
-		run_wave(app, flow, &wave);
+		run_wave(app, &wave);
 	}
 	visit_leave(app->visit);
 	if (b->terms->dry_run)

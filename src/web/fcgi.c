@@ -200,7 +200,7 @@ static void serve(struct request *rq, FCGX_Request *fr)
 	log_request(NULL);
 }
 
-enum { STACK = 256 * 1024 }; /* of a thread, in bytes */
+enum { STACK = 768 * 1024 }; /* of a thread, in bytes; 256 KiB are its buffers */
 
 struct server {
 	struct process *process;

@@ -67,7 +67,7 @@ sub start ($class, %opt) {
 	    $class;
 	my %set = (CTT_FAULT_FILE => "$dir/fault", CTT_RETRY_BASE_MS => 50,
 		CTT_RETRY_CAP_MS => 200,
-		CTT_PARTNER_LATE_S => 1, CTT_THREADS => 1, %{ $opt{set} // {} });
+		CTT_PARTNER_LATE_S => 1, CTT_THREADS => $ENV{CTT_TEST_THREADS} // 1, %{ $opt{set} // {} });
 
 	$self->{tmf} = $set{CTT_TMF_VERSION} // 4;
 	Api::validator();    # made once, not by each child

@@ -264,6 +264,7 @@ IF :count.rows AND :single THEN
 	UPDATE ntt n SET n.ctt_count = @count := $counted(CAST(:count.by AS
 		SIGNED)) WHERE n.id = CAST(:count.id AS UNSIGNED);
 ELSEIF :count.rows THEN
+	SET STATEMENT innodb_lock_wait_timeout = 1 FOR
 	UPDATE $count.json x STRAIGHT_JOIN ntt n ON n.id = x.id
 	SET n.ctt_count = $counted(x.`by`);
 END IF;

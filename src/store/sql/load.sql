@@ -32,9 +32,9 @@ STRAIGHT_JOIN operation o ON o.ctt_id = x.c AND o.ntt_id = x.n WHERE
 -- The first part, because it may wait for another transaction. The parts are
 -- read in turn (READ COMMITTED), so the later parts see what that transaction
 -- committed.
-@macro locked_ctts(from)
+@macro locked_ctts(from; wait)
 (SELECT <load.ctt> $ctt, c.external_sync, c.segment_group, c.partner_ref
-	FROM $from FOR UPDATE)
+	FROM $from FOR UPDATE $wait)
 
 @macro open_operations(from)
 UNION ALL SELECT <load.open> o.open_ctt_id AS ctt_id, o.id, o.kind, o.state,
@@ -65,17 +65,17 @@ UNION ALL SELECT <load.activity> a.ctt_id, a.id, a.type, a.status,
 	FROM $ids(:ctts) STRAIGHT_JOIN ctt_activity a ON a.id =
 		(SELECT MAX(b.id) FROM ctt_activity b WHERE b.ctt_id = x.id)
 
-@macro one_item
+@macro one_item(wait)
 START TRANSACTION;
-$locked_ctts(ctt c WHERE c.id = CAST(:ctt AS UNSIGNED))
+$locked_ctts(ctt c WHERE c.id = CAST(:ctt AS UNSIGNED); $wait)
 $open_operations(operation o WHERE o.open_ctt_id = CAST(:ctt AS UNSIGNED))
 $ntts(ntt n; WHERE n.id = CAST(:ntt AS UNSIGNED))
 $pairs(operation o WHERE o.ctt_id = CAST(:ctt AS UNSIGNED)
 	AND o.ntt_id = CAST(:ntt AS UNSIGNED) AND)
 
-@macro tickets(more)
+@macro tickets(more; wait)
 START TRANSACTION;
-$locked_ctts($the_ctts)
+$locked_ctts($the_ctts; $wait)
 $open_operations($ids(:ctts) STRAIGHT_JOIN operation o
 	ON o.open_ctt_id = x.id)
 $ntts($ids(:ntts) STRAIGHT_JOIN ntt n ON n.id = x.id; )
@@ -84,20 +84,38 @@ $pairs($the_pairs)
 
 @statement LOAD(load) ends in rows
 IF :ctt AND :ntt THEN
-	$one_item;
+	$one_item();
 ELSE
-	$tickets();
+	$tickets(; );
 END IF;
 
 -- Also the NTTs to which the CTTs are linked.
 @statement LOAD_ACTIVITIES(load) ends in rows
-$tickets($ntts($the_ctts JOIN ntt n ON n.id = c.ntt_id; )) $activities;
+$tickets($ntts($the_ctts JOIN ntt n ON n.id = c.ntt_id; ); ) $activities;
+
+@macro codes
+UNION ALL SELECT <load.lov> type, code, label FROM lov WHERE active
 
 @statement LOAD_LOV(load) ends in rows
-$tickets() $activities
-UNION ALL SELECT <load.lov> type, code, label FROM lov WHERE active;
+$tickets(; ) $activities $codes;
+
+@macro elements_of_ctts
+UNION ALL SELECT <load.element> e.ctt_id, $element FROM $ids(:ctts)
+	STRAIGHT_JOIN network_element e ON e.ctt_id = x.id
 
 @statement LOAD_ELEMENTS(load) ends in rows
-$tickets() $activities
-UNION ALL SELECT <load.element> e.ctt_id, $element FROM $ids(:ctts)
-	STRAIGHT_JOIN network_element e ON e.ctt_id = x.id;
+$tickets(; ) $activities $elements_of_ctts;
+
+-- The same for items of several requests. They do not wait for a row that is
+-- locked: the item is then without its CTT.
+@statement LOAD_TOGETHER(load) ends in rows
+IF :ctt AND :ntt THEN
+	$one_item(SKIP LOCKED);
+ELSE
+	$tickets(; SKIP LOCKED);
+END IF;
+
+-- For items of different kinds: all that any of them needs.
+@statement LOAD_ALL_TOGETHER(load) ends in rows
+$tickets($ntts($the_ctts JOIN ntt n ON n.id = c.ntt_id; ); SKIP LOCKED)
+$activities $codes $elements_of_ctts;
