@@ -48,6 +48,7 @@ void process_open(struct process *p, const struct conf *cf, unsigned threads)
 	*p = (struct process){.conf = cf};
 	p->dbs = pool_open(connections, db_make, p, db_end);
 	p->caches = pool_open(connections, cache_make, p, cache_end);
+	db_setup();
 	http_setup();
 	p->transports = pool_open(users, http_make, p, http_end);
 	p->leases = leases_open(cf);

@@ -592,9 +592,9 @@ $c = Ctt->start(pool => 1, workers => 0,
 	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
 	my $r = fastcgi_post($LINK, qq({"cttId":$ctt,"nttId":$ntt}), 24);
 
-	is_deeply [ @{ $r->{json} }{qw(code partnerOutcome settled)} ],
-	    [ 'EXTERNAL_SYNC_FAILED', 'refused', 1 ],
+	is $r->{json}{code}, 'DEADLINE_PASSED',
 	    'a request of which the time is over';
+	is $c->one('SELECT COUNT(*) FROM operation'), 0, 'begins nothing';
 	is scalar $c->heard('taas'), 0, 'asks no partner any more';
 	$c->agree;
 }

@@ -6,13 +6,15 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
-use List::Util qw(min);
+use List::Util qw(max min);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Util qw(median spew);
 
 use constant {
-	POOL       => 8,
+	POOL       => 2,        # processes,
+	THREADS    => 16,       # and what each takes at once: half of it may
+	                        # wait for one partner
 	TIMEOUT_MS => 1500,
 	PAUSE_S    => 0.02,     # of a client between two requests
 	AGAIN_S    => 0.2,      # of one that was refused
@@ -25,7 +27,8 @@ use constant {
 };
 
 my $c = Ctt->start(pool => POOL, workers => 1, set => {
-	CTT_PARTNER_TIMEOUT_MS => TIMEOUT_MS, CTT_UNLINK_BLOCK_TTL => 0 });
+	CTT_THREADS => THREADS, CTT_PARTNER_TIMEOUT_MS => TIMEOUT_MS,
+	CTT_UNLINK_BLOCK_TTL => 0 });
 my %ADMIN = (Authorization => 'Bearer ' . $c->token(roles => ['ctt-admin']));
 my ($NTT) = $c->given(ntt => {});
 
@@ -124,13 +127,11 @@ sub metric ($name) {
 my %CLIENTS = (read => 2, taas => 2, tmf => 2, nig => 2);
 
 # What is known of a partner that hangs, in seconds since it was asked first: at
-# first that it is silent, after a
-# quarter of a second in which all may wait for it; then that it fails, and
-# soon that it is broken, which the log has.
+# first nothing, then that it fails, and soon that it is broken: the log says so.
 sub windows ($all) {
 	my $broken = $all->{seen} - $all->{from};
 
-	return ([ 'at first', 0, TIMEOUT_MS / 1000, 0.6 ],
+	return ([ 'at first', 0, TIMEOUT_MS / 1000, KEPT ],
 		[ 'it fails', TIMEOUT_MS / 1000, 2 * TIMEOUT_MS / 1000, KEPT ],
 		[ 'it is broken', $broken, $broken + BROKEN_S, KEPT ],
 		[ 'in all', 0, $broken + BROKEN_S, KEPT ]);
@@ -235,7 +236,7 @@ sub hang ($sick) {
 		my $seen = time;
 		sleep BROKEN_S + 0.1;
 		return $seen;
-	}, %CLIENTS, $sick => 2 * POOL);
+	}, %CLIENTS, $sick => POOL * THREADS);
 	$all->{from} = ($c->heard($sick))[$calls]{at};
 	is metric("cttd_partner_broken{partner=\"\U$sick\E\"}"), 1,
 	    'the metrics say that it is broken';
@@ -279,37 +280,11 @@ for my $sick (qw(taas tmf nig)) {
 	}
 }
 
-# ---- who died while waiting does not wait any more ----
-
-{
-	my ($ctt, @now) = given_ctts('taas', POOL);
-	my @dead = $c->pids('pool');
-
-	$c->rule(partner => 'taas', do => 'hang');
-	$c->parallel(POOL, sub ($i) {
-		return link_and_unlink($now[ $i - 1 ], 0)->{json} if $i;
-		sleep 0.4;
-		return $c->stack('kill', 'pool');
-	});
-	$c->no_rules;
-	ok $c->stack('start', 'pool', '--pool', 2), 'a smaller pool';
-	SKIP: {
-		skip 'here nobody takes the dead away', 2
-		    if !$c->wait_for(20, sub { !grep { kill 0, $_ } @dead });
-		ok $c->settle, 'the partner is well again';
-		sleep 1.2;    # so long a wait is a slow one
-		is link_and_unlink($ctt, 0)->{status}, 200, 'has it to itself';
-	}
-	ok $c->stack('stop', 'pool') && $c->stack('start', 'pool', '--pool',
-	    POOL), 'and is as large as before';
-}
-
 # ---- one that is only slow, or only busy, is not sick ----
 
 for (
-	[ 'many ask', 60, 2 * POOL ],
-	[ 'it takes its time', TIMEOUT_MS / 2, POOL / 2 ],
-	[ 'it always does, and all the pool waits', TIMEOUT_MS / 2, POOL ],
+	[ 'many ask', 60, THREADS / 2 ],
+	[ 'it takes its time', TIMEOUT_MS / 2, THREADS / 2 ],
 ) {
 	my ($name, $ms, $clients) = @$_;
 
@@ -321,17 +296,16 @@ for (
 }
 $c->sim(PUT => '/latency', { taas => 15 });
 
-# ---- who dies while waiting leaves the share to others ----
+# ---- the calls of a process that dies are not under way any more ----
 
 {
 	my $waiting = 'cttd_partner_waiting{partner="TAAS"}';
-	my $rule = $c->rule(partner => 'taas', do => 'hang');
-	my $many = POOL - 2;    # one process is left for the metrics
-	my @ctts = given_ctts('taas', 2 * $many);
+	my $many = THREADS / 2;    # so many may wait, wherever they come in
 
+	$c->rule(partner => 'taas', do => 'hang');
 	for my $round (1, 2) {
-		my @now = splice @ctts, 0, $many;
-		my ($killer, @who) = $c->parallel(1 + @now, sub ($i) {
+		my @now = given_ctts('taas', $many);
+		my ($waited) = $c->parallel(1 + @now, sub ($i) {
 			return link_and_unlink($now[ $i - 1 ], 0)->{json} if $i;
 			my $n = 0;
 			$c->wait_for(10, sub { ($n = metric($waiting)) == $many });
@@ -341,33 +315,32 @@ $c->sim(PUT => '/latency', { taas => 15 });
 			}
 			return $n;
 		});
-		is $killer, $many, $round == 1 ? "$many wait, and are killed"
+		is $waited, $many, $round == 1 ? "$many wait, and are killed"
 		    : 'and as many may wait again';
 	}
 	is metric($waiting), 0, 'in the end nobody does';
 	$c->no_rules;
 }
 
-# ---- who first settles what was left open waits as well ----
+# ---- a bulk takes its turns ----
 
 {
-	my @ctts = given_ctts('taas', 3);
-	my $ask = sub ($i) { link_and_unlink($ctts[$i], 0)->{status} };
+	my @ctts = given_ctts('taas', 3 * THREADS);
 
 	ok $c->settle, 'it is well again';
-	ok $c->stack('stop', 'worker'), 'nobody else settles';
-	$c->rule(partner => 'taas', do => 'hang');
-	is_deeply [ $c->parallel(3, $ask) ], [ (502) x 3 ], 'three are open';
-	my ($n) = $c->parallel(4, sub ($i) {
-		return $ask->($i - 1) if $i;
-		my $n = 0;
-		$c->wait_for(10, sub { ($n = metric(
-			'cttd_partner_waiting{partner="TAAS"}')) == 3 });
-		return $n;
+	$c->sim(PUT => '/latency', { taas => 100 });
+	$c->sim(DELETE => '/calls');
+	my ($r) = $c->parallel(2, sub ($i) {
+		return $c->bulk(map { [ $_, $NTT ] } @ctts) if !$i;
+		sleep 0.3;
+		return $c->get('/healthz');
 	});
-	is $n, 3, 'who asks for these is counted';
-	$c->no_rules;
-	ok $c->stack('start', 'worker'), 'the worker is back';
+	is $r->{json}{success}, scalar @ctts, 'a bulk of more: each is linked';
+	my @at = sort { $a <=> $b } map { $_->{at} } $c->heard('taas');
+	my $most = max map { my $t = $_;
+		scalar grep { $_ >= $t && $_ < $t + 0.08 } @at } @at;
+	cmp_ok $most, '<=', THREADS / 2, "$most calls at once, and no more";
+	$c->sim(PUT => '/latency', { taas => 15 });
 }
 
 ok $c->wait_for(6, sub { $c->settle(0) }), 'all is settled';

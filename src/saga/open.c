@@ -139,7 +139,8 @@ static void refuse_the_rest(struct batch *b)
 
 bool saga_is_shed(const struct item *it)
 {
-	return it->code == CODE_PARTNER_BUSY;
+	return it->code == CODE_PARTNER_BUSY ||
+	       it->code == CODE_DEADLINE_PASSED;
 }
 
 /* Leave in *b the items that can be opened in company. The CTT of another one is
@@ -377,7 +378,7 @@ static void open_batch(struct app *app, struct batch *all,
 		 "tickets; nothing was changed. Try again in a moment.");
 }
 
-/* Refuse the items whose time has passed in the tray. */
+/* Refuse the items whose time has passed, perhaps in a tray. */
 static void refuse_late(struct batch *b)
 {
 	struct batch stay = batch_part(b);
@@ -450,12 +451,16 @@ void saga_open(struct app *app, struct batch *b)
 {
 	struct batch left = *b;
 
+	if (!b->terms->dry_run)
+		refuse_late(&left);
+	if (!left.n)
+		return;
 	if (!b->terms->dry_run && !take_owner(app, b->terms, b->mem)) {
-		saga_db_away(b);
+		saga_db_away(&left);
 		return;
 	}
 	b->terms->visit = app->visit;
-	if (keeps_company(app, b))
+	if (keeps_company(app, &left))
 		pass_tray(app, &left);
 	if (left.n)
 		open_alone(app, &left);

@@ -67,6 +67,12 @@ struct db {
 	char error[256];
 };
 
+void db_setup(void)
+{
+	if (mysql_library_init(0, NULL, NULL))
+		arena_exhausted();
+}
+
 struct db *db_open(const struct conf *cf)
 {
 	struct db *db = calloc(1, sizeof *db);

@@ -16,6 +16,9 @@
  */
 struct db;
 
+/* Before the first thread starts. */
+void db_setup(void);
+
 struct db *db_open(const struct conf *cf);
 void db_close(struct db *db);
 
