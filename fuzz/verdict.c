@@ -1003,7 +1003,7 @@ static void run(struct call *c, unsigned how)
 	began = now;
 	http = http_open(&cf);
 	http_use(http, visit, (struct sender){may_send, NULL});
-	partner_call(http, mem, &c, 1, 1, now + 60000);
+	partner_call(http, mem, &c, 1, 1, now + 60000, NULL, NULL);
 	http_close(http);
 	visit_leave(visit);
 	hear();

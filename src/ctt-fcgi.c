@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "app.h"
+#include "saga/close.h"
+#include "saga/open.h"
 #include "saga/tray.h"
 #include "base/log.h"
 #include "partner/tls.h"
@@ -68,13 +70,14 @@ int main(int argc, char **argv)
 	log_deaths();
 	process_open(&process, &cf, check ? 0 : (unsigned)cf.threads);
 	if (!check && cf.threads > 1)
-		process.trays = trays_open();
+		process.trays = trays_open(&process, saga_open_together,
+					   saga_close_together);
 	if (!check)
 		status = fcgi_run(&process, verifier);
 	else if (!statements_are_good(&process))
 		status = EXIT_FAILURE;
-	process_close(&process);
 	trays_close(process.trays);
+	process_close(&process);
 	verifier_close(verifier);
 	conf_close(&cf);
 	return status;

@@ -215,7 +215,8 @@ static void do_jobs(struct app *app, struct arena *mem, struct job *jobs,
 			calls[ncalls++] = &jobs[i].call;
 	app_wait(app);
 	partner_call(app_http(app), mem, calls, ncalls,
-		     (size_t)app->conf->sync_concurrency, INT64_MAX);
+		     (size_t)app->conf->sync_concurrency, INT64_MAX, NULL,
+		     NULL);
 	for (size_t i = 0; i < n; i++)
 		if (jobs[i].look_at)
 			look_again(app, mem, jobs[i].look_at,

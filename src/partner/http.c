@@ -454,6 +454,7 @@ static void conclude(struct call *c, enum said said, const char *why)
 	c->past.known = known_after(c->past.known, said);
 	c->verdict = c->seen == SEEN_DONE ? RC_OK : known_rc(c->past.known);
 	c->why = c->verdict == RC_OK ? NULL : why;
+	c->ended = true;
 }
 
 static void call_end(struct slot *s, enum said said, const char *why)
@@ -955,7 +956,8 @@ static bool any_busy(const struct http *h)
 }
 
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
-		  size_t n, size_t width, int64_t deadline)
+		  size_t n, size_t width, int64_t deadline,
+		  void (*meanwhile)(void *of), void *of)
 {
 	size_t next = 0;
 
@@ -977,6 +979,8 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		if (curl_multi_perform(h->multi, &running) != CURLM_OK)
 			arena_exhausted();
 		ended = reap(h);
+		if (meanwhile)
+			meanwhile(of);
 		may_send(h); /* renews what gives the right to */
 		wait = wake_sleepers(h, clock_mono_ms());
 		if (any_busy(h) && (next == n || !ended))

@@ -63,6 +63,8 @@ struct call {
 	const char *looked;  /* what a look showed: a clause, or NULL      */
 	unsigned attempts;
 	int64_t began, ms;   /* wall clock */
+	bool ended;
+	bool counted;        /* its refusal is, in past.refusals           */
 };
 
 /* One exchange of a call. */
@@ -142,9 +144,11 @@ void http_close(struct http *h);
  * `deadline` (clock_mono_ms). A call that was in doubt before is made again
  * with the same key; if the partner can be read, its ticket is read first. If a
  * partner's breaker is open, or too many calls to it are under way, it is not
- * called: RC_AGAIN.
+ * called: RC_AGAIN. `meanwhile(of)`, if there is one, runs now and then, at the
+ * latest after 50 ms.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
-		  size_t n, size_t width, int64_t deadline);
+		  size_t n, size_t width, int64_t deadline,
+		  void (*meanwhile)(void *of), void *of);
 
 #endif

@@ -235,7 +235,7 @@ static void close_alone(struct app *app, struct batch *b, bool recovered)
 }
 
 /* If not all can be closed, each request tries it alone. */
-static void close_together(struct app *app, struct batch *b)
+void saga_close_together(struct app *app, struct batch *b)
 {
 	bool won;
 
@@ -245,9 +245,20 @@ static void close_together(struct app *app, struct batch *b)
 		it->aside = !won;
 }
 
+/* Close alone the items that were set aside. */
+static void close_the_rest(struct app *app, const struct batch *b)
+{
+	struct batch alone = batch_part(b);
+
+	batch_each (b, it)
+		if (it->aside)
+			batch_add(&alone, it);
+	close_alone(app, &alone, false);
+}
+
 void saga_close(struct app *app, struct batch *b, bool recovered)
 {
-	struct batch open = batch_part(b), alone = batch_part(b);
+	struct batch open = batch_part(b);
 
 	batch_each (b, it)
 		if (op_is_open(it->was))
@@ -258,9 +269,66 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 		close_alone(app, &open, recovered);
 		return;
 	}
-	tray_pass(app, TRAY_CLOSE, &open, close_together);
-	batch_each (&open, it)
-		if (it->aside)
-			batch_add(&alone, it);
-	close_alone(app, &alone, false);
+	tray_pass(app, TRAY_CLOSE, &open);
+	close_the_rest(app, &open);
+}
+
+/* ---- as calls end ---- */
+
+/* Move the items whose calls have ended into a batch of their own, whose memory
+ * another thread may use. */
+static struct batch *take_ended(struct closing *c)
+{
+	struct arena *mem = arena_open();
+	struct batch *group = arena_alloc(mem, sizeof *group);
+	size_t n = 0;
+
+	*group = batch_empty(mem, c->left.n);
+	batch_each (&c->left, it) {
+		if (it->sync.call->ended)
+			batch_add(group, it);
+		else
+			c->left.it[n++] = it;
+	}
+	c->left.n = n;
+	arena_share(mem, c->mem);
+	arena_close(mem); /* the request keeps it */
+	return group;
+}
+
+struct closing saga_closing(struct app *app, const struct batch *b)
+{
+	struct closing c = {.app = app, .mem = b->mem, .left = batch_part(b)};
+
+	batch_each (b, it)
+		if (op_is_open(it->was))
+			batch_add(&c.left, it);
+	c.group = arena_array(b->mem, b->n, sizeof *c.group);
+	c.entry = arena_array(b->mem, b->n, sizeof *c.entry);
+	return c;
+}
+
+void saga_close_ended(struct closing *c, size_t least)
+{
+	size_t n = 0;
+
+	batch_each (&c->left, it)
+		n += it->sync.call->ended;
+	if (!n || n < least)
+		return;
+	c->group[c->n] = take_ended(c);
+	batch_each (c->group[c->n], it)
+		step_ended(it);
+	c->entry[c->n] = tray_post(c->app, TRAY_CLOSE, c->group[c->n]);
+	c->n++;
+}
+
+void saga_close_left(struct closing *c)
+{
+	saga_close(c->app, &c->left, false);
+	app_wait(c->app);
+	for (size_t i = 0; i < c->n; i++)
+		tray_wait(c->app, TRAY_CLOSE, c->entry[i]);
+	for (size_t i = 0; i < c->n; i++)
+		close_the_rest(c->app, c->group[i]);
 }

@@ -13,4 +13,29 @@
  */
 void saga_close(struct app *app, struct batch *b, bool recovered);
 
+/* What serves the tray before it. */
+void saga_close_together(struct app *app, struct batch *b);
+
+/*
+ * A large batch closes in groups as its partners answer, so that one slow ticket
+ * holds up no other.
+ */
+struct closing {
+	struct app *app;
+	struct arena *mem;
+	struct batch left;    /* open items that are in no group yet  */
+	struct batch **group; /* that other threads close meanwhile   */
+	struct entry **entry;
+	size_t n;
+};
+
+struct closing saga_closing(struct app *app, const struct batch *b);
+
+/* Close the items whose calls have ended, if they are at least so many. Does not
+ * wait for it. */
+void saga_close_ended(struct closing *c, size_t least);
+
+/* Close all others, and wait for the groups. */
+void saga_close_left(struct closing *c);
+
 #endif

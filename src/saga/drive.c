@@ -7,6 +7,8 @@
 #include "saga/close.h"
 #include "saga/step.h"
 
+enum { GROUP = 64 }; /* items that are closed while others are called */
+
 /* If the lease has expired, because the database or the machine stood still,
  * renew it, and find out which open operations others have taken over since. */
 static void find_taken(struct app *app, const struct batch *b)
@@ -41,6 +43,23 @@ void saga_sync(struct app *app, struct batch *b)
 	fault(FAULT_AFTER_SYNC);
 }
 
+static void close_some(void *closing)
+{
+	saga_close_ended(closing, GROUP);
+}
+
+/* The same with the close in groups, as the calls end. */
+static void sync_and_close(struct app *app, struct batch *b)
+{
+	struct closing c = saga_closing(app, b);
+
+	find_taken(app, b);
+	app_wait(app);
+	step_call_each(app, b, close_some, &c);
+	fault(FAULT_AFTER_SYNC);
+	saga_close_left(&c);
+}
+
 struct batch saga_followers(const struct batch *b)
 {
 	struct batch next = batch_part(b);
@@ -54,6 +73,10 @@ struct batch saga_followers(const struct batch *b)
 void saga_drive(struct app *app, struct batch b)
 {
 	for (; b.n; b = saga_followers(&b)) {
+		if (app->process->trays && b.n > GROUP) {
+			sync_and_close(app, &b);
+			continue;
+		}
 		saga_sync(app, &b);
 		saga_close(app, &b, false);
 	}

@@ -395,7 +395,7 @@ static void refuse_late(struct batch *b)
 	*b = stay;
 }
 
-static void open_together(struct app *app, struct batch *b)
+void saga_open_together(struct app *app, struct batch *b)
 {
 	refuse_late(b);
 	if (b->n)
@@ -407,7 +407,7 @@ static void pass_tray(struct app *app, struct batch *b)
 {
 	struct batch alone = batch_part(b);
 
-	tray_pass(app, TRAY_OPEN, b, open_together);
+	tray_pass(app, TRAY_OPEN, b);
 	batch_each (b, it) {
 		if (!it->aside)
 			continue;

@@ -17,6 +17,9 @@
  */
 void saga_open(struct app *app, struct batch *b);
 
+/* What serves the tray before it. */
+void saga_open_together(struct app *app, struct batch *b);
+
 /* An item's operation begins: its local change and its journal row, owned by
  * `owner`, go into *ch. */
 void saga_begin(struct item *it, struct change *ch, const char *owner);

@@ -105,7 +105,8 @@ static void read_all(struct work *w)
 	for (size_t i = 0; i < w->n; i++)
 		calls[i] = &w->looks[i].call;
 	partner_call(app_http(w->r->app), w->mem, calls, w->n,
-		     (size_t)w->r->app->conf->sync_concurrency, INT64_MAX);
+		     (size_t)w->r->app->conf->sync_concurrency, INT64_MAX, NULL,
+		     NULL);
 }
 
 /* ---- what differs, and what would mend it ---- */

@@ -128,7 +128,23 @@ void step_unask(const struct conf *cf, struct arena *mem, struct item *it)
 		recall_call(it->sync.call, it->sync.call_json, mem);
 }
 
+void step_ended(struct item *it)
+{
+	struct call *c = it->sync.call;
+
+	if (c->no == NO_SUCH && !c->counted)
+		c->past.refusals++;
+	c->counted = true;
+	it->sync.past = c->past;
+}
+
 void step_call_all(struct app *app, struct batch *b)
+{
+	step_call_each(app, b, NULL, NULL);
+}
+
+void step_call_each(struct app *app, struct batch *b,
+		    void (*meanwhile)(void *of), void *of)
 {
 	struct call **calls = arena_array(b->mem, b->n, sizeof *calls);
 	size_t n = 0;
@@ -138,13 +154,11 @@ void step_call_all(struct app *app, struct batch *b)
 		    !it->sync.call->local)
 			calls[n++] = it->sync.call;
 	partner_call(app_http(app), b->mem, calls, n,
-		     (size_t)app->conf->sync_concurrency, b->terms->deadline);
-	for (size_t i = 0; i < n; i++)
-		if (calls[i]->no == NO_SUCH)
-			calls[i]->past.refusals++;
+		     (size_t)app->conf->sync_concurrency, b->terms->deadline,
+		     meanwhile, of);
 	batch_each (b, it)
 		if (op_is_open(it->was))
-			it->sync.past = it->sync.call->past;
+			step_ended(it);
 }
 
 /* ---- what is known ---- */

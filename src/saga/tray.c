@@ -8,11 +8,12 @@ enum {
 	LEADERS = 1,    /* of a stage: doc/performance.txt */
 };
 
-/* A request in a tray. Its thread sleeps until it is served, or is to lead. */
+/* A request in a tray. Its thread sleeps until it is served, or is to lead. The
+ * thread of one that was posted does other work. */
 struct entry {
 	struct entry *next;
 	struct batch *b;
-	bool served, leads;
+	bool posted, served, leads;
 	pthread_cond_t turn;
 };
 
@@ -20,29 +21,52 @@ struct tray {
 	pthread_mutex_t lock;
 	struct entry *first, **end;
 	unsigned leaders;
+	tray_run *run;
+
+	/* leads when the first entry was posted */
+	pthread_t helper;
+	pthread_cond_t work;
+	struct process *process;
+	bool has_helper, helper_leads, stop;
 };
 
 struct trays {
 	struct tray of[TRAY__MAX];
 };
 
-struct trays *trays_open(void)
+struct trays *trays_open(struct process *p, tray_run *open, tray_run *close)
 {
 	struct trays *t = calloc(1, sizeof *t);
 
 	if (!t)
 		arena_exhausted();
+	t->of[TRAY_OPEN].run = open;
+	t->of[TRAY_CLOSE].run = close;
 	for (int i = 0; i < TRAY__MAX; i++) {
 		pthread_mutex_init(&t->of[i].lock, NULL);
+		pthread_cond_init(&t->of[i].work, NULL);
 		t->of[i].end = &t->of[i].first;
+		t->of[i].process = p;
 	}
 	return t;
+}
+
+static void tray_close(struct tray *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	pthread_cond_signal(&t->work);
+	pthread_mutex_unlock(&t->lock);
+	if (t->has_helper)
+		pthread_join(t->helper, NULL);
+	pthread_cond_destroy(&t->work);
+	pthread_mutex_destroy(&t->lock);
 }
 
 void trays_close(struct trays *t)
 {
 	for (int i = 0; t && i < TRAY__MAX; i++)
-		pthread_mutex_destroy(&t->of[i].lock);
+		tray_close(&t->of[i]);
 	free(t);
 }
 
@@ -115,7 +139,7 @@ static struct batch merge(struct entry *const *taken, size_t n)
 }
 
 static void serve(struct app *app, struct entry *const *taken, size_t n,
-		  void (*run)(struct app *, struct batch *))
+		  tray_run *run)
 {
 	struct batch all;
 
@@ -135,42 +159,97 @@ static void put_in(struct tray *t, struct entry *e)
 	t->end = &e->next;
 }
 
-/* Run the stage until the own entry is served. The lock is held, but not during
- * a run. */
-static void lead(struct tray *t, struct app *app, const struct entry *own,
-		 void (*run)(struct app *, struct batch *))
+/* Run the stage once. The lock is held, but not during the run. */
+static void run_once(struct tray *t, struct app *app)
 {
 	struct entry *taken[ITEMS_MAX];
+	size_t n = take(t, taken);
 
-	while (!own->served) {
-		size_t n = take(t, taken);
-
-		pthread_mutex_unlock(&t->lock);
-		serve(app, taken, n, run);
-		pthread_mutex_lock(&t->lock);
-		for (size_t i = 0; i < n; i++) {
-			taken[i]->served = true;
-			if (taken[i] != own)
-				pthread_cond_signal(&taken[i]->turn);
-		}
+	pthread_mutex_unlock(&t->lock);
+	serve(app, taken, n, t->run);
+	pthread_mutex_lock(&t->lock);
+	for (size_t i = 0; i < n; i++) {
+		taken[i]->served = true;
+		pthread_cond_signal(&taken[i]->turn);
 	}
 }
 
-/* The thread of the first entry leads from now on, or nobody. */
+/* The first entry's thread leads from now on, or the helper, or nobody. */
 static void pass_lead(struct tray *t)
 {
-	for (struct entry *e = t->first; e; e = e->next) {
-		if (e->leads)
-			continue;
+	struct entry *e = t->first;
+
+	while (e && e->leads)
+		e = e->next;
+	if (!e) {
+		t->leaders--;
+	} else if (e->posted) {
+		t->helper_leads = true;
+		pthread_cond_signal(&t->work);
+	} else {
 		e->leads = true;
 		pthread_cond_signal(&e->turn);
-		return;
 	}
-	t->leaders--;
 }
 
-void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b,
-	       void (*run)(struct app *app, struct batch *together))
+static void *help(void *tray)
+{
+	struct tray *t = tray;
+	struct app app;
+
+	app_open(&app, t->process);
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop) {
+		if (!t->helper_leads) {
+			pthread_cond_wait(&t->work, &t->lock);
+			continue;
+		}
+		t->helper_leads = false;
+		if (t->first)
+			run_once(t, &app);
+		app_rest(&app);
+		pass_lead(t);
+	}
+	pthread_mutex_unlock(&t->lock);
+	app_close(&app);
+	return NULL;
+}
+
+struct entry *tray_post(struct app *app, enum stage_of_saga stage,
+			struct batch *b)
+{
+	struct tray *t = &app->process->trays->of[stage];
+	struct entry *e = arena_alloc(b->mem, sizeof *e);
+
+	e->b = b;
+	e->posted = true;
+	pthread_cond_init(&e->turn, NULL);
+	pthread_mutex_lock(&t->lock);
+	if (!t->has_helper && pthread_create(&t->helper, NULL, help, t))
+		arena_exhausted();
+	t->has_helper = true;
+	put_in(t, e);
+	if (t->leaders < LEADERS) {
+		t->leaders++;
+		t->helper_leads = true;
+		pthread_cond_signal(&t->work);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return e;
+}
+
+void tray_wait(struct app *app, enum stage_of_saga stage, struct entry *e)
+{
+	struct tray *t = &app->process->trays->of[stage];
+
+	pthread_mutex_lock(&t->lock);
+	while (!e->served)
+		pthread_cond_wait(&e->turn, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+	pthread_cond_destroy(&e->turn);
+}
+
+void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b)
 {
 	struct tray *t = &app->process->trays->of[stage];
 	struct entry own = {.b = b};
@@ -186,8 +265,8 @@ void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b,
 	}
 	while (!own.served && !own.leads)
 		pthread_cond_wait(&own.turn, &t->lock);
-	if (!own.served)
-		lead(t, app, &own, run);
+	while (!own.served)
+		run_once(t, app);
 	if (own.leads)
 		pass_lead(t);
 	pthread_mutex_unlock(&t->lock);

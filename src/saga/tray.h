@@ -13,19 +13,31 @@
  */
 enum stage_of_saga { TRAY_OPEN, TRAY_CLOSE, TRAY__MAX };
 
-/* The trays of a process whose requests keep company. */
-struct trays *trays_open(void);
+/*
+ * Serves the items of a batch, perhaps of several requests, but never two of one
+ * CTT. It gets the leader's app. An item that it cannot serve in company it sets
+ * aside (it->aside).
+ */
+typedef void tray_run(struct app *app, struct batch *together);
+
+/* The trays of a process whose requests keep company, and what serves each. */
+struct trays *trays_open(struct process *p, tray_run *open, tray_run *close);
 void trays_close(struct trays *t);
 
 /*
- * Have `run` serve the items of *b, perhaps by another thread and with items of
- * other requests, but never with another item of the same CTT. `run` gets the
- * leader's app. What it allocates lives as long as b->mem. An item that it
- * cannot serve in company it sets aside (it->aside); the caller serves that
- * alone. The caller's connections are given back before it waits.
+ * Have the items of *b served, perhaps by another thread and in company. What is
+ * allocated for them lives as long as b->mem. The caller serves alone what was
+ * set aside. Its connections are given back before it waits.
  */
-void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b,
-	       void (*run)(struct app *app, struct batch *together));
+void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b);
+
+struct entry;
+
+/* The same, while the caller goes on until tray_wait: *b and b->mem are another
+ * thread's until then. */
+struct entry *tray_post(struct app *app, enum stage_of_saga stage,
+			struct batch *b);
+void tray_wait(struct app *app, enum stage_of_saga stage, struct entry *e);
 
 /* Should this batch pass the trays? One that is large already is alone. */
 bool tray_takes(const struct app *app, const struct batch *b);
