@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "saga/flow.h"
 #include "saga/reconcile.h"
 #include "saga/recover.h"
 #include "store/audit.h"
@@ -28,7 +29,7 @@
 enum {
 	PATIENCE_S = 3600,
 	MIGRATE_WAIT_S = 600,
-	RECONCILE_PAGE = 500, /* CTTs that are compared at once */
+	RECONCILE_PAGE = 500, /* CTTs in one round */
 	COULD_NOT_LOOK = 3,   /* exit status: contract section 12 */
 };
 
@@ -38,10 +39,10 @@ struct console {
 	struct db *db;
 };
 
-/* One command: its words behind the name are argv[0..argc). */
+/* A command. argv[0..argc) are the words after its name. */
 struct command {
 	const char *name, *usage, *text;
-	unsigned need; /* of settings */
+	unsigned need; /* settings: enum conf_need */
 	int (*run)(struct console *, int argc, char **argv);
 };
 
@@ -114,7 +115,7 @@ static const char *option(int argc, char **argv, const char *name)
 	return NULL;
 }
 
-/* Are the words pairs of these options (ends in NULL) and values? */
+/* Are all words pairs of a known option and a value? `known` ends in NULL. */
 static bool options_ok(int argc, char **argv, const char *const *known)
 {
 	for (int i = 0; i < argc; i += 2) {
@@ -131,7 +132,7 @@ static bool options_ok(int argc, char **argv, const char *const *known)
 	return true;
 }
 
-/* Take a word that has no value out of the others, wherever it stands. */
+/* Remove an option without a value from the words. False: it is not there. */
 static bool take_flag(int *argc, char **argv, const char *flag)
 {
 	for (int i = 0; i < *argc; i++) {
@@ -144,7 +145,7 @@ static bool take_flag(int *argc, char **argv, const char *flag)
 	return false;
 }
 
-/* A whole number from 0 to `most`, or -1 and a line. */
+/* A whole number from 0 to `most`. -1: it is none, and an error is printed. */
 static int64_t number(const char *name, const char *text, int64_t most)
 {
 	char *end;
@@ -162,7 +163,7 @@ static void print_step(const struct schema_step *step)
 	printf("migrated to %d: %s\n", step->version, step->name);
 }
 
-/* cttd's own user, who does not own the schema, gets what it needs. */
+/* Grant cttd's user its rights, because it does not own the schema. */
 static int grant_app(struct console *con)
 {
 	struct conf app = con->conf;
@@ -170,7 +171,7 @@ static int grant_app(struct console *con)
 	struct db *db;
 	enum rc rc;
 
-	app.db_name = ""; /* on which it may have no right yet */
+	app.db_name = ""; /* the user may have no right to it yet */
 	db = db_open(&app);
 	rc = schema_grant(con->db, db, con->mem, &user);
 	if (rc == RC_OK)
@@ -209,7 +210,7 @@ static int run_migrate(struct console *con, int argc, char **argv)
 	if (status == EXIT_SUCCESS)
 		printf("the schema is at version %d\n",
 		       schema_steps[schema_nsteps - 1].version);
-	db_close(con->db); /* before its settings go */
+	db_close(con->db); /* it uses the settings */
 	con->db = NULL;
 	return status;
 }
@@ -272,11 +273,11 @@ static int run_audit(struct console *con, int argc, char **argv)
 	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* "retry ID..." or "retry --all" -> the parameter of `sql`, run. */
+/* Run `sql` for "retry ID..." or "retry --all". */
 static int run_retry(struct console *con, int argc, char **argv, enum sql sql,
 		     bool numbers)
 {
-	struct rows r[2]; /* what cannot be tried; how many can */
+	struct rows r[2]; /* what cannot be tried; the number of the rest */
 	struct buf doc;
 
 	if (argc < 2 || strcmp(argv[0], "retry"))
@@ -332,7 +333,17 @@ static const char *span(struct arena *mem, int64_t s)
 			    unit[i].name);
 }
 
-/* What whoever asked for it knows, and what it waits for. */
+/* Was the caller told that the operation will be done? A kind that cannot be
+ * undone is driven on, and so is the link back of a move. */
+static bool is_forward(const struct operation_open_row *row)
+{
+	enum kind kind = kind_of(row->kind);
+
+	return cell_int(row->goes_on) ||
+	       (kind != KIND__MAX && !flows[kind]->unask);
+}
+
+/* What the caller was told, and what the operation waits for. */
 static const char *waits_for(struct arena *mem,
 			     const struct operation_open_row *row)
 {
@@ -345,7 +356,7 @@ static const char *waits_for(struct arena *mem,
 		return arena_printf(mem, "its process died, and the caller "
 			"got no answer; it is done if %s says yes, and undone "
 			"if %s says no", partner, partner);
-	if (cell_int(row->forward))
+	if (is_forward(row))
 		return arena_printf(mem, "the caller was told that it goes "
 			"on; it is done when %s says yes, and given up if %s "
 			"says no", partner, partner);
@@ -370,7 +381,7 @@ static const char *next_try(struct arena *mem,
 	return arena_printf(mem, "tried next in %s", span(mem, s > 0 ? s : 0));
 }
 
-/* Who is at the keyboard, for the audit. */
+/* The name of the user, for the audit. */
 static const char *user_name(void)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -379,8 +390,7 @@ static const char *user_name(void)
 	return sudo && *sudo ? sudo : pw ? pw->pw_name : "?";
 }
 
-/* The worker has an operation in hand for as long as its partner is asked: that
- * is waited for. */
+/* Close the operation. If a process is calling its partner, wait for that. */
 static enum rc close_patiently(struct app *app, struct arena *mem,
 			       const char *id, const struct by_hand *how)
 {
@@ -459,8 +469,8 @@ static int run_assumed(struct console *con)
 	return EXIT_SUCCESS;
 }
 
-/* An owner on this host that has died counts as dead at once. If the database
- * is away, the next statement says so. */
+/* Bury owners on this host that died. If the database is away, the next
+ * statement reports it. */
 static void bury_dead(struct console *con)
 {
 	struct leases *all = leases_open(&con->conf);
@@ -525,7 +535,7 @@ static int run_jobs(struct console *con, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
-/* A line for each ticket that differs; on a terminal the progress below. */
+/* Print a line on a ticket. On a terminal it replaces the progress. */
 static void print_difference(void *to, const char *line)
 {
 	(void)to;
@@ -541,7 +551,8 @@ static void print_progress(const struct reconcile *r)
 			r->differ);
 }
 
-/* "taas", "tmf", "nig"; PARTNER__MAX for none given, and -1 and a line. */
+/* The partner "taas", "tmf" or "nig". PARTNER__MAX: no name is given. -1: it is
+ * another name, and an error is printed. */
 static int partner_option(const char *name)
 {
 	for (int p = 0; name && p < PARTNER_QUEUE; p++)
@@ -554,7 +565,7 @@ static int partner_option(const char *name)
 	return -1;
 }
 
-/* A partner that is named must be one that can be read. */
+/* Can the partner be read? If not, an error is printed. */
 static bool can_compare(const struct conf *cf, int partner)
 {
 	if (partner == PARTNER__MAX ||

@@ -9,13 +9,16 @@ use lib "$FindBin::Bin/lib";
 use Ctt;
 use Test::More;
 use Time::HiRes qw(sleep);
+use Util qw(slurp);
+
+my $SCHEMAS = Cpanel::JSON::XS::decode_json(
+	slurp("$FindBin::Bin/../openapi.json"))->{components}{schemas};
 
 use constant {
 	POOL      => 4,
 	FAILURES  => 3,
 	AT_ONCE_S => 1,
 	STALLED_S => 4,    # with a database that says nothing
-	KINDS     => [qw(LINK UNLINK RESOLVE CPE_UPDATE)],
 	AGES      => [ 10, 60, 600, 3600, 86_400, undef ],
 };
 
@@ -94,7 +97,7 @@ sub states (%n) { return { RUNNING => 0, SETTLING => 0, %n } }
 # in a state, with an age in seconds.
 sub operations (@open) {
 	my %want = (%{ states() }, oldest => undef,
-		kinds => { map { $_ => states() } @{ +KINDS } },
+		kinds => { map { $_ => states() } @{ $SCHEMAS->{Kind}{enum} } },
 		ages => [ map { { belowS => $_, %{ states() } } } @{ +AGES } ]);
 
 	for (@open) {

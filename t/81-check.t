@@ -135,6 +135,12 @@ for (
 	    [ 'open again' => "status = 'Open'" ],
 	    [ 'resolved at no time' => 'resolved_at = NULL' ],
 	    [ 'resolved at another' => "resolved_at = '2001-01-01'" ]),
+	[ 'a CTT whose operation gave another status', 'UPDATE operation SET'
+		. " intent = JSON_SET(intent, '\$.status', 'Open')"
+		. " WHERE id = '$op{resolve}'", "ctt $resolved" ],
+	[ 'one that 0.4.0 resolved', 'UPDATE operation SET'
+		. " intent = JSON_REMOVE(intent, '\$.status')"
+		. " WHERE id = '$op{resolve}'", "ctt $resolved" ],
 	(map { [ "another note of the $_", 'UPDATE activity_note n JOIN'
 			. ' ctt_activity a ON n.activity_id = a.id'
 			. " SET n.text = 'IT''S DONE'"

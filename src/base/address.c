@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 
-/* An address as bytes; returns its family, or 0. */
+/* Parse an address into bytes. Returns its family; 0: it is no address. */
 static int parse(const char *text, unsigned char to[16])
 {
 	if (inet_pton(AF_INET, text, to) == 1)

@@ -6,17 +6,16 @@
 struct arena;
 
 /*
- * Addresses of IPv4 and IPv6, as one customer's equipment can have them:
- * unicast, and none that is of this host or this link alone. (An IPv4 address
- * that is written as one of IPv6, ::ffff:10.0.0.1, is judged as what it is, and
- * stays as it is written.)
+ * Is it an IPv4 or IPv6 address that a customer's equipment can have? It must
+ * be unicast, and neither loopback nor link-local. An IPv4 address in the form
+ * of IPv6 (::ffff:10.0.0.1) is judged as IPv4, and keeps its form.
  */
 bool address_is_unicast(const char *text);
 
-/* The one form that an address has in texts (RFC 5952); itself if it is none. */
+/* The canonical form of an address (RFC 5952). Another text stays as it is. */
 const char *address_canonical(struct arena *mem, const char *text);
 
-/* Are these two the same address, however it is written? */
+/* Are these two texts the same address? */
 bool address_same(const char *a, const char *b);
 
 #endif

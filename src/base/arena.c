@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* AddressSanitizer sees a step beyond what was given out; without it these
- * are nothing. */
+/* With AddressSanitizer, an access beyond an allocation is found. */
 #include <sanitizer/asan_interface.h>
 
 enum { BLOCK = 32 * 1024, ALIGN = _Alignof(max_align_t) };
@@ -27,7 +26,7 @@ struct defer {
 };
 
 struct arena {
-	struct block *blocks; /* the first is the one in use */
+	struct block *blocks; /* the first one is in use */
 	struct defer *defers;
 	atomic_uint holds; /* arenas that share it, and its opener */
 };
@@ -67,7 +66,7 @@ struct arena *arena_open(void)
 
 void arena_reset(struct arena *a)
 {
-	while (a->defers) { /* the list itself lives in the arena */
+	while (a->defers) { /* the list is in the arena, too */
 		struct defer *d = a->defers;
 
 		a->defers = d->next;
@@ -106,7 +105,7 @@ void arena_share(struct arena *a, struct arena *by)
 void *arena_alloc(struct arena *a, size_t size)
 {
 	struct block *b = a->blocks;
-	size_t room = (size / ALIGN + 1) * ALIGN; /* a byte between two */
+	size_t room = (size / ALIGN + 1) * ALIGN; /* a gap of a byte or more */
 	void *p;
 
 	if (size > SIZE_MAX / 2)
@@ -141,7 +140,7 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *format, ...)
 {
-	char small[256]; /* most are: they are made once */
+	char small[256]; /* most texts fit: they are formatted once */
 	va_list ap;
 	char *p;
 	int n;

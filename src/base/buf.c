@@ -41,7 +41,7 @@ void buf_str(struct buf *b, const char *s)
 
 void buf_printf(struct buf *b, const char *format, ...)
 {
-	char small[256]; /* most are: they are made once */
+	char small[256]; /* most texts fit: they are formatted once */
 	va_list ap;
 	int n;
 

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 
 /*
- * Text that grows, and a writer of JSON onto it. `s` is always terminated
- * once something was added. The memory is the arena's.
+ * A text that grows, and functions that append JSON to it. `s` ends in NUL as
+ * soon as something was added. The memory is the arena's.
  */
 struct buf {
 	struct arena *mem;
@@ -24,9 +24,9 @@ void buf_printf(struct buf *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * JSON. Each call writes one value, as a member when `key` is given (keys are
- * our own words, and not escaped), as an element when it is NULL. The comma
- * before it comes by itself. A NULL string, and an id of 0, become null.
+ * Each call writes one JSON value: a member if there is a `key`, an element if
+ * `key` is NULL. Keys are not escaped. The comma before the value is added if
+ * it is needed. A NULL string and an id of 0 become null.
  */
 void put_open(struct buf *b, const char *key, char bracket); /* '{' or '[' */
 void put_close(struct buf *b, char bracket);                 /* '}' or ']' */
@@ -34,7 +34,7 @@ void put_str(struct buf *b, const char *key, const char *value);
 void put_int(struct buf *b, const char *key, int64_t value);
 void put_id(struct buf *b, const char *key, uint64_t value);
 void put_bool(struct buf *b, const char *key, bool value);
-/* `value` is JSON already; NULL becomes null. */
+/* `value` is JSON. NULL becomes null. */
 void put_raw(struct buf *b, const char *key, const char *value);
 
 #endif

@@ -43,7 +43,7 @@ void clock_text(int64_t wall_ms, char text_r[CLOCK_TEXT])
 	unsigned ms = (unsigned)(wall_ms % 1000);
 	struct tm tm;
 
-	if (s != last) { /* many a text is of the same second */
+	if (s != last) { /* many texts have the same second */
 		gmtime_r(&s, &tm);
 		strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &tm);
 		last = s;
@@ -58,7 +58,7 @@ void clock_text(int64_t wall_ms, char text_r[CLOCK_TEXT])
 	*text_r = '\0';
 }
 
-/* Is the text of this form? 'd' stands for a digit. */
+/* Does the text have this form? 'd' stands for a digit. */
 static bool has_form(const char *text, const char *form)
 {
 	for (; *form; form++, text++)
@@ -72,7 +72,7 @@ static int two_digits(const char *text)
 	return (text[0] - '0') * 10 + text[1] - '0';
 }
 
-/* The date and the time of day; false: the calendar does not have it. */
+/* Parse the date and the time of day. False: there is no such time. */
 static bool read_second(const char *text, int64_t *second_r)
 {
 	struct tm tm = {
@@ -85,13 +85,13 @@ static bool read_second(const char *text, int64_t *second_r)
 	};
 	const struct tm said = tm;
 
-	*second_r = timegm(&tm); /* and makes of 31 April 1 May */
+	*second_r = timegm(&tm); /* it turns 31 April into 1 May */
 	return tm.tm_mon == said.tm_mon && tm.tm_mday == said.tm_mday &&
 	       tm.tm_hour == said.tm_hour && tm.tm_min == said.tm_min &&
 	       tm.tm_sec == said.tm_sec;
 }
 
-/* Z, or how far the time is from UTC. */
+/* Parse Z, or the distance from UTC. */
 static bool read_zone(const char *text, int64_t *seconds_r)
 {
 	bool east = *text == '+';
@@ -110,7 +110,7 @@ static bool read_zone(const char *text, int64_t *seconds_r)
 
 bool clock_read(const char *text, int64_t *wall_ms_r)
 {
-	const int64_t most = 253402300799999; /* the last of the year 9999 */
+	const int64_t most = 253402300799999; /* the end of the year 9999 */
 	int64_t second, zone, ms = 0;
 
 	if (!has_form(text, "dddd-dd-ddTdd:dd:dd") ||

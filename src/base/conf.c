@@ -15,12 +15,12 @@
 enum kind {
 	TEXT,   /* any text                                        */
 	WORD,   /* one of word_list[least]                         */
-	WORDS,  /* any of them, with commas between                */
+	WORDS,  /* some of these words, with commas between        */
 	HOSTS,  /* host:port, with commas between                  */
-	SECRET, /* the path of a file; the value is what it holds,
-		 * `least` bytes or more                           */
+	SECRET, /* the path of a file; the value is the file's
+		 * content, `least` bytes or more                  */
 	NUMBER, /* a whole number, least..most                     */
-	URL,    /* http:// or https://, a host; and no password    */
+	URL,    /* http:// or https:// and a host; no password     */
 	LEVEL,  /* error, warn, info, debug                        */
 	SWITCH, /* on or off                                       */
 };
@@ -30,12 +30,12 @@ struct setting {
 	enum kind kind;
 	unsigned need;
 	size_t offset;
-	const char *value; /* by default */
+	const char *value; /* the default */
 	int64_t least, most;
 	const char *text;
 };
 
-/* What the words of a WORD and of WORDS are: its `least`. */
+/* The lists of words; a WORD or WORDS has its list's index in `least`. */
 enum { ALL_CODES, ALLOW_REFUSE, WORD_LISTS };
 
 static const char *const word_list[WORD_LISTS] = {
@@ -44,7 +44,7 @@ static const char *const word_list[WORD_LISTS] = {
 };
 
 #define AT(member) offsetof(struct conf, member)
-/* How the TLS of a partner is held to be right: partner/tls.c */
+/* The certificates and keys of a partner: partner/tls.c */
 #define TLS_OF(PARTNER, name)                                                \
 	{"CTT_" #PARTNER "_CA_FILE", SECRET, 0, AT(ca[PARTNER_##PARTNER]),   \
 	 "", 1, 0, "a file with the certificates (PEM) of the only CA that " \
@@ -55,7 +55,7 @@ static const char *const word_list[WORD_LISTS] = {
 	{"CTT_" #PARTNER "_KEY_FILE", SECRET, 0,                             \
 	 AT(key[PARTNER_##PARTNER]), "", 1, 0,                               \
 	 "and a file with its private key (PEM, no passphrase)"}
-/* What an answer of a partner proves: contract section 9 */
+/* How a partner's answers are judged: contract section 9 */
 #define KEYS_OF(PARTNER, name, value)                                        \
 	{"CTT_" #PARTNER "_KEYS", SWITCH, 0, AT(keys[PARTNER_##PARTNER]),    \
 	 value, 0, 0, "on: " name " answers a repeated Idempotency-Key with " \
@@ -192,7 +192,7 @@ READ_OF(NIG, "NIG"),
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* What a secret's file holds, or NULL and errno. */
+/* The content of a secret's file; NULL and errno: it cannot be read. */
 static char *whole_file(const char *path, struct arena *mem)
 {
 	enum { MOST = 256 * 1024 };
@@ -216,7 +216,7 @@ static char *whole_file(const char *path, struct arena *mem)
 		return NULL;
 	}
 	if (text.len && text.s[text.len - 1] == '\n') {
-		/* not part of it: section 9 */
+		/* a last line break does not count: section 9 */
 		text.s[--text.len] = '\0';
 		if (text.len && text.s[text.len - 1] == '\r')
 			text.s[--text.len] = '\0';
@@ -224,8 +224,8 @@ static char *whole_file(const char *path, struct arena *mem)
 	return bad ? NULL : text.s;
 }
 
-/* Are these n bytes a host and, behind a colon, a port? `port`: it has to be
- * there. */
+/* Are these n bytes a host, or a host, a colon and a port? `port`: the port is
+ * required. */
 static bool is_host(const char *s, size_t n, bool port)
 {
 	static const char name[] = "abcdefghijklmnopqrstuvwxyz"
@@ -255,7 +255,7 @@ static bool is_host(const char *s, size_t n, bool port)
 	return atoi(number) >= 1 && atoi(number) <= 65535;
 }
 
-/* The value without trailing slashes, or NULL if it is no URL. */
+/* The value without trailing slashes. NULL: it is no URL. */
 static char *url_of(const char *value, struct arena *mem)
 {
 	size_t n = strlen(value);
@@ -264,7 +264,7 @@ static char *url_of(const char *value, struct arena *mem)
 	if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8))
 		return NULL;
 	host = strchr(value, ':') + 3;
-	/* a user and a password are none: secrets come from files */
+	/* no user and password: secrets are kept in files */
 	if (!is_host(host, strcspn(host, "/"), false))
 		return NULL;
 	if (value[strcspn(value, " \"'<>\\^`{|}?#\t\r\n")])
@@ -274,7 +274,7 @@ static char *url_of(const char *value, struct arena *mem)
 	return arena_strndup(mem, value, n);
 }
 
-/* Are these hosts with their ports, with commas between; or none at all? */
+/* Is it a list of hosts with ports, with commas between? It may be empty. */
 static bool are_hosts(const char *value)
 {
 	const char *at = value;
@@ -292,7 +292,7 @@ static bool are_hosts(const char *value)
 	}
 }
 
-/* Is each of the words in the list one that is known? */
+/* Is each word of the list a known one? */
 static bool are_words(const char *list, const char *known)
 {
 	while (*list) {
@@ -350,8 +350,8 @@ static bool set_secret(const struct setting *s, const char *value,
 	return *text == held;
 }
 
-/* Set it at `to`, which is what an empty text would make it; or say in err what
- * is wrong. */
+/* Store the value at `to`. False: the value is wrong, and err says why. Then an
+ * empty text is stored. */
 static bool set(const struct setting *s, const char *value, void *to,
 		struct arena *mem, char *err, size_t errlen)
 {
@@ -431,7 +431,7 @@ void conf_print_errors(const char *program, const char *err)
 
 static bool is_known(const char *name, size_t n)
 {
-	/* what the programs are told besides, or the scripts tell one another */
+	/* variables that are no settings, of the programs and the scripts */
 	static const char *const others[] = {
 		"CTT_FAULT_FILE", "CTT_HTTP_URL", "CTT_SIM_URL",
 		"CTT_SQL_FILE",
@@ -448,8 +448,8 @@ static bool is_known(const char *name, size_t n)
 	return false;
 }
 
-/* A name that nobody reads is a slip, mostly: it is told. Of its value it is
- * not known whether it is a secret. */
+/* Log unknown names, because most are typing errors. The value is not logged,
+ * because it may be a secret. */
 static void tell_unknown(void)
 {
 	for (char **e = environ; *e; e++) {
@@ -465,8 +465,8 @@ bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 {
 	char why[512], line[640];
 
-	/* from here on there are secrets in memory: no core dump has them, and
-	 * of all users only root may look in */
+	/* the memory will contain secrets: allow no core dump, and no access
+	 * by other users than root */
 	prctl(PR_SET_DUMPABLE, 0L);
 	memset(cf_r, 0, sizeof *cf_r);
 	cf_r->mem = arena_open();

@@ -26,9 +26,9 @@ enum permission {
 };
 
 /*
- * Every setting (contract section 12), read once from the environment. The
- * table in conf.c is the one place that knows their names, kinds, defaults
- * and limits. Strings are never NULL; lists are comma-separated text.
+ * All settings (contract section 12), read once from the environment. Only the
+ * table in conf.c has their names, kinds, defaults and limits. Strings are
+ * never NULL. Lists are texts with commas between the values.
  */
 struct conf {
 	struct arena *mem; /* where the strings are */
@@ -39,7 +39,7 @@ struct conf {
 	const char *token[PARTNER__MAX]; /* "" for none                 */
 	const char *ca[PARTNER__MAX], *cert[PARTNER__MAX],
 		*key[PARTNER__MAX]; /* PEM; "" for none             */
-	bool keys[PARTNER__MAX]; /* it knows a key that it got before    */
+	bool keys[PARTNER__MAX]; /* the partner remembers keys           */
 	bool reads[PARTNER__MAX]; /* its tickets can be read (TMF: always) */
 	int64_t partner_late_s, partner_read_max_kib;
 	int64_t partner_timeout_ms, partner_connect_timeout_ms;
@@ -63,25 +63,25 @@ struct conf {
 	int64_t log_level;
 };
 
-enum conf_need { /* what a program cannot start without */
+enum conf_need { /* settings that a program requires */
 	CONF_NEED_DB = 1,
 	CONF_NEED_PARTNERS = 2,
 	CONF_NEED_JWT = 4,
-	CONF_OWNER = 8, /* the schema's: others do not even read these   */
+	CONF_OWNER = 8, /* the schema's owner; others do not read these  */
 };
 
 enum { CONF_ERR = 16 * 1024 }; /* room to name every setting */
 
 /*
- * Fill *cf_r from the environment. False when settings are wrong, or needed
- * ones are missing: err holds a line for each that names it. Either way the
- * caller ends it by conf_close. A name that begins with CTT_ and is none of
- * ours is logged, and no error. The process leaves no core dump from then on.
+ * Fill *cf_r from the environment. False: settings are wrong, or required ones
+ * are missing; err has a line for each, with its name. In both cases the caller
+ * calls conf_close. An unknown name that begins with CTT_ is logged, and is no
+ * error. From then on the process leaves no core dump.
  */
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen);
 void conf_close(struct conf *cf);
 
-/* Add a line to err, for what is found wrong with a setting elsewhere. */
+/* Add a line to err: another function found that a setting is wrong. */
 void conf_add_error(char *err, size_t errlen, const char *line);
 
 /* Print err, which conf_load filled: "PROGRAM: NAME: what is wrong". */

@@ -48,7 +48,7 @@ static EVP_MAC_CTX *mac_of(const char *key)
 	if (!ctx) {
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 		ctx = EVP_MAC_CTX_new(hmac);
-		EVP_MAC_free(hmac); /* the context keeps it */
+		EVP_MAC_free(hmac); /* the context has a reference */
 	}
 	if (!ctx || !EVP_MAC_init(ctx, (const unsigned char *)key, strlen(key),
 				  with))

@@ -6,12 +6,12 @@
 
 #include "base/arena.h"
 
-/* SHA-256, and HMAC with it, in hex digits; the memory is the arena's. */
+/* SHA-256 and its HMAC, in hex digits. The memory is the arena's. */
 const char *hash_sha256(struct arena *mem, const void *data, size_t n);
 const char *hash_hmac(struct arena *mem, const char *key, const void *data,
 		      size_t n);
 
-/* FNV-1a: to tell texts apart, where nobody wants them to be alike. */
+/* FNV-1a. It distinguishes texts, but an attacker can make two alike. */
 uint64_t hash_fast(const void *data, size_t n);
 
 #endif

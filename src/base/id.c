@@ -14,7 +14,7 @@ static void id_chance(unsigned char *to, size_t n)
 
 	if (left < n) {
 		if (getrandom(pool, sizeof pool, 0) != (ssize_t)sizeof pool)
-			arena_exhausted(); /* cannot be: 256 bytes are atomic */
+			arena_exhausted(); /* never: 256 bytes are atomic */
 		left = sizeof pool;
 	}
 	left -= n;

@@ -2,9 +2,9 @@
 #define BASE_ID_H
 
 /*
- * An identifier that is unique for ever: 48 bits of time and 80 of chance, in
- * Crockford's base 32 (a ULID). Later ones sort behind earlier ones, so that
- * rows named by them are appended.
+ * A unique identifier (a ULID): 48 bits of time and 80 random bits, in
+ * Crockford's base 32. Identifiers sort by time, so new rows are appended to an
+ * index.
  */
 enum { ID_LEN = 26 };
 

@@ -22,8 +22,8 @@ static bool is_hex(char c)
 	       (c >= 'A' && c <= 'F');
 }
 
-/* Each function from here on stands at the begin of what it is named for and
- * returns where that ends, or NULL if it is none. */
+/* Each function below is called at the begin of the thing in its name, and
+ * returns its end. NULL: there is no such thing. */
 
 static const char *escape_end(const char *s, const char *end)
 {
@@ -173,7 +173,7 @@ bool json_string_is(struct slice value, const char *text)
 	size_t n = strlen(text);
 	bool same;
 
-	/* an escape takes six bytes at most for one of the text */
+	/* an escape has up to six bytes for one byte of text */
 	if (!json_is(value, '"') || value.n < n + 2 || value.n > 6 * n + 2)
 		return false;
 	if (!memchr(value.s, '\\', value.n))

@@ -43,8 +43,8 @@ void log_request(const char *request_id)
 		request[0] = '\0';
 }
 
-/* One write, so that the lines of two processes do not mix. Only what may be
- * called in the handler of a signal. */
+/* Log with one write, so that the lines of two processes do not mix. This is a
+ * signal handler, so it calls only async-signal-safe functions. */
 static void on_death(int sig)
 {
 	static const char *const name[] = {
@@ -66,12 +66,12 @@ static void on_death(int sig)
 			line[len++] = *s;
 	ignored = write(STDERR_FILENO, line, len);
 	(void)ignored;
-	raise(sig); /* by default now: it dies of it */
+	raise(sig); /* SA_RESETHAND: now the signal ends the process */
 }
 
 void log_deaths(void)
 {
-#if !HAVE_ASAN /* which says more */
+#if !HAVE_ASAN /* its report says more */
 	struct sigaction death = {
 		.sa_handler = on_death,
 		.sa_flags = (int)SA_RESETHAND | SA_NODEFER,

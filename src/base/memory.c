@@ -1,11 +1,11 @@
 /*
  * base/memory.c - a failed allocation ends the process
  *
- * That is safe, because a process may die anywhere. To continue is not: some
- * libraries mistake a failed allocation for something else, or do not check it.
+ * This is safe, because a process may die at any point. To continue would not
+ * be safe: some libraries do not check allocations, or report another error.
  * json-c leaves out members and ends of strings, and reports success. So this
- * file replaces the allocator's functions in the whole process: they call the
- * original ones and check the result once for all callers.
+ * file replaces the allocator's functions in the whole process. They call the
+ * original functions and check the result for all callers.
  *
  * The linker takes this file from the library because malloc is in it.
  */
@@ -19,7 +19,7 @@
 
 #ifndef HAVE_ASAN
 
-/* dlsym gives a function as an object. */
+/* dlsym returns a function as a pointer to an object. */
 #define NEXT(name, type, ...)                                                \
 	static type;                                                         \
 	if (!next)                                                           \
@@ -48,7 +48,7 @@ void *realloc(void *old, size_t size)
 {
 	NEXT("realloc", void *(*next)(void *, size_t), old, size);
 
-	if (!p && size) /* of 0 it is a free() */
+	if (!p && size) /* a size of 0 frees */
 		arena_exhausted();
 	return p;
 }

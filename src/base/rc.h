@@ -2,15 +2,15 @@
 #define BASE_RC_H
 
 /*
- * The result of anything that may fail. The function that meets an error keeps
- * its text; the code in between switches only on these kinds.
+ * The result of a function that may fail. The function that meets an error
+ * keeps the error's text. Its callers only distinguish these kinds.
  */
 enum rc {
 	RC_OK,    /* it happened                                       */
-	RC_NO,    /* refused; asking again will not help               */
+	RC_NO,    /* refused; to repeat it would not help              */
 	RC_AGAIN, /* it did not happen; the same call may be repeated  */
-	RC_DOUBT, /* it may have happened: journal it, find out later  */
-	RC_ERROR, /* our bug or setup, or a part that is away          */
+	RC_DOUBT, /* it may have happened; recovery finds out          */
+	RC_ERROR, /* a bug, a wrong setting, or a part that is away    */
 };
 
 #endif

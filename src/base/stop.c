@@ -30,8 +30,8 @@ void stop_setup(sigset_t *waiting_r)
 		sigdelset(waiting_r, ends[i]);
 }
 
-/* A wait that finds work at once lets no signal in: under load none of them
- * would ever be seen. */
+/* Under load, each wait finds work at once and delivers no signal. So this also
+ * looks for a pending one. */
 bool stop_asked(void)
 {
 	sigset_t pending;

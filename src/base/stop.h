@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 /*
- * A process ends between two pieces of work, never within one. The signals that
- * end it (TERM, INT, QUIT) are blocked; only a wait that takes a mask
- * (epoll_pwait, pselect) may let them in. Fills that mask. Also ignores
- * SIGPIPE, and SIGUSR1, for which libfcgi would install a handler.
+ * Block the signals that end the process (TERM, INT, QUIT), so that it ends
+ * between two pieces of work and never within one. *waiting_r is the mask for a
+ * wait (epoll_pwait, pselect), which unblocks them. Also ignores SIGPIPE, and
+ * SIGUSR1, for which libfcgi would install a handler.
  */
 void stop_setup(sigset_t *waiting_r);
 

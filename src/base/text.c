@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 
-/* The place that a scan has come to. */
+/* The present position of a scan. */
 struct scan {
 	const unsigned char *at, *end;
 };
@@ -33,7 +33,7 @@ static const char bad_grammar[] = "The text is not one valid JSON value.";
 static const char bad_length[] = "The JSON text is too long.";
 static const char no_memory[] = "There is not enough memory to read the JSON.";
 
-/* How long the character is that the n bytes at s begin with; 0: invalid. */
+/* The length of the first character of the n bytes at s. 0: it is invalid. */
 static size_t utf8_len(const unsigned char *s, size_t n)
 {
 	unsigned char low = 0x80, high = 0xbf; /* limits of the second byte */
@@ -94,7 +94,7 @@ size_t text_chars(const char *s, size_t n)
 
 size_t text_blank(const char *s)
 {
-	/* Unicode's White_Space, and the no-break space without a width */
+	/* Unicode's White_Space, and U+FEFF, the zero width no-break space */
 	static const char *const blanks[] = {
 		" ", "\t", "\n", "\v", "\f", "\r", "\xc2\x85", "\u00a0",
 		"\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004",
@@ -102,7 +102,7 @@ size_t text_blank(const char *s)
 		"\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff",
 	};
 
-	/* most of a text is this, and is looked at for each of its letters */
+	/* the common case first: this runs for each character of a text */
 	if ((unsigned char)*s > ' ' && (unsigned char)*s < 0x80)
 		return 0;
 	for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
@@ -143,7 +143,7 @@ const char *text_lines(struct arena *mem, const char *s)
 	return text;
 }
 
-/* The code point that begins at *s in valid UTF-8; *s is moved behind it. */
+/* Take the code point at *s from valid UTF-8, and move *s behind it. */
 static wint_t next_char(const char **s)
 {
 	const unsigned char *at = (const unsigned char *)*s;
@@ -199,7 +199,7 @@ static int hex_value(int ch)
 	return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 
-/* Take a \uXXXX and return its value, or take nothing and return -1. */
+/* Take \uXXXX and return its value. -1: there is none, and nothing is taken. */
 static int scan_unit(struct scan *c)
 {
 	int unit = 0, i;
@@ -258,7 +258,7 @@ static const char *scan_string(struct scan *c)
 		else
 			error = bad_utf8;
 	}
-	c->at++; /* the closing quote, where there is no error */
+	c->at++; /* the closing quote, if there is no error */
 	return error;
 }
 
@@ -374,7 +374,7 @@ struct json_object *json_read(const char *s, size_t n, const char **error_r)
 					    JSON_TOKENER_VALIDATE_UTF8);
 	value = json_tokener_parse_ex(tok, s, (int)n);
 	if (json_tokener_get_error(tok) == json_tokener_continue)
-		value = json_tokener_parse_ex(tok, "", -1); /* that was all */
+		value = json_tokener_parse_ex(tok, "", -1); /* the end */
 	*error_r = grammar_error(json_tokener_get_error(tok));
 	json_tokener_free(tok);
 	return value;

@@ -1,5 +1,7 @@
 #include "flow/common.h"
 
+#include <string.h>
+
 #include <json-c/json.h>
 
 #include "base/clock.h"
@@ -37,4 +39,9 @@ uint64_t intent_id(struct json_object *o, const char *name)
 const char *name_at_partner(const struct ctt *ctt)
 {
 	return ctt->partner_ref ? ctt->partner_ref : ctt->ticket_no;
+}
+
+enum partner_id status_partner(const struct ctt *ctt)
+{
+	return strstr(ctt->ticket_no, "TaaS") ? PARTNER_TAAS : PARTNER_TMF;
 }

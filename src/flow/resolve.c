@@ -10,22 +10,12 @@
 #include "flow/common.h"
 #include "model/rules.h"
 
-static bool goes_to_taas(const struct item *it)
-{
-	return strstr(it->ctt->ticket_no, "TaaS") != NULL;
-}
-
-static enum partner_id partner_to_tell(const struct item *it)
-{
-	return goes_to_taas(it) ? PARTNER_TAAS : PARTNER_TMF;
-}
-
 static void resolve_check(const struct conf *cf, struct arena *mem,
 		struct item *it)
 {
 	/* the answer names the route of a refused item, too */
 	if (it->ctt && it->ctt->external_sync)
-		it->sync.partner = partners[partner_to_tell(it)]->code;
+		it->sync.partner = partners[status_partner(it->ctt)]->code;
 	(void)(check_first(mem, it) && check_activity(mem, it) &&
 	       check_not_terminal(mem, it) && check_not_resolved(mem, it) &&
 	       check_idle(mem, it) && check_status(mem, it) &&
@@ -40,13 +30,14 @@ static void resolve_intend(struct item *it, struct arena *mem)
 
 	clock_text(clock_wall_ms(), at);
 	r->at = arena_strdup(mem, at);
-	r->stored.type = goes_to_taas(it) ? "UCC Verification" :
-					    it->ctt->activity->type;
+	r->stored.type = status_partner(it->ctt) == PARTNER_TAAS ?
+				 "UCC Verification" : it->ctt->activity->type;
 	r->stored.status = "Resolved";
 	memcpy(r->stored.code, r->code, sizeof r->code);
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_id(&doc, "activityId", it->ctt->activity->id);
+	put_str(&doc, "status", r->stored.status);
 	put_str(&doc, "type", r->stored.type);
 	put_str(&doc, "at", r->at);
 	for (int i = 0; i < RESOLVE_CODES; i++)
@@ -85,7 +76,7 @@ static void resolve_restore(const struct conf *cf, struct arena *mem,
 static void resolve_ask(const struct item *it, struct call *c)
 {
 	c->local = !it->ctt->external_sync;
-	c->partner = partner_to_tell(it);
+	c->partner = status_partner(it->ctt);
 	c->verb = VERB_RESOLVE;
 	c->ticket = name_at_partner(it->ctt);
 	c->remark = it->want.remark;
@@ -131,6 +122,7 @@ const struct flow flow_resolve = {
 	.sync_failed = CODE_EXTERNAL_SYNC_FAILED,
 	.noun = "resolution",
 	.done = "resolved",
+	.pending = "The partner has not answered yet; the resolve goes on.",
 	.audits_ntt = true,
 	.once = true,
 	.intend = resolve_intend,

@@ -29,7 +29,7 @@ void look_again(struct app *app, struct arena *mem, uint64_t ctt_id,
 	enum rc rc = reconcile_one(&r, mem, ctt_id, NULL, &n);
 
 	call->verdict = RC_OK;
-	call->attempts = !r.busy; /* that it waits counts no attempt */
+	call->attempts = !r.busy; /* a busy CTT counts no attempt */
 	if (r.busy)
 		last = "an operation of its CTT is open";
 	if (rc != RC_OK || r.busy || r.unread || r.differ > r.mended) {

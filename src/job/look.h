@@ -4,11 +4,11 @@
 #include "app.h"
 
 /*
- * The job look-again (contract section 9): a call whose answer was lost may
- * have arrived after its operation was closed. Compares the partner's ticket
- * with ours and mends what a late call has changed. Fills `call` as if the job
- * had been delivered: RC_OK, the ticket is right; else the reason, and the job
- * is tried again.
+ * The job look-again (contract section 9). A call whose answer was lost may
+ * have arrived after its operation was closed. So compare the partner's ticket
+ * with ours, and undo the change of such a call. *call gets the result of the
+ * job, as if it had been delivered. RC_OK: the tickets are the same. Else the
+ * job is tried again, and call->why is the reason.
  */
 struct call;
 void look_again(struct app *app, struct arena *mem, uint64_t ctt_id,

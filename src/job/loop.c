@@ -17,22 +17,22 @@
 #include "store/audit.h"
 
 enum {
-	POLL_MS = 100,  /* with nothing done; a new job waits no longer   */
-	AWAY_MS = 1000, /* with no database                              */
-	BEAT_MS = 3000, /* between the beats that say that we run        */
-	BEAT_LATE_MS = 10000, /* so late one may be, and the partners' time */
-	ROUNDS = 3,     /* of calls to partners between two of them      */
-	PURGE_MS = 60000, /* between forgettings of old idempotency keys */
+	POLL_MS = 100,  /* pause if there was no work                    */
+	AWAY_MS = 1000, /* pause if the database is away                 */
+	BEAT_MS = 3000, /* between two beats                             */
+	BEAT_LATE_MS = 10000, /* a beat may be so late, plus ROUNDS calls */
+	ROUNDS = 3,     /* calls to partners between two beats           */
+	PURGE_MS = 60000, /* between removals of old idempotency keys    */
 	HEADS_MS = 1000,  /* between looks at the audit trail's end      */
-	HEADS_LATE_MS = 5000,   /* when a row of it is not committed yet */
-	HEADS_PAUSE_MS = 60000, /* when its file cannot be written       */
+	HEADS_LATE_MS = 5000,   /* the same, if a row is not committed   */
+	HEADS_PAUSE_MS = 60000, /* the same, if the file is not writable */
 };
 
-/* What the database is told of this worker, for GET /ticket/health. */
+/* This worker's row in the database, for GET /ticket/health. */
 struct beat {
 	char name[ID_LEN + 1];
-	int64_t next; /* when it is time again */
-	bool worked;  /* since the last one    */
+	int64_t next; /* clock_mono_ms of the next beat */
+	bool worked;  /* since the last beat            */
 };
 
 static enum rc tell_alive(struct app *app, struct arena *mem, struct beat *beat,
@@ -50,7 +50,7 @@ static enum rc tell_alive(struct app *app, struct arena *mem, struct beat *beat,
 	rc = db_run(app_db(app), SQL_BEAT, param, mem, NULL, 0);
 	if (rc == RC_OK)
 		beat->worked = false;
-	return rc == RC_AGAIN ? RC_OK : rc; /* nobody waits for it */
+	return rc == RC_AGAIN ? RC_OK : rc; /* the next beat will do */
 }
 
 static enum rc beat_now(struct app *app, struct arena *mem, struct beat *beat)
@@ -76,7 +76,8 @@ static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 	return rc;
 }
 
-/* What is done now and then; *next is when. */
+/* From time to time, write the ends of the audit trails to a file. *next: the
+ * time when it is due. */
 static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 {
 	const char *file = app->conf->audit_heads_file;
@@ -86,7 +87,7 @@ static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 		return RC_OK;
 	rc = audit_write_heads(app_db(app), mem, file);
 	*next = clock_mono_ms() + HEADS_MS;
-	if (rc == RC_AGAIN) { /* a COMMIT takes its time; jobs need not wait */
+	if (rc == RC_AGAIN) { /* a COMMIT takes long; do not hold up jobs */
 		*next = clock_mono_ms() + HEADS_LATE_MS;
 		return RC_OK;
 	}
@@ -98,7 +99,7 @@ static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 	return RC_OK;
 }
 
-/* From when on the trail is chained is noted once. */
+/* Store once since when the trail is chained. */
 static enum rc note_start(struct app *app, struct arena *mem, int64_t *next)
 {
 	enum rc rc;
@@ -121,8 +122,8 @@ static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
 	return db_run(app_db(app), SQL_KEY_PURGE, NULL, mem, NULL, 0);
 }
 
-/* Operations whose partner hangs hold their worker up, each round of them for
- * CTT_PARTNER_TIMEOUT_MS: jobs are then given as much time. */
+/* Deliver jobs for time_ms. If a partner hangs, each round of operations takes
+ * CTT_PARTNER_TIMEOUT_MS, so the jobs get as much time as the operations. */
 static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
 		       size_t *n_r)
 {
@@ -173,7 +174,7 @@ int job_loop(struct app *app)
 			wait.tv_nsec = POLL_MS * 1000000L;
 		pselect(0, NULL, NULL, NULL, &wait, &waiting);
 	}
-	tell_alive(app, mem, &beat, 0); /* or it will be seen to be late */
+	tell_alive(app, mem, &beat, 0); /* it will not count as late */
 	arena_close(mem);
 	log_line(LOG_INFO, "stopped", "cause=signal");
 	return EXIT_SUCCESS;

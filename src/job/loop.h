@@ -3,8 +3,8 @@
 
 #include "app.h"
 
-/* Deliver jobs and settle open operations until SIGTERM or SIGINT; calls that
- * were begun are finished first. Returns the exit status. */
+/* Deliver jobs and settle open operations until SIGTERM or SIGINT. Calls under
+ * way are finished first. Returns the exit status. */
 int job_loop(struct app *app);
 
 #endif

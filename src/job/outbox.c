@@ -10,17 +10,17 @@
 #include "job/look.h"
 #include "saga/flow.h"
 
-enum { CLOSE_TRIES = 5 }; /* of a transaction that met a deadlock */
+enum { CLOSE_TRIES = 5 }; /* after a deadlock */
 
 struct job {
 	const char *id, *type;
 	const char *dedupe_key;
-	int64_t attempts, refusals, age_s; /* this attempt not counted */
-	uint64_t look_at; /* the CTT of a look-again; 0: it is delivered */
+	int64_t attempts, refusals, age_s; /* before this attempt */
+	uint64_t look_at; /* the CTT of a look-again; 0: another type */
 	struct call call;
 };
 
-/* For the queue: the job with its payload. */
+/* The body for the queue: the job with its payload. */
 static const char *queue_body(const struct picked_job_row *job,
 			      struct arena *mem)
 {
@@ -105,13 +105,13 @@ static enum rc jobs_pick(struct app *app, struct arena *mem, struct rows *r)
 
 	if (rc != RC_OK || !r->n || lease_is_fresh(app->lease))
 		return rc;
-	store_cancel(app_db(app)); /* the lease is taken between transactions */
+	store_cancel(app_db(app)); /* no lock is held while lease_take waits */
 	if (!lease_take(app->lease))
 		return RC_ERROR;
 	return db_run(app_db(app), SQL_JOB_PICK, NULL, mem, r, 1);
 }
 
-/* Lock the jobs that are due, and make them ours. */
+/* Lock the jobs that are due, and store this process as their owner. */
 static enum rc jobs_take(struct app *app, struct arena *mem,
 			 struct job **jobs_r, size_t *n_r, const char **owner_r)
 {
@@ -138,12 +138,12 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 	if (rc == RC_OK)
 		*n_r = r.n;
 	else
-		lease_abandon(app->lease); /* some may be taken by now */
+		lease_abandon(app->lease); /* some may have been taken */
 	return rc;
 }
 
-/* The receiver was there, and did not want it. Who does not let us in (401, 403,
- * 407) is as good as away: the job has no part in that (section 9). */
+/* Did the receiver refuse the job? 401, 403 and 407 do not count, because they
+ * are not about the job (section 9). */
 static bool was_refused(const struct job *job)
 {
 	const struct call *c = &job->call;
@@ -152,8 +152,8 @@ static bool was_refused(const struct job *job)
 				       c->status == 500);
 }
 
-/* A refusal is about the job itself, and is soon final. A receiver that is away
- * has until the job is old. */
+/* A job is dead after some refusals. If the receiver is away, the job is tried
+ * until it is old. */
 static bool is_dead(const struct conf *cf, const struct job *job)
 {
 	if (was_refused(job))
@@ -161,8 +161,8 @@ static bool is_dead(const struct conf *cf, const struct job *job)
 	return job->age_s >= cf->job_patience_s;
 }
 
-/* How long it waits. One whose receiver was not asked, because it keeps failing,
- * counts no attempt: it waits for half as long as it has waited. */
+/* The time until the next try. If the receiver was not called, because it is
+ * only probed, this counts as no attempt: the job waits for half its age. */
 static int64_t next_try_ms(const struct conf *cf, const struct job *job)
 {
 	int64_t half = job->age_s * 1000 / 2;
@@ -203,7 +203,7 @@ static void put_result(const struct conf *cf, struct buf *doc,
 	put_close(doc, '}');
 }
 
-/* Deliver them, all at once; then look again at what is to be looked at. */
+/* Deliver the jobs, all at once. Then do those of the type look-again. */
 static void do_jobs(struct app *app, struct arena *mem, struct job *jobs,
 		    size_t n)
 {
@@ -254,6 +254,6 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
 		clock_sleep_ms(clock_backoff_ms(tries, 10, 200));
 	}
 	if (rc != RC_OK)
-		lease_abandon(app->lease); /* they come again */
+		lease_abandon(app->lease); /* they will be tried again */
 	return rc;
 }

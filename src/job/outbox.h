@@ -4,9 +4,10 @@
 #include "app.h"
 
 /*
- * Deliver the jobs that are due, at least once each, always with the same key.
- * A job that is refused too often, or is too old, becomes DEAD and is kept for
- * an operator (contract section 10.3). *n_r: how many were delivered.
+ * Deliver the jobs that are due. A job is delivered at least once, always with
+ * the same key. A job that is refused too often, or is too old, becomes DEAD,
+ * and an operator decides (contract section 10.3). *n_r: the number that was
+ * delivered.
  */
 enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r);
 

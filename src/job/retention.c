@@ -4,8 +4,8 @@
 #include "base/log.h"
 
 enum {
-	LOOK_MS = 60000, /* until there may be something again */
-	SHARE = 10,      /* a step has one part of so many of the time */
+	LOOK_MS = 60000, /* pause if nothing is left to remove */
+	SHARE = 10,      /* a step pauses for so many times its duration */
 };
 
 static enum rc remove_some(struct app *app, struct arena *mem, enum sql sql,
@@ -17,7 +17,7 @@ static enum rc remove_some(struct app *app, struct arena *mem, enum sql sql,
 
 	*n_r = 0;
 	if (!days)
-		return RC_OK; /* kept for ever */
+		return RC_OK; /* the rows are never removed */
 	buf_init(&param, mem);
 	put_int(&param, NULL, days);
 	rc = db_run(app_db(app), sql, &param, mem, &r, 1);

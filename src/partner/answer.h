@@ -6,11 +6,11 @@
 #include "base/arena.h"
 #include "base/json.h"
 
-/* A string of an answer, its escapes undone; NULL: it is none, or has a NUL in
- * it, as no text of ours has. */
+/* Decode a string of an answer. NULL: the value is no string, or contains a NUL
+ * character. */
 const char *answer_text(struct slice value, struct arena *mem);
 
-/* A whole number of an answer; 0: it is none. */
+/* Decode a whole number of an answer. 0: the value is no whole number. */
 int64_t answer_int(struct slice value);
 
 #endif

@@ -23,26 +23,24 @@
 enum {
 	LAYOUT = 4,           /* of what is shared; not to be read by others */
 	PLACES = 1024,        /* processes on one host                     */
-	MAKE_TRIES = 50,      /* for who makes the file, 20 ms apart       */
+	MAKE_TRIES = 50,      /* to lock a new file, 20 ms apart           */
 	USUAL_MOST_MS = 600000, /* no answer takes longer                  */
-	OPEN_MS = 1000,       /* so long, at first; it doubles             */
+	OPEN_MS = 1000,       /* first pause of a breaker; it doubles      */
 	OPEN_CAP_MS = 2000,
 };
 
 /*
- * All zero is the state of a host on which nothing has happened yet; a file of
- * another boot, or of another version, is made so. What is in it may be
- * anything all the same, for other programs can write to a file: so a number is
- * held to be possible before it counts, and nothing here waits for another
- * process.
+ * A new file is all zero. A file of another boot or of another version is set
+ * to zero, too. Other programs can write to the file, so each number is checked
+ * before it is used, and no function waits for another process.
  */
 struct breaker {
 	atomic_uint failures;       /* in a row                              */
-	atomic_int_least64_t until; /* clock_mono_ms; left alone before that */
-	atomic_int_least64_t probe; /* a probe is under way until then       */
-	atomic_int_least64_t usual; /* ms: the slowest answers of late       */
-	atomic_int_least64_t answered; /* the last one; clock_mono_ms        */
-	atomic_int_least64_t failed;   /* likewise, the last failure         */
+	atomic_int_least64_t until; /* no probe before (clock_mono_ms)       */
+	atomic_int_least64_t probe; /* end of the present probe's lease      */
+	atomic_int_least64_t usual; /* ms: time of the slower recent answers */
+	atomic_int_least64_t answered; /* clock_mono_ms of the last answer   */
+	atomic_int_least64_t failed;   /* clock_mono_ms of the last failure  */
 	atomic_int failed_status;
 };
 
@@ -57,7 +55,7 @@ struct shared {
 	uint64_t stamp;
 	struct breaker breaker[PARTNER__MAX];
 	atomic_ulong no_cache, assumed;
-	atomic_int taken; /* no place from here on ever was */
+	atomic_int taken; /* places from this one on were never used */
 	struct place place[PLACES];
 };
 
@@ -89,7 +87,7 @@ static uint64_t hash_of(const char *text)
 	return hash_fast(text, strlen(text));
 }
 
-/* What the clock that never is set counts from, and the layout. */
+/* Identifies the boot, from which clock_mono_ms counts, and the layout. */
 static uint64_t stamp_now(void)
 {
 	char boot[64] = "";
@@ -103,7 +101,7 @@ static uint64_t stamp_now(void)
 	return hash_of(boot) + sizeof(struct shared) + LAYOUT;
 }
 
-/* The file is one for all that use the same database. */
+/* All processes that use the same database share one file. */
 static void file_name(const struct conf *cf, char *to, size_t n)
 {
 	char text[512];
@@ -118,7 +116,7 @@ static void file_name(const struct conf *cf, char *to, size_t n)
 		 (unsigned long long)hash_of(text));
 }
 
-/* In /dev/shm anybody can make a file of any name, and write to it later. */
+/* Any user can create a file of this name in /dev/shm and write to it later. */
 static bool is_ours(int fd)
 {
 	struct stat st;
@@ -129,8 +127,8 @@ static bool is_ours(int fd)
 	return st.st_uid == geteuid() && S_ISREG(st.st_mode);
 }
 
-/* The lock of who makes the file; a process that stands still with it is not
- * waited for. */
+/* Lock the file to initialize it. Gives up if another process holds the lock
+ * for too long. */
 static bool lock_file(int fd)
 {
 	for (int i = 0; i < MAKE_TRIES; i++) {
@@ -143,21 +141,22 @@ static bool lock_file(int fd)
 	return false;
 }
 
-/* The room is taken now, for later it may be gone. */
+/* Allocate the space now, because the file system may be full later. */
 static bool make_room(int fd)
 {
 	errno = posix_fallocate(fd, 0, sizeof(struct shared));
 	return !errno;
 }
 
-static struct { /* what a process has to know that meets a missing page of it */
+static struct { /* for on_sigbus */
 	char *at;
 	int fd;
 	struct sigaction before;
 } mapped;
 
-/* Somebody cut the file off: it gets its length again, or this process goes on
- * for itself. What another mapping lacks is none of ours. */
+/* A page of the file is missing: another program truncated it. Restore the
+ * length; if that fails, this process continues with memory of its own. A page
+ * of another mapping is left to the previous handler. */
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
 	const char *at = info->si_addr;
@@ -166,7 +165,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	(void)context;
 	if (!mapped.at || at < mapped.at ||
 	    at >= mapped.at + sizeof(struct shared))
-		sigaction(sig, &mapped.before, NULL); /* and it comes again */
+		sigaction(sig, &mapped.before, NULL); /* raised once more */
 	else if (fallocate(mapped.fd, 0, 0, sizeof(struct shared)))
 		mmap(mapped.at, sizeof(struct shared), PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -247,7 +246,7 @@ static void place_free(struct place *p)
 	atomic_store(&p->in_pool, 0);
 }
 
-/* How many places there are to look at. */
+/* How many places may be in use. */
 static int places_taken(const struct shared *s)
 {
 	int n = atomic_load(&s->taken);
@@ -266,7 +265,7 @@ static void place_show(const struct health *h)
 			break;
 }
 
-/* The first place that nobody has; none, if all are taken. */
+/* Take the first free place, if there is one. */
 static void place_take(struct health *h)
 {
 	for (int i = 0; i < PLACES && !h->own; i++)
@@ -278,7 +277,7 @@ static void place_take(struct health *h)
 	place_show(h);
 }
 
-/* Places of the dead are freed, where they stand in somebody's way. */
+/* Free the places of dead processes that still count. */
 static void bury_dead(struct health *h)
 {
 	int places = h->fd < 0 ? 0 : places_taken(h->shared);
@@ -327,7 +326,7 @@ void health_close(struct health *h)
 		mapped.at = NULL;
 	munmap(h->shared, sizeof *h->shared);
 	if (h->fd >= 0)
-		close(h->fd); /* and the place's lock */
+		close(h->fd); /* this also unlocks the place */
 	free(h);
 }
 
@@ -465,7 +464,7 @@ void visit_report(struct visit *v, enum partner_id p, bool answered,
 				 partner_name[p]);
 		if (atomic_load(&b->failures))
 			atomic_store(&b->failures, 0);
-		/* a peak at once, and slowly down again; 0 is not known */
+		/* it rises at once, and falls slowly; 0: not known */
 		atomic_store(&b->usual, ms < usual ? usual - (usual - ms) / 8 :
 					ms + 1);
 		atomic_store(&b->answered, clock_mono_ms());
@@ -513,7 +512,7 @@ unsigned long health_assumed(const struct health *h)
 	return atomic_load(&h->shared->assumed);
 }
 
-/* How long ago that was; -1: never. */
+/* How long ago the time was; -1: never. */
 static int64_t ago_or_never(int64_t when)
 {
 	int64_t now = clock_mono_ms();

@@ -61,18 +61,19 @@ bool visit_may_call(struct visit *v, enum partner_id p);
 void visit_report(struct visit *v, enum partner_id p, bool answered,
 		  long status, int64_t ms);
 
-/* Seconds until it is worth trying again. */
+/* Seconds until the next probe. */
 int health_retry_s(const struct health *h, enum partner_id p);
 
-/* For the metrics; a request that had to do without memcached is counted. */
+/* Counters for the metrics: requests that did without memcached; operations
+ * that were closed as assumed. */
 void health_count_no_cache(struct health *h);
 unsigned long health_no_cache(const struct health *h);
-void health_count_assumed(struct health *h); /* an operation so closed */
+void health_count_assumed(struct health *h);
 unsigned long health_assumed(const struct health *h);
 bool health_is_broken(const struct health *h, enum partner_id p);
 
-/* What is known of a partner, whatever other programs have written into the
- * file. */
+/* The health of a partner. All values are possible ones, even if another
+ * program wrote to the file. */
 struct partner_health {
 	bool broken;
 	unsigned failures; /* in a row */
@@ -85,7 +86,7 @@ struct partner_health {
 	int failed_status;   /* its HTTP status; 0: no answer came    */
 };
 
-/* Places of the dead are freed first. */
+/* Frees the places of dead processes first. */
 struct partner_health health_look(struct health *h, enum partner_id p);
 
 #endif

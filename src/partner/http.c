@@ -1,16 +1,18 @@
 /*
- * partner/http.c - all calls to partners, at once, through one curl_multi
+ * partner/http.c - makes the calls to partners, many at once, through one
+ * curl_multi
  *
- * What libcurl does by itself and must not do here (each was seen):
+ * Behaviour of libcurl that this file works around:
+ *
  * - If a kept connection died, libcurl sends the request again. The pre-request
- *   callback (on_send) refuses the second time within one transfer; this file
+ *   callback (on_send) refuses the second time within one transfer. This file
  *   tries again itself, because it counts attempts and keeps to the budget.
- * - The same callback is the point of no return. Before it nothing was sent,
- *   whatever the error is; after it the partner may have applied the call.
- * - Before 8.1.1 a handle that is used again keeps a pointer to the last header
- *   of the previous answer, which is freed, and follows it if the next answer
- *   begins with a folded line. So each transfer has a handle of its own; the
- *   connections belong to the multi handle.
+ * - The same callback is the point of no return. Before it, nothing was sent,
+ *   whatever the error is. After it, the partner may have applied the call.
+ * - Before 8.1.1, a handle that is used again keeps a pointer to the last
+ *   header of the previous answer, which is freed. libcurl follows the pointer
+ *   if the next answer begins with a folded line. So each transfer has a handle
+ *   of its own; the connections belong to the multi handle.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,33 +32,30 @@
 
 enum {
 	ATTEMPTS = 3,
-	READS_ANEW = 5, /* of a ticket that others write to meanwhile */
+	READS_ANEW = 5, /* reads of a ticket that others change meanwhile */
 	ANSWER_MAX = 64 * 1024,
 	RETRY_BASE_MS = 100,
 	RETRY_CAP_MS = 1000,
 	RETRY_AFTER_MAX_S = 3600, /* longer than any budget */
 	ETAG_MAX = 256,
-	IDLE_CONNECTION_S = 20, /* below what partners keep one for */
+	IDLE_CONNECTION_S = 20, /* partners keep a connection for longer */
 	CONNECTION_AGE_S = 600,
 	WATCH_MS = 50, /* between looks at what waits */
 };
 
-/*
- * A call is one exchange that changes something, and reads around it: before
- * it, where arrays are replaced whole, or an earlier attempt was in doubt; and
- * behind it, where a yes is looked at, or a no proves nothing after a doubt.
- */
+/* The exchanges of a call: one write, and reads before and after it
+ * (doc/partners.txt). */
 enum stage {
-	STAGE_LOOK,  /* is it done already?                          */
-	STAGE_READ,  /* what is there, to be written back?           */
+	STAGE_LOOK,  /* an attempt was in doubt: is the change done? */
+	STAGE_READ,  /* reads the array that the write replaces      */
 	STAGE_WRITE,
-	STAGE_BACK,  /* it was accepted: does the ticket show it?    */
-	STAGE_AFTER, /* it was refused: is it done all the same?     */
+	STAGE_BACK,  /* accepted: does the ticket show the change?   */
+	STAGE_AFTER, /* refused after a doubt: is the change done?   */
 };
 
 /* A call in flight. */
 struct slot {
-	CURL *curl; /* of its last transfer */
+	CURL *curl; /* of the last transfer */
 	struct http *http;
 	struct call *call; /* NULL: free */
 	struct arena *mem;
@@ -64,18 +63,18 @@ struct slot {
 	enum stage stage;
 	struct exchange x;
 	struct buf url, answer;
-	struct slice ticket; /* as it was read; lives in `mem` */
+	struct slice ticket; /* as READ or LOOK read it; lives in `mem` */
 	struct curl_slist *headers;
 	char error[CURL_ERROR_SIZE];
-	char etag[ETAG_MAX];      /* of the answer, "" for none           */
-	char read_etag[ETAG_MAX]; /* of the ticket that was read          */
-	long status;              /* of the latest answer, of any stage   */
+	char etag[ETAG_MAX];      /* of the answer; "": none              */
+	char read_etag[ETAG_MAX]; /* of `ticket`; "": none                */
+	long status;              /* of the last answer in any stage      */
 	unsigned tries;           /* of this stage                        */
-	unsigned reads;           /* of the ticket, to be written back    */
+	unsigned reads;           /* how often a 412 led back to READ     */
 	int64_t deadline;
-	int64_t wake;     /* waiting to try again until then; 0: is on */
-	unsigned sent;    /* how often within this transfer           */
-	bool barred;      /* the sender may not send any more         */
+	int64_t wake;     /* time of the next try; 0: one is under way */
+	unsigned sent;    /* how often this transfer was sent         */
+	bool barred;      /* this process may not send any more       */
 	bool head_whole;  /* the header was read to its empty line    */
 	long said;        /* the status in its first line; 0: none    */
 	bool overflow;    /* the answer was longer than we read       */
@@ -117,7 +116,7 @@ static long status_of(const char *line, size_t n)
 	const char *at = memchr(line, ' ', n), *end = line + n;
 	long status = 0;
 
-	while (at && *at == ' ') /* the line ends in another letter */
+	while (at && *at == ' ') /* the line's end stops this loop */
 		at++;
 	if (!at || end - at < 3)
 		return 0;
@@ -129,7 +128,7 @@ static long status_of(const char *line, size_t n)
 	return status;
 }
 
-/* A strong one only: If-Match never holds for one that is weak. */
+/* Keep a strong ETag. If-Match never matches a weak one. */
 static void etag_take(struct slot *s, const char *at, const char *end)
 {
 	while (at < end && (*at == ' ' || *at == '\t'))
@@ -142,9 +141,9 @@ static void etag_take(struct slot *s, const char *at, const char *end)
 	}
 }
 
-/* libcurl takes a header that breaks off after its first line for whole. One
- * may follow another (100 Continue), and trailers the body, with no empty line
- * behind them. */
+/* libcurl accepts a header that breaks off after its first line, so this finds
+ * its end. There may be several headers (100 Continue), and trailers without an
+ * empty line after the body. */
 static size_t on_header(char *line, size_t size, size_t n, void *at)
 {
 	struct slot *s = at;
@@ -199,10 +198,10 @@ static CURLcode use_store(CURL *curl, void *ctx, void *store)
 }
 
 /*
- * Only by a certificate of its own CA, where one is set, and of its name. A
- * store of certificates is parsed once, not for each connection: our own when
- * the transport is opened, the system's by libcurl, which keeps it only where
- * there is no CAPATH.
+ * Require a certificate of the partner's CA, if one is set, and of the
+ * partner's host name. A store of certificates is parsed once, not for each
+ * connection. http_open parses ours. libcurl parses the system's, and keeps it
+ * only if there is no CAPATH.
  */
 static void set_tls(CURL *curl, const struct http *h, enum partner_id id)
 {
@@ -221,7 +220,7 @@ static void set_tls(CURL *curl, const struct http *h, enum partner_id id)
 	set_pem(curl, CURLOPT_SSLKEY_BLOB, cf->key[id]);
 }
 
-/* The options that no call changes. */
+/* A new handle with the options that all calls share. */
 static CURL *handle_make(struct slot *s, enum partner_id id)
 {
 	const struct conf *cf = s->http->cf;
@@ -313,8 +312,8 @@ void http_close(struct http *h)
 	free(h);
 }
 
-/* A value as it goes into a header: a line break would begin another one, so
- * control characters go as %0A. */
+/* The value of a header. Control characters are percent-encoded, because a line
+ * break would begin another header. */
 static const char *one_line(struct arena *mem, const char *value)
 {
 	const char *at = value;
@@ -344,16 +343,17 @@ static void header(struct slot *s, const char *name, const char *value)
 	s->headers = more;
 }
 
-/* The key of a call; one whose body had to be made anew, and is another, has
- * the next of its step: a partner that knows the key knows it with its body. */
+/* The Idempotency-Key of an exchange. If the body differs from the one that was
+ * sent before, the write gets the step's next key, because a partner remembers
+ * a key together with its body. */
 static const char *key_of(struct slot *s)
 {
 	struct call *c = s->call;
 	struct history *past = &c->past;
 	uint64_t hash;
 
-	if (s->x.reads) /* a key of its own, lest a partner that answers by
-			 * key gives the read's answer to the write */
+	if (s->x.reads) /* with the write's key, a partner that remembers keys
+			 * would repeat the read's answer to the write */
 		return arena_printf(s->mem, "%s-read-%llx", c->key,
 				    (unsigned long long)clock_wall_ms());
 	if (!partners[c->partner]->reads_first)
@@ -448,7 +448,7 @@ static void log_call(const struct call *c)
 		 c->why ? " why=" : "", c->why ? c->why : "");
 }
 
-/* What is known of the step now, this attempt counted. */
+/* Decide the verdict by what is known of the step, including this attempt. */
 static void conclude(struct call *c, enum said said, const char *why)
 {
 	c->past.known = known_after(c->past.known, said);
@@ -473,7 +473,7 @@ static void call_end(struct slot *s, enum said said, const char *why)
 	s->call = NULL;
 }
 
-/* An attempt that may have been applied, or may still arrive. */
+/* The attempt may have been applied, or may still arrive. */
 static void doubt(struct slot *s)
 {
 	struct history *past = &s->call->past;
@@ -500,7 +500,7 @@ static void stage_start(struct slot *s, enum stage stage)
 	if (stage == STAGE_LOOK || stage == STAGE_AFTER)
 		s->call->looked_at = clock_mono_ms();
 	if (stage <= STAGE_WRITE)
-		s->call->status = 0; /* a read's is none of the write's */
+		s->call->status = 0; /* it belongs to the stage before */
 	transfer_start(s);
 }
 
@@ -519,7 +519,7 @@ static enum stage first_stage(const struct slot *s)
 	return p->reads_first && p->reads_first(c) ? STAGE_READ : STAGE_WRITE;
 }
 
-/* The names go into a path: there are some that would leave it. */
+/* A name that cannot be a segment of a path, or NULL. */
 static const char *bad_name(const struct call *c)
 {
 	return c->ticket && !path_takes(c->ticket) ? c->ticket :
@@ -582,7 +582,7 @@ static bool call_start(struct slot *s, struct call *c, struct arena *mem)
 	return true;
 }
 
-/* The first words of an answer, for the operator who reads the refusal. */
+/* The begin of an answer, for the operator who reads the refusal. */
 static const char *excerpt(struct slot *s)
 {
 	enum { MOST = 120 };
@@ -595,14 +595,14 @@ static const char *excerpt(struct slot *s)
 	if (*token && strstr(s->answer.s, token))
 		return "(not shown, because it repeats our token)";
 	while (n && n < s->answer.len && (s->answer.s[n] & 0xc0) == 0x80)
-		n--; /* not in the middle of a character */
+		n--; /* back to the begin of a character */
 	text = arena_strndup(s->mem, s->answer.s, n);
-	if (!text_utf8(text, n)) /* it goes into the journal, which is */
+	if (!text_utf8(text, n)) /* the journal takes only UTF-8 */
 		for (char *p = text; *p; p++)
 			if (*p & 0x80)
 				*p = '?';
 	for (char *p = text; *p; p++) {
-		size_t bytes = *p & 0x80 ? 2 : 1; /* C1 has two */
+		size_t bytes = *p & 0x80 ? 2 : 1; /* C1: two bytes */
 
 		if (*p != '"' && !text_is_control(p))
 			continue;
@@ -612,7 +612,7 @@ static const char *excerpt(struct slot *s)
 	return text;
 }
 
-/* The ticket could not be looked at. What was known before stays. */
+/* The look failed. It changes nothing of what was known before. */
 static void look_failed(struct slot *s, const char *why)
 {
 	struct call *c = s->call;
@@ -623,19 +623,19 @@ static void look_failed(struct slot *s, const char *why)
 	if (s->stage == STAGE_LOOK && c->verb != VERB_LOOK &&
 	    !(p->reads_first && p->reads_first(c)))
 		stage_start(s, STAGE_WRITE);
-	else if (s->stage == STAGE_AFTER) /* the refusal is told, not this */
+	else if (s->stage == STAGE_AFTER) /* `why` stays the refusal's */
 		call_end(s, SAID_NO, c->why);
 	else
 		call_end(s, SAID_NOTHING, why);
 }
 
-/* How often an exchange is tried. Looks that may fail are made once. */
+/* How often an exchange is tried. A look is optional, so it is made once. */
 static unsigned tries_of(enum stage stage)
 {
 	return stage == STAGE_LOOK || stage == STAGE_AFTER ? 1 : ATTEMPTS;
 }
 
-/* An answer that means nothing for good, or none: again, if there is time. */
+/* There was no answer, or a temporary one. Try again, if there is time. */
 static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
 {
 	const struct call *c = s->call;
@@ -647,14 +647,14 @@ static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
 		wait_ms = backoff;
 	if (s->sent && !s->x.reads)
 		doubt(s);
-	/* what could not be connected to will not be in a moment either */
+	/* after a failed connection, another try would fail, too */
 	if (s->sent && s->tries < tries_of(s->stage) &&
 	    now + wait_ms < s->deadline) {
 		log_line(LOG_INFO, "partner_retry", "partner=%s ticket=%s "
 			 "key=%s status=%ld wait_ms=%lld why=%s",
 			 partners[c->partner]->code, c->ticket ? c->ticket : "-",
 			 c->key, c->status, (long long)wait_ms, why);
-		s->wake = now + wait_ms + 1; /* a clock's reading is cut */
+		s->wake = now + wait_ms + 1; /* `now` was rounded down */
 		return;
 	}
 	if (s->stage == STAGE_LOOK || s->stage == STAGE_AFTER) {
@@ -662,7 +662,7 @@ static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
 		return;
 	}
 	if (s->stage == STAGE_BACK)
-		doubt(s); /* a yes that nobody has seen */
+		doubt(s); /* no read has confirmed the yes */
 	call_end(s, s->sent && s->stage != STAGE_READ ? SAID_IN_DOUBT :
 		 SAID_NOTHING, why);
 }
@@ -672,7 +672,7 @@ static const char *what_of(const struct slot *s)
 	return s->x.reads ? "a read" : "the call";
 }
 
-/* A definite refusal of a read or of the call. */
+/* A permanent refusal of a read or of the write. */
 static void refused(struct slot *s, const char *why)
 {
 	struct call *c = s->call;
@@ -686,7 +686,7 @@ static void refused(struct slot *s, const char *why)
 		call_end(s, SAID_NOTHING, why);
 		return;
 	}
-	if (s->stage == STAGE_BACK) { /* its yes cannot be looked at */
+	if (s->stage == STAGE_BACK) { /* no read can confirm the yes */
 		c->no = NO_NONE;
 		doubt(s);
 		call_end(s, SAID_IN_DOUBT, why);
@@ -699,21 +699,15 @@ static void refused(struct slot *s, const char *why)
 		call_end(s, SAID_NO, why);
 }
 
-/* What a look has shown, for the trace. */
+/* Note the result of a look, for the trace. */
 static void note_look(struct slot *s)
 {
-	static const char *const words[][2] = {
-		[VERB_LINK] = {"the link is not there", "the link is there"},
-		[VERB_UNLINK] = {"the link is there", "the link is not there"},
-		[VERB_RESOLVE] = {"it is not resolved", "it is resolved"},
-		[VERB_CPE] = {"it has other values", "it has these values"},
-	};
 	struct call *c = s->call;
 
 	if (c->seen != NOT_SEEN)
 		c->looked = arena_printf(s->mem, "%s was read: %s",
 			partners[c->partner]->name,
-			words[c->verb][c->seen == SEEN_DONE]);
+			verb_shows[c->verb][c->seen == SEEN_DONE]);
 }
 
 static void keep_ticket(struct slot *s)
@@ -722,7 +716,7 @@ static void keep_ticket(struct slot *s)
 	memcpy(s->read_etag, s->etag, sizeof s->etag);
 }
 
-/* Accepted, but the ticket says otherwise. */
+/* The partner accepted the call, but its ticket does not have the change. */
 static void disowned(struct slot *s)
 {
 	struct call *c = s->call;
@@ -731,7 +725,7 @@ static void disowned(struct slot *s)
 		"not show the change", partners[c->partner]->name, c->status));
 }
 
-/* A read has shown the ticket. */
+/* A read returned the ticket. */
 static void ticket_read(struct slot *s)
 {
 	struct call *c = s->call;
@@ -740,7 +734,7 @@ static void ticket_read(struct slot *s)
 	c->seen = partner_seen(c, &c->view);
 	switch (s->stage) {
 	case STAGE_READ:
-		c->seen = NOT_SEEN; /* nothing was asked for yet */
+		c->seen = NOT_SEEN; /* nothing was written yet */
 		keep_ticket(s);
 		stage_start(s, STAGE_WRITE);
 		return;
@@ -788,7 +782,7 @@ static bool is_blank(const struct slot *s)
 				       " \t\r\n");
 }
 
-/* Does the answer show the ticket? */
+/* Is the answer the ticket? If so, read it into the view. */
 static bool shows_ticket(struct slot *s)
 {
 	struct call *c = s->call;
@@ -799,7 +793,7 @@ static bool shows_ticket(struct slot *s)
 			s->answer.len), s->x.reads, s->mem, &c->view);
 }
 
-/* 2xx to a read: it counts only if it is whole, and is that ticket. */
+/* 2xx to a read. It counts only if it is the whole ticket. */
 static void read_answered(struct slot *s)
 {
 	if (s->status == 200 && shows_ticket(s)) {
@@ -812,7 +806,7 @@ static void read_answered(struct slot *s)
 		s->status));
 }
 
-/* 2xx to the call. */
+/* 2xx to the write. */
 static void write_answered(struct slot *s)
 {
 	struct call *c = s->call;
@@ -835,7 +829,7 @@ static void write_answered(struct slot *s)
 		call_end(s, SAID_YES, NULL);
 }
 
-/* Somebody else has changed the ticket since it was read. */
+/* Has another system changed the ticket since it was read? */
 static bool is_read_anew(struct slot *s)
 {
 	return s->stage == STAGE_WRITE && s->status == 412 &&
@@ -843,7 +837,7 @@ static bool is_read_anew(struct slot *s)
 	       clock_mono_ms() < s->deadline;
 }
 
-/* The exchange broke: why? */
+/* Why the exchange has no usable answer. */
 static const char *broken(const struct slot *s, CURLcode result)
 {
 	return s->barred ? "this process was stopped for too long" :
@@ -855,7 +849,7 @@ static const char *broken(const struct slot *s, CURLcode result)
 	       "its answer has no status";
 }
 
-/* A transfer ended: judge it, by the rules of contract section 9. */
+/* A transfer ended. Judge it by the rules of contract section 9. */
 static void transfer_done(struct slot *s, CURLcode result)
 {
 	struct call *c = s->call;
@@ -866,8 +860,8 @@ static void transfer_done(struct slot *s, CURLcode result)
 	curl_multi_remove_handle(s->http->multi, s->curl);
 	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (result == CURLE_WRITE_ERROR && s->overflow && !s->x.reads)
-		result = CURLE_OK; /* whether it says yes is known */
-	/* libcurl takes a first line for a 200 that only begins like one */
+		result = CURLE_OK; /* its status is known */
+	/* libcurl reads 200 from a first line that only begins like one */
 	if (result != CURLE_OK || !s->head_whole || s->said != status) {
 		attempt_failed(s, arena_printf(s->mem, s->sent ?
 			       "%s did not answer %s (%s)" :
@@ -910,7 +904,7 @@ static struct slot *slot_free(struct http *h, size_t width)
 	return NULL;
 }
 
-/* Start what has waited long enough; how long until the next may start. */
+/* Start the tries that are due. Returns the time until the next one is. */
 static int wake_sleepers(struct http *h, int64_t now)
 {
 	int64_t least = WATCH_MS;

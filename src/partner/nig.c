@@ -1,6 +1,6 @@
 /*
- * partner/nig.c - NIG: PUT cpe/{ticket}/{element}; and GET of the same, where
- * CTT_NIG_READ is on
+ * partner/nig.c - NIG: PUT cpe/{ticket}/{element}. If CTT_NIG_READ is on, also
+ * GET of the same path.
  */
 #include "partner/partner.h"
 
@@ -37,7 +37,7 @@ static void nig_read(const struct conf *cf, const struct call *c,
 	path_of(c, x);
 }
 
-/* It is the element if it has all five values. Each may be null. */
+/* An answer with all five values is the element. Each value may be null. */
 static bool nig_view(const struct call *c, struct slice answer, bool whole,
 		     struct arena *mem, struct view *v)
 {

@@ -14,6 +14,12 @@ const struct partner *const partners[PARTNER__MAX] = {
 	[PARTNER_QUEUE] = &partner_queue,
 };
 
+const char *const verb_shows[VERB__MAX][2] = {
+#define V(name, seen, not_done, done) [VERB_##name] = {not_done, done},
+	VERBS(V)
+#undef V
+};
+
 enum partner_id partner_of(const char *code)
 {
 	int id = 0;
@@ -54,27 +60,47 @@ static bool is_among(const char *name, const struct view *v)
 	return false;
 }
 
+static enum seen seen_if(bool done)
+{
+	return done ? SEEN_DONE : SEEN_NOT_DONE;
+}
+
+static enum seen seen_link(const struct call *c, const struct view *v)
+{
+	return v->has_links ? seen_if(is_among(c->ntt, v)) : NOT_SEEN;
+}
+
+static enum seen seen_unlink(const struct call *c, const struct view *v)
+{
+	return v->has_links ? seen_if(!is_among(c->ntt, v)) : NOT_SEEN;
+}
+
+static enum seen seen_status(const struct call *c, const struct view *v)
+{
+	return v->status ? seen_if(!strcasecmp(v->status,
+			   partners[c->partner]->status(c->verb))) : NOT_SEEN;
+}
+
+static enum seen seen_cpe(const struct call *c, const struct view *v)
+{
+	return v->cpe ? seen_if(same_cpe(v->cpe, c->cpe_to)) : NOT_SEEN;
+}
+
+static enum seen seen_nothing(const struct call *c, const struct view *v)
+{
+	(void)c;
+	(void)v;
+	return NOT_SEEN;
+}
+
 enum seen partner_seen(const struct call *c, const struct view *v)
 {
-	bool shows, done;
+	static enum seen (*const seen_of[VERB__MAX])(const struct call *c,
+						     const struct view *v) = {
+#define V(name, seen, ...) [VERB_##name] = seen_##seen,
+		VERBS(V)
+#undef V
+	};
 
-	switch (c->verb) {
-	case VERB_LINK:
-	case VERB_UNLINK:
-		shows = v->has_links;
-		done = shows &&
-		       is_among(c->ntt, v) == (c->verb == VERB_LINK);
-		break;
-	case VERB_RESOLVE:
-		shows = v->status;
-		done = shows && !strcasecmp(v->status, "resolved");
-		break;
-	case VERB_CPE:
-		shows = v->cpe;
-		done = shows && same_cpe(v->cpe, c->cpe_to);
-		break;
-	default:
-		return NOT_SEEN;
-	}
-	return !shows ? NOT_SEEN : done ? SEEN_DONE : SEEN_NOT_DONE;
+	return seen_of[c->verb](c, v);
 }

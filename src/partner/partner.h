@@ -8,59 +8,77 @@
 #include "base/rc.h"
 #include "model/batch.h"
 
-/* What is said to a partner: contract section 9. */
+/*
+ * A verb is one thing that cttd tells a partner (contract section 9). This list
+ * is the only list of verbs. Its columns:
+ *
+ * - the name
+ * - the function of partner.c that compares a call with a ticket (seen_link)
+ * - the trace's text on a ticket without the change
+ * - the trace's text on a ticket with the change
+ *
+ * The file of each partner has a table told[], with a row for each verb that
+ * this partner can be told.
+ */
+#define VERBS(V)                                                             \
+	V(LINK, link, "the link is not there", "the link is there")          \
+	V(UNLINK, unlink, "the link is there", "the link is not there")      \
+	V(RESOLVE, status, "it is not resolved", "it is resolved")           \
+	V(CPE, cpe, "it has other values", "it has these values")            \
+	V(NOTE, nothing, NULL, NULL)                                         \
+	V(JOB, nothing, NULL, NULL)                                          \
+	V(LOOK, nothing, NULL, NULL) /* only reads */
+
 enum verb {
-	VERB_LINK,
-	VERB_UNLINK,
-	VERB_RESOLVE,
-	VERB_CPE,
-	VERB_NOTE,
-	VERB_JOB,
-	VERB_LOOK /* nothing is said: the ticket is only read */
+#define V(name, ...) VERB_##name,
+	VERBS(V)
+#undef V
+	VERB__MAX
 };
 
-/* What a read shows of a ticket, as far as it shows it. */
+/* The trace's text on a ticket: [0] without the change, [1] with it. */
+extern const char *const verb_shows[VERB__MAX][2];
+
+/* The values of a ticket that an answer contains. */
 struct view {
-	bool has_links;    /* and these are all it has, of our type:    */
-	const char **ntts; /* names of NTTs, as the partner has them    */
+	bool has_links;    /* `ntts` has all links of our type          */
+	const char **ntts; /* the partner's names of the NTTs           */
 	size_t nntts;
 	const char *status;
-	bool has_note;     /* the call's own                             */
 	const struct cpe *cpe;
 };
 
 /*
- * One step with a partner. It may take more than one exchange (TMF is read
- * before it is patched, and its yes is looked at) and more than one attempt;
- * all of that is within.
+ * One step at a partner. partner_call makes all its exchanges (a read before a
+ * PATCH, the PATCH, a read that checks the yes) and all its attempts.
  */
 struct call {
-	/* what to say; which of these are used depends on the verb */
+	/* the request; the verb decides which members are used */
 	enum partner_id partner;
 	enum verb verb;
-	const char *key; /* Idempotency-Key: one for each step, for ever   */
-	const char *ticket, *ntt;  /* as the partner names them            */
+	const char *key; /* Idempotency-Key; a step never changes it       */
+	const char *ticket, *ntt;  /* the partner's names                  */
 	const char *relationship;  /* TMF's type of a link to an NTT       */
 	const char *remark, *actor, *request_id;
 	const struct resolve *resolve;
 	const char *element_name;
 	const struct cpe *cpe_from, *cpe_to;
 	const char *body; /* VERB_JOB, VERB_NOTE: the whole body           */
-	bool local;       /* nobody need be asked                          */
-	/* seen to be not done, it is not to be done any more */
+	bool local;       /* no partner is called                          */
+	/* if a look shows that the call was not applied, do not make it */
 	bool ends_if_not_done;
 
-	/* what came of it; `past` is what was known before, too */
+	/* the result; partner_call also reads `past` */
 	struct history past;
 	enum rc verdict;     /* RC_OK: accepted. RC_NO: refused. RC_AGAIN:
 			      * nothing was sent. RC_DOUBT: not known      */
-	enum no no;          /* the last answer, if it was a no            */
-	enum seen seen;      /* by the last look,                          */
-	int64_t looked_at;   /* which began then (clock_mono_ms)           */
-	struct view view;    /* and what it showed                         */
-	long status;         /* of the last answer; 0: there was none      */
-	const char *why;     /* not RC_OK: a clause for an operator        */
-	const char *looked;  /* what a look showed: a clause, or NULL      */
+	enum no no;          /* the kind of the last refusal               */
+	enum seen seen;      /* the result of the last look                */
+	int64_t looked_at;   /* the begin of that look (clock_mono_ms)     */
+	struct view view;    /* the ticket that it read                    */
+	long status;         /* HTTP, of the last answer; 0: no answer     */
+	const char *why;     /* a clause for an operator; NULL if RC_OK    */
+	const char *looked;  /* a clause on the last look, or NULL         */
 	unsigned attempts;
 	int64_t began, ms;   /* wall clock */
 	bool ended;
@@ -70,7 +88,7 @@ struct call {
 /* One exchange of a call. */
 struct exchange {
 	const char *method;
-	bool reads;  /* it changes nothing, whatever becomes of it */
+	bool reads;      /* it changes nothing at the partner       */
 	struct buf path; /* below the base URL                      */
 	struct buf body;
 	const char *content_type;
@@ -78,40 +96,44 @@ struct exchange {
 
 struct partner {
 	const char *name, *code; /* "TaaS", "TAAS" */
-	/* It replaces whole arrays, so that this call has to read them first.
-	 * NULL: no call does. */
+	/* Does this call replace an array? Then it reads the array first.
+	 * NULL: no call of this partner does. */
 	bool (*reads_first)(const struct call *c);
-	/* Make the exchange that changes something; `ticket` is what was read
-	 * before. NULL: this partner is never read. */
+	/* Make the exchange that changes the ticket. `ticket`: the ticket as it
+	 * was read before, or no slice. */
 	void (*write)(const struct conf *cf, const struct call *c,
 		      struct slice ticket, struct exchange *x_r);
-	/* Make the exchange that reads the ticket. */
+	/* Make the exchange that reads the ticket. NULL: this partner is never
+	 * read. */
 	void (*read)(const struct conf *cf, const struct call *c,
 		     struct exchange *x_r);
-	/* What a JSON answer shows; memory from `mem`. False: it is not that
-	 * ticket. `whole`: it is that of a read, where an array that is left
-	 * out is empty. */
+	/* Read the values of a JSON answer; memory from `mem`. False: the
+	 * answer is not this ticket. `whole`: it answers a read, so an array
+	 * that is missing is empty. NULL: this partner is never read. */
 	bool (*view)(const struct call *c, struct slice answer, bool whole,
 		     struct arena *mem, struct view *view_r);
-	bool yes_is_looked_at;
+	/* The partner's word for the status that this verb gives to a ticket,
+	 * or NULL. Letter case does not count. */
+	const char *(*status)(enum verb verb);
+	bool yes_is_looked_at; /* a read checks that a yes was applied */
 };
 
 extern const struct partner partner_taas, partner_tmf, partner_nig,
 	partner_queue;
 extern const struct partner *const partners[PARTNER__MAX];
 
-enum partner_id partner_of(const char *code); /* PARTNER__MAX: none of these */
+enum partner_id partner_of(const char *code); /* PARTNER__MAX: no such code */
 
 /* Can the partner's tickets be read? */
 bool partner_is_readable(const struct conf *cf, enum partner_id id);
 
-/* Is a ticket as the call wants it? NOT_SEEN where the view does not show. */
+/* Does the ticket have the change? NOT_SEEN: the view does not tell. */
 enum seen partner_seen(const struct call *c, const struct view *v);
 
 /* Add "/" and the segment, percent-encoded. */
 void path_add(struct buf *path, const char *segment);
 
-/* Can it be a segment of a path? Empty and dotted ones would leave it. */
+/* Can it be a segment of a path? "", "." and ".." cannot. */
 bool path_takes(const char *segment);
 
 /*
@@ -121,8 +143,8 @@ bool path_takes(const char *segment);
 struct http;
 struct visit; /* partner/health.h */
 
-/* Whoever sends: may it send what changes something? Asked before each such
- * request, and at least once a second while partner_call waits. */
+/* may_send: may this process still send a change? partner_call asks this before
+ * each such request, and at least once a second while it waits. */
 struct sender {
 	bool (*may_send)(void *of);
 	void *of;

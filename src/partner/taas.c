@@ -1,10 +1,12 @@
 /*
  * partner/taas.c - TaaS: POST tickets/{ticket}/link, /unlink, /notes; PUT
- * .../status; and GET tickets/{ticket}, where CTT_TAAS_READ is on
+ * .../status. If CTT_TAAS_READ is on, also GET tickets/{ticket}.
  */
 #include "partner/partner.h"
 
 #include "partner/answer.h"
+
+static const char *taas_status(enum verb verb);
 
 static void link_body(const struct call *c, struct buf *body)
 {
@@ -20,7 +22,7 @@ static void status_body(const struct call *c, struct buf *body)
 	const struct activity *a = &c->resolve->stored;
 
 	put_open(body, NULL, '{');
-	put_str(body, "status", a->status);
+	put_str(body, "status", taas_status(c->verb));
 	put_str(body, "activityType", a->type);
 	for (int i = 0; i < RESOLVE_CODES; i++)
 		put_str(body, resolve_code_name[i], a->code[i]);
@@ -28,29 +30,41 @@ static void status_body(const struct call *c, struct buf *body)
 	put_close(body, '}');
 }
 
+static void note_body(const struct call *c, struct buf *body)
+{
+	buf_str(body, c->body);
+}
+
+/* How TaaS is told each verb: METHOD tickets/{ticket}/PATH. */
+static const struct told {
+	const char *method, *path;
+	void (*put_body)(const struct call *c, struct buf *body);
+	const char *status; /* the ticket's new status, or NULL */
+} told[VERB__MAX] = {
+	[VERB_LINK] = {"POST", "link", link_body, NULL},
+	[VERB_UNLINK] = {"POST", "unlink", link_body, NULL},
+	[VERB_RESOLVE] = {"PUT", "status", status_body, "Resolved"},
+	[VERB_NOTE] = {"POST", "notes", note_body, NULL},
+};
+
+static const char *taas_status(enum verb verb)
+{
+	return told[verb].status;
+}
+
 static void taas_write(const struct conf *cf, const struct call *c,
 		       struct slice ticket, struct exchange *x)
 {
-	static const char *const word[] = {
-		[VERB_LINK] = "link",
-		[VERB_UNLINK] = "unlink",
-		[VERB_RESOLVE] = "status",
-		[VERB_NOTE] = "notes",
-	};
+	const struct told *t = &told[c->verb];
 
 	(void)cf;
 	(void)ticket;
-	x->method = c->verb == VERB_RESOLVE ? "PUT" : "POST";
+	x->method = t->method;
 	x->content_type = "application/json";
 	buf_str(&x->path, "/tickets");
 	path_add(&x->path, c->ticket);
-	path_add(&x->path, word[c->verb]);
-	if (c->verb == VERB_RESOLVE)
-		status_body(c, &x->body);
-	else if (c->verb == VERB_NOTE)
-		buf_str(&x->body, c->body);
-	else
-		link_body(c, &x->body);
+	path_add(&x->path, t->path);
+	t->put_body(c, &x->body);
 }
 
 static void taas_read(const struct conf *cf, const struct call *c,
@@ -88,4 +102,5 @@ const struct partner partner_taas = {
 	.write = taas_write,
 	.read = taas_read,
 	.view = taas_view,
+	.status = taas_status,
 };

@@ -9,7 +9,7 @@
 
 #include "partner/partner.h"
 
-static char no_passphrase[] = ""; /* so that nobody is asked for one */
+static char no_passphrase[] = ""; /* OpenSSL would ask the terminal for one */
 
 static BIO *text_of(const char *pem)
 {
@@ -20,7 +20,8 @@ static BIO *text_of(const char *pem)
 	return bio;
 }
 
-/* Whole, and with a certificate in it: else libcurl would take none. */
+/* Is the whole text PEM, with at least one certificate? libcurl would load no
+ * certificate from any other text. */
 static bool is_ca(const char *pem)
 {
 	BIO *bio = text_of(pem);
@@ -52,7 +53,7 @@ X509_STORE *tls_store(const char *pem)
 		if (info->crl)
 			X509_STORE_add_crl(store, info->crl);
 	}
-	/* as libcurl has it for a store that it makes itself */
+	/* libcurl sets the same flags in a store of its own */
 	X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST |
 					    X509_V_FLAG_PARTIAL_CHAIN);
 	sk_X509_INFO_pop_free(all, X509_INFO_free);
@@ -124,6 +125,6 @@ bool tls_check(const struct conf *cf, char *err, size_t errlen)
 		if ((error = partner_error(cf, id, &which)))
 			snprintf(err, errlen, "CTT_%s_%s_FILE: %s",
 				 partners[id]->code, which, error);
-	ERR_clear_error(); /* or the next user of TLS would find it */
+	ERR_clear_error(); /* the next TLS function would report it */
 	return !error;
 }

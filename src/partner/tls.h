@@ -14,8 +14,8 @@
  */
 bool tls_check(const struct conf *cf, char *err, size_t errlen);
 
-/* The CA's certificates, to be kept; the caller frees it. They passed
- * tls_check. */
+/* Parse the CA's certificates, which passed tls_check. The caller frees the
+ * store. */
 X509_STORE *tls_store(const char *pem);
 
 #endif

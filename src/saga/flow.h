@@ -30,6 +30,8 @@ struct flow {
 	bool needs_ntt;        /* it is about a pair, and in the audit of both */
 	bool audits_ntt;       /* its success is in the NTT's audit            */
 	const char *done;      /* "linked": the outcome of one that succeeded  */
+	const char *pending;   /* what the caller is told while it is driven
+				* on, if nothing better is known               */
 	int count_by;          /* what its success adds to the NTT's count    */
 	bool blocks;           /* its success blocks the pair (section 5)      */
 	bool outlives_ticket;  /* about a pair of which one is gone, it is

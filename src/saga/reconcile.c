@@ -9,13 +9,13 @@
 #include "saga/saga.h"
 #include "saga/step.h"
 
-/* One ticket at one partner: what is to be the same, and how it was read. */
+/* One ticket at one partner: our values, and the call that reads it. */
 struct look {
 	struct ctt ctt;
-	struct ntt ntt;         /* to which it is linked here, or id 0     */
-	bool links, status;     /* what is compared                        */
-	struct network_element *element; /* NIG                            */
-	const char *resolve_intent, *remark; /* of the resolve that was told */
+	struct ntt ntt;         /* the CTT's NTT here; id 0: it has none   */
+	bool links, status;     /* compare these                           */
+	struct network_element *element; /* NIG: compare this one          */
+	const char *resolve_intent, *remark; /* of the last resolve        */
 	struct call call;
 };
 
@@ -52,8 +52,8 @@ static const char *or_no(const char *ref, const char *no)
 	return ref ? ref : no;
 }
 
-/* The partner that has the CTT, and the one that was told of its resolve (if
- * that is another) are looked at. */
+/* Look at the partner that has the CTT. If another partner was told of its
+ * resolve, look at that one, too. */
 static void add_ctt(struct work *w, const struct compared_ctt_row *row)
 {
 	enum partner_id has = strcmp(row->source, "TAAS") ? PARTNER_TMF :
@@ -109,7 +109,7 @@ static void read_all(struct work *w)
 		     NULL);
 }
 
-/* ---- what differs, and what would mend it ---- */
+/* ---- the differences, and the operations that mend them ---- */
 
 static void report_on(const struct work *w, const struct look *l,
 		      const char *what)
@@ -141,15 +141,15 @@ static const char *name_of(const struct look *l)
 	return partners[l->call.partner]->name;
 }
 
-/* How the partner names the NTT to which the CTT is linked here, or NULL. */
+/* The partner's name of the NTT to which the CTT is linked here, or NULL. */
 static const char *ours(const struct look *l)
 {
 	return !l->ntt.id ? NULL : l->call.partner == PARTNER_TMF ?
 		or_no(l->ntt.partner_ref, l->ntt.ticket_no) : l->ntt.ticket_no;
 }
 
-/* Links that only the partner has. At TMF one to a ticket that is no NTT of
- * ours is somebody else's. */
+/* Find the links that only the partner has. At TMF, a link to a ticket that is
+ * no NTT of ours belongs to another system. */
 static void compare_theirs(struct work *w, const struct look *l,
 			   const struct rows *ntts)
 {
@@ -236,7 +236,7 @@ static void compare(struct work *w, const struct look *l,
 		compare_cpe(w, l);
 }
 
-/* The ids of the NTTs that the partners name. */
+/* Find the ids of the NTTs that the partners' tickets name. */
 static enum rc find_ntts(struct work *w, struct rows *ntts)
 {
 	struct buf doc;
@@ -259,7 +259,7 @@ static enum rc find_ntts(struct work *w, struct rows *ntts)
 			    1) : RC_OK;
 }
 
-/* Make the partners' the same, through the pipeline. */
+/* Change the partners' tickets to match ours, through the pipeline. */
 static void mend(struct work *w)
 {
 	struct batch *b = &w->mends;

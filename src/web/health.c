@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "web/read.h"
+#include "web/endpoint.h"
 #include "web/reply.h"
 #include "web/rows.h"
 

@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "web/endpoint.h"
 #include "web/query.h"
-#include "web/read.h"
 #include "web/reply.h"
 #include "web/rows.h"
 

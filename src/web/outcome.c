@@ -97,8 +97,26 @@ void put_ctt_after(struct buf *b, const struct item *it)
 	put_close(b, '}');
 }
 
+/* The operation is driven on: where to look it up. */
+static void reply_pending(struct request *rq, const struct item *it)
+{
+	const char *why = it->journal.why;
+
+	reply_begin(rq);
+	rq->status = 202;
+	rq->location = arena_printf(rq->mem, "/ticket/operation/%s", it->op_id);
+	put_str(&rq->reply, "operationId", it->op_id);
+	put_str(&rq->reply, "state", op_state_name[it->state]);
+	put_str(&rq->reply, "detail", why ? why : flows[it->kind]->pending);
+	reply_end(rq);
+}
+
 bool reply_item_begin(struct request *rq, const struct item *it)
 {
+	if (item_is_pending(it)) {
+		reply_pending(rq, it);
+		return false;
+	}
 	if (!item_succeeded(it)) {
 		reply_item_problem(rq, it);
 		return false;

@@ -18,8 +18,8 @@ extern const char outcome_failed[], outcome_skipped[], outcome_pending[],
 /* The outcome of an item that did not succeed: failed or unknown. */
 const char *outcome_of_failure(const struct item *it);
 
-/* Begin the answer of a single item, up to its `ctt`; or its problem is the
- * whole answer: false. */
+/* Begin the answer of a single item, up to its `ctt`. False: the answer is
+ * complete already; it is a problem, or says that the operation goes on. */
 bool reply_item_begin(struct request *rq, const struct item *it);
 
 /* The item's problem is the whole answer. */

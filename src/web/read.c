@@ -1,4 +1,4 @@
-#include "web/read.h"
+#include "web/endpoint.h"
 
 #include <string.h>
 

@@ -99,26 +99,11 @@ static void put_note(struct buf *b, const struct item *it)
 static void reply_status(struct request *rq, const struct batch *b)
 {
 	const struct item *it = b->it[0];
-	const char *why = it->journal.why;
 
-	if (!item_succeeded(it) && !item_is_pending(it)) {
-		reply_item_problem(rq, it);
+	if (!reply_item_begin(rq, it))
 		return;
-	}
-	reply_begin(rq);
-	put_str(&rq->reply, "operationId", it->op_id);
-	if (item_succeeded(it)) {
-		put_ctt_after(&rq->reply, it);
-		put_activity(&rq->reply, &it->resolve->stored);
-		put_note(&rq->reply, it);
-	} else {
-		rq->status = 202;
-		rq->location = arena_printf(rq->mem, "/ticket/operation/%s",
-					    it->op_id);
-		put_str(&rq->reply, "state", op_state_name[it->state]);
-		put_str(&rq->reply, "detail", why ? why : "The partner has not "
-			"answered yet; the resolve goes on.");
-	}
+	put_activity(&rq->reply, &it->resolve->stored);
+	put_note(&rq->reply, it);
 	reply_end(rq);
 }
 

@@ -1,6 +1,6 @@
 /*
- * web/route.c - the table of routes, and the order in which a request is
- * checked on its way in: contract section 3
+ * web/route.c - finds the route of a request (web/endpoint.h has the list), and
+ * checks the request in the order of contract section 3
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,6 @@
 #include "web/endpoint.h"
 #include "web/once.h"
 #include "web/query.h"
-#include "web/read.h"
 #include "web/reply.h"
 
 enum {
@@ -21,54 +20,26 @@ enum {
 	HANDLER_MAX_MS = 50000, /* strictly below nginx's read timeout   */
 };
 
-enum { OPEN = MAY__MAX }; /* a route that takes no token */
-
 struct route {
 	const char *method;
-	const char *path; /* `:id` is a ticket's id, `:operation` one's  */
-	int may;          /* enum permission, or OPEN                    */
-	void (*read)(struct request *);
-	const struct endpoint *change; /* or what is changed             */
-	const char *parameters;        /* of a list, with blanks between */
+	const char *path;
+	int may;                       /* enum permission, or OPEN      */
+	const struct endpoint *change; /* NULL: it is a read            */
+	void (*read)(struct request *rq);
+	const char *parameters;        /* of the query                  */
 };
-
-#define TICKETS "q ticketNo status linked updatedSince limit after"
-#define LIST(read, parameters) read, NULL, parameters
 
 static const struct route routes[] = {
-{"POST", "/ticket/ctt/link", MAY_LINK, NULL, &link_one, NULL},
-{"POST", "/ticket/ctt/link/bulk", MAY_LINK, NULL, &link_many, NULL},
-{"POST", "/ticket/ctt/unlink", MAY_LINK, NULL, &unlink_together, NULL},
-{"POST", "/ticket/ctt/unlink/bulk", MAY_LINK, NULL, &unlink_many, NULL},
-{"POST", "/ticket/ctt/unlink-then-link", MAY_LINK, NULL, &move_many, NULL},
-{"PUT", "/ticket/ctt/activity-status/update/:id", MAY_STATUS, NULL,
- &status_one, NULL},
-{"POST", "/ticket/ctt/bulk-update-ctt-activity-status", MAY_STATUS, NULL,
- &status_many, NULL},
-{"POST", "/ticket/ctt/bulk-resolve-by-ticket-id", MAY_STATUS, NULL,
- &resolve_many, NULL},
-{"POST", "/ticket/ctt/cpe/update/:id", MAY_CPE, NULL, &cpe_one, NULL},
-{"GET", "/ticket/ctt", MAY_READ, LIST(list_ctts, TICKETS)},
-{"GET", "/ticket/ctt/:id", MAY_READ, read_ctt, NULL, NULL},
-{"GET", "/ticket/ctt/:id/cpe-history", MAY_READ,
- LIST(list_cpe_history, "limit after")},
-{"GET", "/ticket/ntt", MAY_READ, LIST(list_ntts, TICKETS)},
-{"GET", "/ticket/ntt/:id", MAY_READ, read_ntt, NULL, NULL},
-{"GET", "/ticket/ntt/:id/ctts", MAY_READ, LIST(list_ntt_ctts, "limit after")},
-{"GET", "/ticket/lov", MAY_READ, read_lov, NULL, NULL},
-{"GET", "/ticket/operation", MAY_READ,
- LIST(list_operations, "requestId cttId nttId state limit after")},
-{"GET", "/ticket/operation/:operation", MAY_READ, read_operation, NULL, NULL},
-{"GET", "/ticket/audit", MAY_READ,
- LIST(list_audit, "cttId nttId actor from to limit after")},
-{"GET", "/ticket/health", MAY_ADMIN, read_health, NULL, NULL},
-{"GET", "/openapi.json", OPEN, read_openapi, NULL, NULL},
-{"GET", "/healthz", OPEN, read_healthz, NULL, NULL},
-{"GET", "/readyz", OPEN, read_readyz, NULL, NULL},
-{"GET", "/metrics", OPEN, read_metrics, NULL, NULL},
+#define CHANGE(may, method, path, name)                                      \
+	{method, path, may, &name, NULL, "dryRun"},
+#define READ(may, path, function, parameters)                                \
+	{"GET", path, may, NULL, function, parameters},
+	ROUTES(CHANGE, READ)
+#undef CHANGE
+#undef READ
 };
 
-enum { ROUTES = sizeof routes / sizeof routes[0] };
+enum { NROUTES = sizeof routes / sizeof routes[0] };
 
 static const char *const permission_name[] = {
 	[MAY_READ] = "read",
@@ -81,7 +52,7 @@ static const char *const permission_name[] = {
 
 void route_print(struct buf *to)
 {
-	for (int i = 0; i < ROUTES; i++)
+	for (int i = 0; i < NROUTES; i++)
 		buf_printf(to, "%s %s %s\n", routes[i].method, routes[i].path,
 			   permission_name[routes[i].may]);
 }
@@ -134,7 +105,7 @@ static const struct route *route_find(struct request *rq)
 	const char *method = strcmp(rq->method, "HEAD") ? rq->method : "GET";
 	const char *allow = NULL;
 
-	for (int i = 0; i < ROUTES; i++) {
+	for (int i = 0; i < NROUTES; i++) {
 		if (!path_matches(rq, routes[i].path))
 			continue;
 		if (!strcmp(routes[i].method, method))
@@ -202,19 +173,12 @@ static bool in_time(struct request *rq)
 	return false;
 }
 
-/* The parameters that a path takes. */
-static const char *parameters_of(const struct route *route)
-{
-	return !route->read ? "dryRun" :
-	       route->parameters ? route->parameters : "";
-}
-
 /* Check the parameters of the query. Their errors are reported together with
  * those of the body. False: they are reported already, because this route has
  * neither a body nor parameters. */
 static bool check_query(struct request *rq, const struct route *route)
 {
-	const char *names = parameters_of(route);
+	const char *names = route->parameters;
 	struct errors f = errors_none(rq->mem), none = errors_none(rq->mem);
 
 	query_check(rq->query, names, &f);
@@ -267,8 +231,8 @@ void request_serve(struct request *rq)
 	if (!route || !may(rq, route) || !in_time(rq) ||
 	    !check_query(rq, route))
 		return;
-	if (route->read)
-		route->read(rq);
-	else
+	if (route->change)
 		change(rq, route);
+	else
+		route->read(rq);
 }

@@ -195,18 +195,24 @@ SELECT <breach> CONCAT('job ', b.id, ' (', b.type, '): is to be delivered in ',
 FROM job b
 WHERE b.state = 'READY' AND b.run_at > UTC_TIMESTAMP(3) + INTERVAL 1 DAY
 
+-- The status that a successful operation gives to its CTT, which the intent
+-- names; or NULL. In 0.4.0 and before, the intent of a RESOLVE did not name it.
+@macro given_status(o)
+COALESCE(JSON_VALUE($o.intent, '$.status'),
+	IF($o.kind = 'RESOLVE', 'Resolved', NULL))
+
 -- The SQL that adds the missing note to the activity of operation o.
 @macro mend_note
 CONCAT('INSERT INTO activity_note(ctt_id,activity_id,text,author,created_at)
-	SELECT a.ctt_id,a.id,IF(o.kind=''RESOLVE'',o.remark,
-	CONCAT_WS('': '',CONCAT(''Unlinked from NTT '',n.ticket_no),o.remark)),
-	o.actor,UTC_TIMESTAMP(3) FROM operation o
+	SELECT a.ctt_id,a.id,IF(o.kind=''UNLINK'',
+	CONCAT_WS('': '',CONCAT(''Unlinked from NTT '',n.ticket_no),o.remark),
+	o.remark),o.actor,UTC_TIMESTAMP(3) FROM operation o
 	JOIN ctt_activity a ON a.operation_id=o.id
 	LEFT JOIN ntt n ON n.id=o.ntt_id WHERE o.id=', QUOTE(o.id),
 	' AND(o.kind=''UNLINK'' OR o.remark IS NOT NULL);')
 
--- A resolution has one activity. An unlink has one if the CTT had an activity
--- before.
+-- An operation that gives a status has one activity. An unlink has one if the
+-- CTT had an activity before.
 @statement CHECK_ACTIVITY
 SELECT <breach> CONCAT('operation ', o.id, ': has ', COUNT(a.id), ' activities')
 		AS line,
@@ -215,38 +221,47 @@ SELECT <breach> CONCAT('operation ', o.id, ': has ', COUNT(a.id), ' activities')
 		created_by,created_at,operation_id) SELECT c.id,',
 		IF(o.kind = 'UNLINK',
 			'''Follow Up'',c.status,NULL,NULL,NULL,NULL',
-			'JSON_VALUE(o.intent,''$.type''),''Resolved'',
+			CONCAT('JSON_VALUE(o.intent,''$.type''),',
+			QUOTE($given_status(o)), ',
 			JSON_VALUE(o.intent,''$.causeCode''),
 			JSON_VALUE(o.intent,''$.disposition''),
 			JSON_VALUE(o.intent,''$.resolutionCode''),
-			JSON_VALUE(o.intent,''$.delayReason'')'),
+			JSON_VALUE(o.intent,''$.delayReason'')')),
 		',o.actor,UTC_TIMESTAMP(3),o.id FROM operation o
 		JOIN ctt c ON c.id=o.ctt_id WHERE o.id=', QUOTE(o.id), '; ',
 		$mend_note)) AS mend
 FROM operation o LEFT JOIN ctt_activity a ON a.operation_id = o.id
-WHERE o.state = 'SUCCEEDED' AND NOT o.mends AND (o.kind = 'RESOLVE'
-	OR o.kind = 'UNLINK' AND o.steps LIKE '%["follow_up","ok",%')
+WHERE o.state = 'SUCCEEDED' AND NOT o.mends
+	AND ($given_status(o) IS NOT NULL OR o.kind = 'UNLINK'
+	AND o.steps LIKE '%["follow_up","ok",%')
 GROUP BY o.id HAVING COUNT(a.id) <> 1
 
--- A CTT stays as its last resolution left it, until another program adds an
--- activity or closes the CTT.
+-- A CTT has the status that the last operation gave to it, until another
+-- program adds an activity or closes the CTT. Only a resolved one has a time.
 @statement CHECK_STATUS
-SELECT <breach> CONCAT('ctt ', c.id, ': is ', c.status, ', resolved at ',
-		COALESCE(c.resolved_at, 'no time'), ', and operation ', o.id,
-		' resolved it at ', o.updated_at) AS line,
-	CONCAT('UPDATE ctt c JOIN operation o ON o.id=', QUOTE(o.id),
-		' SET c.status=''Resolved'',c.resolved_at=o.updated_at
-		WHERE c.id=', c.id, ';') AS mend
-FROM ctt c
-JOIN operation o ON o.ctt_id = c.id AND o.seq = (SELECT MAX(p.seq)
-	FROM operation p WHERE p.ctt_id = c.id AND p.kind = 'RESOLVE'
-	AND p.state = 'SUCCEEDED' AND NOT p.mends)
-JOIN ctt_activity a ON a.operation_id = o.id
-WHERE c.status NOT IN ('Closed', 'Cancel') AND (c.status <> 'Resolved'
-	OR c.resolved_at IS NULL
-	OR ABS(TIMESTAMPDIFF(SECOND, o.updated_at, c.resolved_at)) > 60)
-	AND NOT EXISTS(SELECT 1 FROM ctt_activity b WHERE b.ctt_id = c.id
-		AND b.id > a.id AND b.operation_id IS NULL)
+SELECT <breach> CONCAT('ctt ', u.id, ': is ', u.status, ', resolved at ',
+		COALESCE(u.resolved_at, 'no time'), ', and operation ', u.op,
+		IF(u.at IS NULL, CONCAT(' made it ', u.given),
+			CONCAT(' resolved it at ', u.at))) AS line,
+	CONCAT('UPDATE ctt c JOIN operation o ON o.id=', QUOTE(u.op),
+		' SET c.status=', QUOTE(u.given), ',c.resolved_at=',
+		IF(u.at IS NULL, 'NULL', 'o.updated_at'),
+		' WHERE c.id=', u.id, ';') AS mend
+FROM (SELECT c.id, c.status, c.resolved_at, o.id op, a.id activity,
+		$given_status(o) given,
+		IF($given_status(o) = 'Resolved', o.updated_at, NULL) at
+	FROM ctt c
+	JOIN operation o ON o.ctt_id = c.id AND o.seq = (SELECT MAX(p.seq)
+		FROM operation p WHERE p.ctt_id = c.id
+		AND $given_status(p) IS NOT NULL
+		AND p.state = 'SUCCEEDED' AND NOT p.mends)
+	JOIN ctt_activity a ON a.operation_id = o.id
+	WHERE c.status NOT IN ('Closed', 'Cancel')) u
+WHERE (LOWER(u.status) <> LOWER(u.given)
+	OR (u.resolved_at IS NULL) <> (u.at IS NULL)
+	OR ABS(TIMESTAMPDIFF(SECOND, u.at, u.resolved_at)) > 60)
+	AND NOT EXISTS(SELECT 1 FROM ctt_activity b WHERE b.ctt_id = u.id
+		AND b.id > u.activity AND b.operation_id IS NULL)
 
 -- An activity that cttd made has exactly one note with the expected text.
 @statement CHECK_NOTE
@@ -261,14 +276,14 @@ SELECT <breach> CONCAT('operation ', u.op, ': its activity ', u.activity,
 		AND w.activity_id = u.activity AND w.author = u.actor), u.mend))
 		AS mend
 FROM (SELECT o.id op, o.actor, a.id activity, a.ctt_id,
-		IF(o.kind = 'RESOLVE', o.remark, CONCAT_WS(': ',
+		IF(o.kind = 'UNLINK', CONCAT_WS(': ',
 			CONCAT('Unlinked from NTT ', COALESCE(JSON_VALUE(
 				o.partner_call, '$.nttTicketNo'), n.ticket_no)),
-			o.remark)) text, $mend_note mend
+			o.remark), o.remark) text, $mend_note mend
 	FROM operation o JOIN ctt_activity a ON a.operation_id = o.id
 	LEFT JOIN ntt n ON n.id = o.ntt_id
 	WHERE o.state = 'SUCCEEDED' AND NOT o.mends AND (o.kind = 'UNLINK'
-		OR o.kind = 'RESOLVE' AND o.remark IS NOT NULL)) u
+		OR $given_status(o) IS NOT NULL AND o.remark IS NOT NULL)) u
 LEFT JOIN activity_note t ON t.ctt_id = u.ctt_id
 	AND t.activity_id = u.activity AND BINARY t.text = BINARY u.text
 GROUP BY u.activity HAVING COUNT(t.id) <> 1

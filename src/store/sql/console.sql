@@ -40,15 +40,15 @@ SELECT <assumed_operation> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
 $with_tickets WHERE o.assumed ORDER BY o.updated_at, o.id
 
 -- busy: a process works on it; undoing: only the inverse is still to be
--- accepted; forward: the caller was told that it will be done.
+-- accepted; goes_on: it is the link back of a move.
 @statement OPEN_OPERATIONS
 SELECT <operation_open> o.id, o.kind, o.state, c.ticket_no AS ctt_ticket_no,
 	n.ticket_no AS ntt_ticket_no, o.partner, o.tries, o.last_error,
 	TIMESTAMPDIFF(SECOND, o.created_at, UTC_TIMESTAMP(3)) AS age_s,
 	CEIL(TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), o.next_try_at)
 		/ 1000000) AS next_in_s,
-	NOT $abandoned(o) AS busy, o.undoing, o.kind = 'RESOLVE'
-		OR JSON_EXISTS(COALESCE(o.intent, '{}'), '$.goesOn') AS forward
+	NOT $abandoned(o) AS busy, o.undoing,
+	JSON_EXISTS(COALESCE(o.intent, '{}'), '$.goesOn') AS goes_on
 $with_tickets WHERE o.open_ctt_id IS NOT NULL ORDER BY o.created_at, o.id
 
 -- {"id":[operation...]}, or {"all":true} -> the places, counted from 1, and the
