@@ -28,14 +28,22 @@ struct verifier *fuzz_verifier(const char *alg, const char *key, size_t n,
 			       const char *issuer, const char *audience)
 {
 	struct verifier *v = NULL;
-	char path[64], err[256] = "";
+	struct conf *cf = calloc(1, sizeof *cf); /* the verifier keeps it */
+	char path[64], err[CONF_ERR] = "";
 	int fd = memfd_create("key", MFD_CLOEXEC);
 
-	if (fd < 0 || pwrite(fd, key, n, 0) != (ssize_t)n)
+	if (!cf || fd < 0 || pwrite(fd, key, n, 0) != (ssize_t)n)
 		abort();
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	if (verifier_open(alg, path, issuer, audience, &v, err, sizeof err) !=
-	    RC_OK) {
+	clearenv(); /* no setting of who fuzzes: the defaults */
+	setenv("CTT_MEMCACHED", "", 1);
+	if (!conf_load(cf, 0, err, sizeof err))
+		abort();
+	cf->jwt_alg = alg;
+	cf->jwt_key_file = path;
+	cf->jwt_issuer = issuer;
+	cf->jwt_audience = audience;
+	if (verifier_open(cf, &v, err, sizeof err) != RC_OK) {
 		fprintf(stderr, "%s\n", err);
 		abort();
 	}

@@ -31,24 +31,41 @@ static bool settings_are_good(struct conf *cf, struct verifier **verifier_r)
 		  sizeof err);
 	if (!tls_check(cf, line, sizeof line))
 		conf_add_error(err, sizeof err, line);
-	if (*cf->jwt_alg && *cf->jwt_key_file &&
-	    verifier_open(cf->jwt_alg, cf->jwt_key_file, cf->jwt_issuer,
-			  cf->jwt_audience, verifier_r, line,
-			  sizeof line) != RC_OK)
+	if (*cf->jwt_alg &&
+	    verifier_open(cf, verifier_r, line, sizeof line) != RC_OK)
 		conf_add_error(err, sizeof err, line);
 	conf_print_errors("ctt.fcgi", err);
 	return !*err;
 }
 
-static bool statements_are_good(struct process *p)
+/* The provider may be away when the pool starts, but not while it is set up. */
+static int check_all(struct process *p, struct verifier *verifier)
 {
+	char line[640];
 	struct app app;
 	bool good;
 
 	app_open(&app, p);
 	good = db_try_all(app_db(&app)) == RC_OK;
 	app_close(&app);
-	return good;
+	if (!verifier_try(verifier, line, sizeof line)) {
+		conf_print_errors("ctt.fcgi", line);
+		good = false;
+	}
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run(struct process *p, struct verifier *verifier)
+{
+	int status;
+
+	if (p->conf->threads > 1)
+		p->trays = trays_open(p, saga_open_together,
+				      saga_close_together);
+	verifier_start(verifier);
+	status = fcgi_run(p, verifier);
+	trays_close(p->trays);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -69,16 +86,10 @@ int main(int argc, char **argv)
 	log_setup("ctt.fcgi", (enum log_level)cf.log_level);
 	log_deaths();
 	process_open(&process, &cf, check ? 0 : (unsigned)cf.threads);
-	if (!check && cf.threads > 1)
-		process.trays = trays_open(&process, saga_open_together,
-					   saga_close_together);
-	if (!check)
-		status = fcgi_run(&process, verifier);
-	else if (!statements_are_good(&process))
-		status = EXIT_FAILURE;
-	trays_close(process.trays);
-	process_close(&process);
+	status = check ? check_all(&process, verifier) :
+			 run(&process, verifier);
 	verifier_close(verifier);
+	process_close(&process);
 	conf_close(&cf);
 	return status;
 }

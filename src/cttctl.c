@@ -23,7 +23,7 @@
 #include "store/check.h"
 #include "store/db.h"
 #include "store/schema.h"
-#include "web/token.h"
+#include "web/sign.h"
 #include "web/request.h"
 
 enum {
@@ -676,9 +676,8 @@ static int run_token(struct console *con, int argc, char **argv)
 	while ((word = strsep(&rest, ",")))
 		if (*word && n < sizeof roles / sizeof roles[0])
 			roles[n++] = word;
-	if (token_sign(con->conf.jwt_key_file, sub, roles, n, now, now + ttl,
-		       con->conf.jwt_issuer, con->conf.jwt_audience, &token,
-		       err, sizeof err) != RC_OK) {
+	if (token_sign(&con->conf, sub, roles, n, now, now + ttl, &token, err,
+		       sizeof err) != RC_OK) {
 		fprintf(stderr, "cttctl: %s\n", err);
 		return EXIT_FAILURE;
 	}

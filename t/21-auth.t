@@ -45,6 +45,19 @@ for (
 	[ 'with nbf and iat', 'Bearer ' . with(nbf => time - 1, iat => time), 200 ],
 	[ 'with any issuer', 'Bearer ' . with(iss => 'x'), 200 ],
 	[ 'exp as a fraction', 'Bearer ' . with(exp => time + 60.5), 200 ],
+	[ 'an access token (RFC 9068)', 'Bearer '
+		. jwt({ alg => 'HS256', typ => 'at+jwt' }, \%good), 200 ],
+	[ 'a key that has no other name', 'Bearer '
+		. jwt({ %head, kid => 'x' }, \%good), 200 ],
+	[ 'of 4,165 bytes and more', 'Bearer ' . with(x => 'x' x 3100), 200 ],
+	[ 'as long as a header may be', 'Bearer ' . with(x => 'x' x 5950), 200 ],
+	[ '200 roles', 'Bearer '
+		. with(roles => [ (map { "r$_" } 1 .. 199), 'ctt-viewer' ]), 200 ],
+	[ 'a long role beside', 'Bearer '
+		. with(roles => [ 'x' x 500, '', 'ctt-viewer' ]), 200 ],
+	[ 'roles as text', 'Bearer ' . with(roles => 'x ctt-viewer'), 200 ],
+	[ 'a clock that is behind', 'Bearer ' . with(exp => time - 20), 200 ],
+	[ 'a clock that is ahead', 'Bearer ' . with(nbf => time + 20), 200 ],
 
 	[ 'none', undef, 401 ],
 	[ 'empty', '', 401 ],
@@ -55,7 +68,9 @@ for (
 	[ 'no signature', "Bearer $h.$b.", 401 ],
 	[ 'four parts', "Bearer $good.$s", 401 ],
 	[ 'something behind it', "Bearer $good x", 401 ],
-	[ 'over 4 KiB', 'Bearer ' . with(x => 'x' x 4096), 401 ],
+	[ 'typ of another token', 'Bearer '
+		. jwt({ alg => 'HS256', typ => 'logout+jwt' }, \%good), 401 ],
+	[ 'kid a number', 'Bearer ' . jwt({ %head, kid => 7 }, \%good), 401 ],
 	[ 'another key', 'Bearer ' . jwt(\%head, \%good,
 		sub ($t) { hmac_sha256($t, 'x' x 32) }), 401 ],
 	[ 'a changed claim', "Bearer $h."
@@ -71,7 +86,7 @@ for (
 	[ 'crit', 'Bearer ' . jwt({ %head, crit => ['exp'] }, \%good), 401 ],
 	[ 'no exp', 'Bearer ' . with(exp => undef), 401 ],
 	[ 'exp as text', 'Bearer ' . with(exp => '' . (time + 60)), 401 ],
-	[ 'expired', 'Bearer ' . with(exp => time - 1), 401 ],
+	[ 'expired', 'Bearer ' . with(exp => time - 31), 401 ],
 	[ 'not yet', 'Bearer ' . with(nbf => time + 60), 401 ],
 	[ 'no sub', 'Bearer ' . with(sub => undef), 401 ],
 	[ 'an empty sub', 'Bearer ' . with(sub => ''), 401 ],
@@ -79,7 +94,8 @@ for (
 	[ 'a sub too long', 'Bearer ' . with(sub => 'x' x 129), 401 ],
 	[ 'a line in sub', 'Bearer ' . with(sub => "a\nb"), 401 ],
 	[ 'an audience, where none is set', 'Bearer ' . with(aud => 'cttd'), 401 ],
-	[ 'roles as text', 'Bearer ' . with(roles => 'ctt-viewer'), 401 ],
+	[ 'roles a number', 'Bearer ' . with(roles => 7), 401 ],
+	[ 'a role a number', 'Bearer ' . with(roles => [ 'ctt-viewer', 7 ]), 401 ],
 	[ 'claims that are no object', 'Bearer ' . jwt(\%head, []), 401 ],
 	[ 'claims that are no JSON', 'Bearer ' . jwt(\%head, '{'), 401 ],
 
@@ -89,6 +105,10 @@ for (
 	[ 'half a role', 'Bearer ' . with(roles => ['ctt-view']), 403 ],
 	[ 'two roles in one', 'Bearer '
 		. with(roles => ['ctt-viewer,ctt-admin']), 403 ],
+	[ 'roles as text, with commas', 'Bearer '
+		. with(roles => 'ctt-viewer,ctt-admin'), 403 ],
+	[ 'scope, where roles are asked for', 'Bearer '
+		. with(roles => undef, scope => 'ctt-viewer'), 403 ],
 ) {
 	my ($name, $authorization, $status) = @$_;
 	my $r = $c->get('/ticket/lov', Authorization => $authorization);
@@ -105,7 +125,7 @@ for (
 # What a process found of a token it keeps, but for the hour.
 {
 	my $until = time + 3;
-	my $token = 'Bearer ' . with(exp => $until);
+	my $token = 'Bearer ' . with(exp => $until - 30);
 	my $ask = sub {
 		return [ map { $c->get('/ticket/lov',
 			Authorization => $token)->{status} } 1 .. 8 ];

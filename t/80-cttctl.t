@@ -76,6 +76,15 @@ for (
 	[ CTT_JWT_ALG => 'none', 'ctt.fcgi' ],
 	[ CTT_JWT_ALG => 'HS512', 'ctt.fcgi' ],
 	[ CTT_JWT_KEY_FILE => '/nowhere', 'ctt.fcgi' ],
+	[ CTT_JWT_ALG => 'HS256,RS256', 'ctt.fcgi' ],
+	[ CTT_JWT_JWKS_URL => 'https://idp.example/keys', 'ctt.fcgi' ], # HS256
+	(map { [ CTT_JWT_JWKS_URL => $_ ] } 'http://idp.example/keys',
+		'http://127.0.0.1.example/', 'http://localhost@idp.example/',
+		'https://', 'https://a:b@x/', 'file:///etc/passwd', 'idp'),
+	[ CTT_JWT_CA_FILE => '/nowhere' ], [ CTT_JWT_LEEWAY_S => '-1' ],
+	[ CTT_JWT_JWKS_KEEP_S => 'x' ],
+	(map { [ CTT_JWT_ROLES_CLAIM => $_ ], [ CTT_JWT_ACTOR_CLAIM => $_ ] }
+		'', 'a b', 'a"b', 'a\\b', "a\tb", 'x' x 128),
 	[ CTT_JWT_KEY_FILE => undef, 'ctt.fcgi' ],
 	[ CTT_JWT_KEY_FILE => '/dev/null', 'ctt.fcgi' ],
 ) {
@@ -97,6 +106,8 @@ for (
 	(map { [ CTT_TAAS_URL => $_ ] } 'http://x', 'https://x.example:443/a/b/',
 		'http://[::1]:80', 'http://[2001:db8::1]/x', 'http://10.0.0.1:1',
 		'http://a_b:65535'),
+	[ CTT_JWT_ROLES_CLAIM => 'https://x.example/roles' ],
+	[ CTT_JWT_ACTOR_CLAIM => 'x' x 127 ],
 	(map { [ CTT_MEMCACHED => $_ ] } '', 'localhost:11211', '[::1]:11211',
 		'10.0.0.1:1,[2001:db8::1]:2,cache-1.x_y:65535'),
 ) {

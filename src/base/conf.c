@@ -20,7 +20,10 @@ enum kind {
 	SECRET, /* the path of a file; the value is the file's
 		 * content, `least` bytes or more                  */
 	NUMBER, /* a whole number, least..most                     */
-	URL,    /* http:// or https:// and a host; no password     */
+	URL,    /* http:// or https://, a host; and no password    */
+	TRUSTED, /* a URL, which may have a query; https:// unless it
+		 * is of this host                                 */
+	CLAIM,  /* the name of a claim, which problems may quote   */
 	LEVEL,  /* error, warn, info, debug                        */
 	SWITCH, /* on or off                                       */
 };
@@ -136,11 +139,30 @@ READ_OF(NIG, "NIG"),
 {"CTT_BULK_MAX_ITEMS", NUMBER, 0, AT(bulk_max_items), "500", 1, 5000,
  "items in one bulk request"},
 {"CTT_JWT_ALG", TEXT, CONF_NEED_JWT, AT(jwt_alg), "HS256", 0, 0,
- "HS256, RS256 or ES256; other tokens are refused"},
-{"CTT_JWT_KEY_FILE", TEXT, CONF_NEED_JWT, AT(jwt_key_file), "", 0, 0,
- "the HS256 secret (32 bytes or more), or a public key in PEM. While keys are\n"
- "# replaced, two keys: a line each, or one PEM after the other. A token may be\n"
- "# signed by either; cttctl token signs with the first"},
+ "HS256, or one or more of RS256, PS256, ES256 and EdDSA, with commas between;\n"
+ "# other tokens are refused"},
+{"CTT_JWT_KEY_FILE", TEXT, 0, AT(jwt_key_file), "", 0, 0,
+ "the HS256 secret (32 bytes or more), or public keys in PEM, or a JWK set. Of\n"
+ "# several keys (secrets: a line each; one PEM after the other) a token may be\n"
+ "# signed by any; cttctl token signs with the first"},
+{"CTT_JWT_JWKS_URL", TRUSTED, 0, AT(jwt_jwks_url), "", 0, 0,
+ "https:// URL of the provider's JWK set (jwks_uri of its configuration), beside\n"
+ "# or instead of the file"},
+{"CTT_JWT_CA_FILE", SECRET, 0, AT(jwt_ca), "", 1, 0,
+ "a file with the certificates (PEM) of the only CA that may sign the\n"
+ "# provider's; empty: the CAs that the system trusts"},
+{"CTT_JWT_JWKS_KEEP_S", NUMBER, 0, AT(jwt_jwks_keep_s), "3600", 0, 604800,
+ "seconds for which a key that the provider has taken out of its set still\n"
+ "# counts; 0: not at all"},
+{"CTT_JWT_LEEWAY_S", NUMBER, 0, AT(jwt_leeway_s), "30", 0, 600,
+ "seconds by which clocks may differ: a token is valid so much longer, and\n"
+ "# earlier"},
+{"CTT_JWT_ROLES_CLAIM", CLAIM, 0, AT(jwt_roles_claim), "roles", 0, 0,
+ "the claim with the roles, as it stands or as a path: roles, scope,\n"
+ "# realm_access.roles, https://example.com/roles"},
+{"CTT_JWT_ACTOR_CLAIM", CLAIM, 0, AT(jwt_actor_claim), "sub", 0, 0,
+ "the claim that names the actor, in audit rows too, such as\n"
+ "# preferred_username; no two users may ever have the same"},
 {"CTT_JWT_ISSUER", TEXT, 0, AT(jwt_issuer), "", 0, 0,
  "the `iss` that tokens must have; empty: any"},
 {"CTT_JWT_AUDIENCE", TEXT, 0, AT(jwt_audience), "", 0, 0,
@@ -255,19 +277,55 @@ static bool is_host(const char *s, size_t n, bool port)
 	return atoi(number) >= 1 && atoi(number) <= 65535;
 }
 
+static bool is_url(const char *value)
+{
+	const char *host;
+
+	if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8))
+		return false;
+	host = strchr(value, ':') + 3;
+	/* a user and a password are none: secrets come from files */
+	return is_host(host, strcspn(host, "/?"), false) &&
+	       !value[strcspn(value, " \"'<>\\^`{|}#\t\r\n")];
+}
+
+/* A URL over which nobody can change what comes: with TLS, or of this host. */
+static bool is_trusted(const char *value)
+{
+	static const char *const here[] = {"127.0.0.1", "localhost", "[::1]"};
+
+	if (!is_url(value))
+		return false;
+	if (!strncmp(value, "https://", 8))
+		return true;
+	value += strlen("http://");
+	for (size_t i = 0; i < sizeof here / sizeof here[0]; i++) {
+		size_t n = strlen(here[i]);
+
+		if (!strncmp(value, here[i], n) &&
+		    (!value[n] || strchr(":/?", value[n])))
+			return true;
+	}
+	return false;
+}
+
+static bool is_claim(const char *value)
+{
+	size_t n = strlen(value);
+
+	for (size_t i = 0; i < n; i++)
+		if (value[i] <= ' ' || value[i] > '~' || value[i] == '"' ||
+		    value[i] == '\\')
+			return false;
+	return n >= 1 && n <= CLAIM_MAX;
+}
+
 /* The value without trailing slashes. NULL: it is no URL. */
 static char *url_of(const char *value, struct arena *mem)
 {
 	size_t n = strlen(value);
-	const char *host;
 
-	if (strncmp(value, "http://", 7) && strncmp(value, "https://", 8))
-		return NULL;
-	host = strchr(value, ':') + 3;
-	/* no user and password: secrets are kept in files */
-	if (!is_host(host, strcspn(host, "/"), false))
-		return NULL;
-	if (value[strcspn(value, " \"'<>\\^`{|}?#\t\r\n")])
+	if (!is_url(value) || strchr(value, '?'))
 		return NULL;
 	while (n && value[n - 1] == '/')
 		n--;
@@ -383,6 +441,18 @@ static bool set(const struct setting *s, const char *value, void *to,
 		return set_number(s, value, to, err, errlen);
 	case SECRET:
 		return set_secret(s, value, text, mem, err, errlen);
+	case TRUSTED:
+		good = !*value || is_trusted(value);
+		snprintf(err, errlen, "is not an https:// URL (or http:// of "
+			 "this host) with a host, a valid port, and no user "
+			 "and password");
+		break;
+	case CLAIM:
+		good = is_claim(value);
+		snprintf(err, errlen, "\"%s\" is not a claim's name of 1 to "
+			 "%d ASCII characters, without blanks, quotes and "
+			 "backslashes", value, CLAIM_MAX);
+		break;
 	case URL:
 		url = *value ? url_of(value, mem) : "";
 		if (url)

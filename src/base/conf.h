@@ -51,6 +51,9 @@ struct conf {
 	const char *link_closed; /* "allow" or "refuse" */
 	int64_t bulk_max_items;
 	const char *jwt_alg, *jwt_key_file, *jwt_issuer, *jwt_audience;
+	const char *jwt_jwks_url, *jwt_ca; /* "": none */
+	int64_t jwt_jwks_keep_s, jwt_leeway_s;
+	const char *jwt_roles_claim, *jwt_actor_claim;
 	const char *roles[MAY__MAX];
 	int64_t retry_base_ms, retry_cap_ms;
 	int64_t job_attempts, job_patience_s;
@@ -62,6 +65,8 @@ struct conf {
 	const char *migrate_user, *migrate_password;
 	int64_t log_level;
 };
+
+enum { CLAIM_MAX = 127 }; /* bytes of a claim's name */
 
 enum conf_need { /* settings that a program requires */
 	CONF_NEED_DB = 1,

@@ -22,7 +22,7 @@ static BIO *text_of(const char *pem)
 
 /* Is the whole text PEM, with at least one certificate? libcurl would load no
  * certificate from any other text. */
-static bool is_ca(const char *pem)
+bool tls_is_ca(const char *pem)
 {
 	BIO *bio = text_of(pem);
 	STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, NULL,
@@ -112,7 +112,7 @@ static const char *partner_error(const struct conf *cf, int id,
 	*which = *cf->ca[id] ? "CA" : *cf->cert[id] ? "CERT" : "KEY";
 	if ((*cf->ca[id] || shows) && strncmp(cf->url[id], "https:", 6))
 		return "is set, but the partner's URL is not https://";
-	if (*cf->ca[id] && !is_ca(cf->ca[id]))
+	if (*cf->ca[id] && !tls_is_ca(cf->ca[id]))
 		return "holds no certificate in PEM";
 	return shows ? cert_error(cf, id, which) : NULL;
 }

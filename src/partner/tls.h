@@ -14,6 +14,9 @@
  */
 bool tls_check(const struct conf *cf, char *err, size_t errlen);
 
+/* Does the text hold a certificate in PEM, and nothing that is broken? */
+bool tls_is_ca(const char *pem);
+
 /* Parse the CA's certificates, which passed tls_check. The caller frees the
  * store. */
 X509_STORE *tls_store(const char *pem);

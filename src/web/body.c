@@ -181,7 +181,7 @@ static void sign(struct request *rq, struct batch *b)
 {
 	b->terms->dry_run = rq->dry_run;
 	batch_each (b, it) {
-		it->want.actor = rq->claims.sub;
+		it->want.actor = rq->claims.actor;
 		it->want.request_id = rq->id;
 	}
 }

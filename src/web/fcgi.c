@@ -195,7 +195,7 @@ static void serve(struct request *rq, FCGX_Request *fr)
 	write_reply(rq, fr);
 	log_line(LOG_INFO, "request", "method=%s path=%s status=%d actor=%s "
 		 "ms=%lld", rq->method, rq->path, rq->status,
-		 *rq->claims.sub ? rq->claims.sub : "-",
+		 *rq->claims.actor ? rq->claims.actor : "-",
 		 (long long)(clock_mono_ms() - began));
 	log_request(NULL);
 }

@@ -1,258 +1,314 @@
 /*
- * web/keys.c - the keys that sign tokens: the kinds of keys, the file that
- * holds them, and signatures
+ * web/keys.c - sets of keys that sign tokens, and the file that holds one
  */
 #include "web/keys.h"
 
 #include <errno.h>
-#include <jwt.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	FILE_MAX = 16 * 1024,
-	KEYS_MAX = 2,
-	SECRET_MIN = 32,     /* RFC 7518, 3.2 */
-	RSA_BITS_MIN = 2048, /* RFC 7518, 3.3 */
-};
+#include "base/arena.h"
+#include "base/base64.h"
+#include "web/jwk.h"
 
-/* A kind of key: the one algorithm by which it signs. */
-struct key_kind {
-	jwt_alg_t alg;
-	/* Why it is not a public key of this kind; NULL: it is one. A kind
-	 * without it is a shared secret. */
-	const char *(*public_error)(EVP_PKEY *key);
-};
+enum { FILE_MAX = 256 * 1024 };
 
-struct key {
-	const unsigned char *at; /* in keys.text */
-	size_t len;
-};
+static const char too_many[] = "more than 128 keys";
 
-struct keys {
-	const struct key_kind *kind;
-	size_t n;
-	struct key key[KEYS_MAX]; /* either will do; the first one signs */
-	size_t len;
-	unsigned char text[FILE_MAX + 1];
-};
+/* ---- a set ---- */
 
-/* ---- the kinds ---- */
-
-static const char *rsa_error(EVP_PKEY *key)
+struct keys *keys_new(unsigned algs)
 {
-	return EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
-	       EVP_PKEY_get_bits(key) >= RSA_BITS_MIN ? NULL :
-	       "not an RSA key of 2048 bits or more";
-}
-
-static const char *p256_error(EVP_PKEY *key)
-{
-	char group[32] = "";
-
-	EVP_PKEY_get_group_name(key, group, sizeof group, NULL);
-	return strcmp(group, "prime256v1") ? "not a key on the curve P-256" :
-					     NULL;
-}
-
-static const struct key_kind kinds[] = {
-	{JWT_ALG_HS256, NULL},
-	{JWT_ALG_RS256, rsa_error},
-	{JWT_ALG_ES256, p256_error},
-};
-
-static const struct key_kind *kind_find(const char *alg)
-{
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if (!strcmp(alg, jwt_alg_str(kinds[i].alg)))
-			return &kinds[i];
-	return NULL;
-}
-
-static bool is_secret(const struct key_kind *kind)
-{
-	return !kind->public_error;
-}
-
-static const char *secret_error(const struct key *key)
-{
-	return key->len < SECRET_MIN ? "shorter than 32 bytes" : NULL;
-}
-
-static const char *pem_error(const struct key *pem, const struct key_kind *kind)
-{
-	char no_passphrase[] = "";
-	BIO *bio = BIO_new_mem_buf(pem->at, (int)pem->len);
-	EVP_PKEY *key = NULL;
-	const char *error;
-
-	if (bio)
-		key = PEM_read_bio_PUBKEY(bio, NULL, NULL, no_passphrase);
-	error = key ? kind->public_error(key) :
-		      "not a public key in PEM (BEGIN PUBLIC KEY)";
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	ERR_clear_error();
-	return error;
-}
-
-static const char *key_error(const struct key *key, const struct key_kind *kind)
-{
-	return is_secret(kind) ? secret_error(key) : pem_error(key, kind);
-}
-
-/* ---- the file ---- */
-
-static const char *file_read(struct keys *keys, const char *path)
-{
-	const char *error = NULL;
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		return strerror(errno);
-	keys->len = fread(keys->text, 1, sizeof keys->text, f);
-	if (ferror(f))
-		error = strerror(errno);
-	else if (keys->len > FILE_MAX)
-		error = "longer than 16 KiB";
-	fclose(f);
-	if (keys->len && keys->text[keys->len - 1] == '\n') {
-		keys->text[--keys->len] = '\0';
-		if (keys->len && keys->text[keys->len - 1] == '\r')
-			keys->text[--keys->len] = '\0';
-	}
-	if (!error && !keys->len)
-		error = "empty";
-	return error;
-}
-
-/* Lines of printable ASCII; a secret of other bytes is one, newlines too. */
-static bool is_lines(const struct keys *keys)
-{
-	size_t i;
-
-	for (i = 0; i < keys->len; i++)
-		if ((keys->text[i] < 0x20 || keys->text[i] > 0x7e) &&
-		    keys->text[i] != '\n')
-			return false;
-	return true;
-}
-
-/* Where the next key begins behind the one at `at`, or NULL. */
-static const unsigned char *next_key(const struct keys *keys,
-				     const unsigned char *at)
-{
-	static const char begin[] = "-----BEGIN";
-	const char *own = strstr((const char *)at, begin), *end = NULL;
-
-	if (is_secret(keys->kind))
-		end = is_lines(keys) ? strchr((const char *)at, '\n') : NULL;
-	else if (own)
-		end = strstr(own + 1, begin);
-	return (const unsigned char *)end;
-}
-
-/* One key, or two while keys are replaced: two lines, or two in PEM. */
-static const char *keys_find(struct keys *keys)
-{
-	bool secret = is_secret(keys->kind);
-	const unsigned char *at = keys->text, *next;
-	const char *error = NULL;
-
-	/* A public key as a secret: everybody could sign. */
-	if (secret && strstr((const char *)at, "-----BEGIN"))
-		return "a PEM file, but HS256 needs a shared secret";
-	do {
-		struct key *key = &keys->key[keys->n++];
-
-		next = next_key(keys, at);
-		key->at = at;
-		key->len = (size_t)((next ? next : keys->text + keys->len) - at);
-		error = key_error(key, keys->kind);
-		if (next)
-			at = next + (secret ? 1 : 0); /* without its newline */
-	} while (!error && next && keys->n < KEYS_MAX);
-	return !error && next ? "more than one other" : error;
-}
-
-enum rc keys_open(const char *alg, const char *file, struct keys **keys_r,
-		  char *err, size_t errlen)
-{
+	static atomic_uint_fast64_t sets;
 	struct keys *keys = calloc(1, sizeof *keys);
-	const char *error;
-	enum rc rc = RC_ERROR;
 
-	if (!keys) {
-		snprintf(err, errlen, "no memory for CTT_JWT_KEY_FILE");
-		goto out;
-	}
-	keys->kind = kind_find(alg);
-	if (!keys->kind) {
-		snprintf(err, errlen,
-			 "CTT_JWT_ALG must be HS256, RS256 or ES256");
-		goto out;
-	}
-	error = file_read(keys, file);
-	if (!error)
-		error = keys_find(keys);
-	if (error) {
-		snprintf(err, errlen, "CTT_JWT_KEY_FILE: %s: %s%s", file,
-			 keys->n > 1 ? "behind the first key: " : "", error);
-		goto out;
-	}
-	*keys_r = keys;
-	keys = NULL; /* the caller owns it now */
-	rc = RC_OK;
-out:
-	keys_close(keys);
-	return rc;
+	if (!keys)
+		arena_exhausted();
+	keys->users = 1;
+	keys->number = ++sets;
+	keys->algs = algs;
+	return keys;
+}
+
+struct keys *keys_use(struct keys *keys)
+{
+	atomic_fetch_add(&keys->users, 1);
+	return keys;
+}
+
+void key_free(struct key *key)
+{
+	free(key->kid);
+	EVP_PKEY_free(key->pkey);
+	if (key->secret)
+		explicit_bzero(key->secret, key->len);
+	free(key->secret);
 }
 
 void keys_close(struct keys *keys)
 {
-	if (!keys)
+	if (!keys || atomic_fetch_sub(&keys->users, 1) > 1)
 		return;
-	explicit_bzero(keys->text, sizeof keys->text);
+	for (size_t i = 0; i < keys->n; i++)
+		key_free(&keys->key[i]);
 	free(keys);
+}
+
+bool keys_add(struct keys *keys, struct key *key)
+{
+	if (keys->n == KEYS_MAX) {
+		key_free(key);
+		return false;
+	}
+	keys->key[keys->n++] = *key;
+	return true;
+}
+
+bool keys_add_copy(struct keys *keys, const struct key *key, int64_t until)
+{
+	struct key copy = {.algs = key->algs, .len = key->len, .until = until};
+
+	if ((key->kid && !(copy.kid = strdup(key->kid))) ||
+	    (key->secret && !(copy.secret = malloc(key->len))))
+		arena_exhausted();
+	if (key->secret)
+		memcpy(copy.secret, key->secret, key->len);
+	if (key->pkey && EVP_PKEY_up_ref(key->pkey))
+		copy.pkey = key->pkey;
+	return keys_add(keys, &copy);
+}
+
+static bool is_named(const struct key *key, const char *kid)
+{
+	return key->kid && kid && !strcmp(key->kid, kid);
+}
+
+static bool same_key(const struct key *a, const struct key *b)
+{
+	if (a->kid ? !is_named(b, a->kid) : b->kid != NULL)
+		return false;
+	if (a->pkey)
+		return b->pkey && EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+	return !b->pkey && a->len == b->len &&
+	       !CRYPTO_memcmp(a->secret, b->secret, a->len);
+}
+
+bool keys_have(const struct keys *keys, const struct key *key)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		if (same_key(&keys->key[i], key))
+			return true;
+	return false;
+}
+
+/* ---- the file ---- */
+
+/* The file's bytes; an end is put behind them. */
+static const char *file_read(const char *path, char *text, size_t *len_r)
+{
+	const char *error = NULL;
+	FILE *f = fopen(path, "re");
+	size_t len;
+
+	if (!f)
+		return strerror(errno);
+	len = fread(text, 1, FILE_MAX + 1, f);
+	if (ferror(f))
+		error = strerror(errno);
+	else if (len > FILE_MAX)
+		error = "longer than 256 KiB";
+	fclose(f);
+	if (len && text[len - 1] == '\n')
+		len--;
+	if (len && text[len - 1] == '\r')
+		len--;
+	text[len] = '\0';
+	*len_r = len;
+	return error || len ? error : "empty";
+}
+
+/* Lines of printable ASCII; a secret of other bytes is one, newlines too. */
+static bool is_lines(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((text[i] < 0x20 || text[i] > 0x7e) && text[i] != '\n')
+			return false;
+	return true;
+}
+
+static const char *add_secret(struct keys *keys, const char *s, size_t len)
+{
+	struct key key = {.algs = ALG_BIT(ALG_HS256), .len = len};
+
+	if (len < SECRET_MIN)
+		return "shorter than 32 bytes";
+	key.secret = malloc(len);
+	if (!key.secret)
+		arena_exhausted();
+	memcpy(key.secret, s, len);
+	return keys_add(keys, &key) ? NULL : too_many;
+}
+
+static const char *add_secrets(struct keys *keys, const char *s, size_t len)
+{
+	bool lines = is_lines(s, len);
+	const char *end = s + len, *error = NULL;
+
+	/* A public key as a secret: everybody could sign. */
+	if (strstr(s, "-----BEGIN"))
+		return "a PEM file, but HS256 needs a shared secret";
+	while (!error && s <= end) {
+		const char *eol = lines ? strchr(s, '\n') : NULL;
+
+		if (!eol)
+			eol = end;
+		error = add_secret(keys, s, (size_t)(eol - s));
+		s = eol + 1;
+	}
+	return error;
+}
+
+static const char *add_pem(struct keys *keys, const char *s, size_t len)
+{
+	char no_passphrase[] = "";
+	BIO *bio = BIO_new_mem_buf(s, (int)len);
+	struct key key = {0};
+	const char *error = NULL;
+
+	if (!bio)
+		arena_exhausted();
+	key.pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, no_passphrase);
+	BIO_free(bio);
+	if (!key.pkey)
+		error = "not a public key in PEM (BEGIN PUBLIC KEY)";
+	else
+		key.algs = algs_of_key(keys->algs, key.pkey, &error);
+	if (key.algs)
+		return keys_add(keys, &key) ? NULL : too_many;
+	key_free(&key);
+	return error;
+}
+
+static const char *add_pems(struct keys *keys, const char *s)
+{
+	static const char begin[] = "-----BEGIN";
+	const char *error = NULL, *next;
+
+	do {
+		const char *own = strstr(s, begin);
+
+		next = own ? strstr(own + 1, begin) : NULL;
+		error = add_pem(keys, s, next ? (size_t)(next - s) : strlen(s));
+		s = next;
+	} while (!error && s);
+	return error;
+}
+
+static const char *add_keys(struct keys *keys, const char *s, size_t len)
+{
+	struct json_object *set = jwk_set_parse(s, len);
+	const char *error;
+
+	if (set)
+		error = jwk_set_add(keys, set);
+	else if (keys->algs & ALG_BIT(ALG_HS256))
+		error = add_secrets(keys, s, len);
+	else
+		error = add_pems(keys, s);
+	json_object_put(set);
+	ERR_clear_error(); /* or the next user of TLS would find it */
+	return error;
+}
+
+enum rc keys_open(unsigned algs, const char *file, struct keys **keys_r,
+		  char *err, size_t errlen)
+{
+	struct keys *keys = keys_new(algs);
+	char *text = malloc(FILE_MAX + 2), behind[64] = "";
+	const char *error;
+	size_t len = 0;
+
+	if (!text)
+		arena_exhausted();
+	error = file_read(file, text, &len);
+	if (!error)
+		error = add_keys(keys, text, len);
+	explicit_bzero(text, FILE_MAX + 2);
+	free(text);
+	if (error) {
+		if (keys->n)
+			snprintf(behind, sizeof behind, "behind key %zu: ",
+				 keys->n);
+		snprintf(err, errlen, "CTT_JWT_KEY_FILE: %s: %s%s", file,
+			 behind, error);
+		keys_close(keys);
+		return RC_ERROR;
+	}
+	*keys_r = keys;
+	return RC_OK;
 }
 
 /* ---- signatures ---- */
 
-const char *keys_alg(const struct keys *keys)
+static bool key_verify(const struct key *key, enum alg alg,
+		       const struct signature *s)
 {
-	return jwt_alg_str(keys->kind->alg);
+	return key->pkey ? alg_verify(alg, key->pkey, s) :
+			   hs256_verify(key->secret, key->len, s);
 }
 
-/* A public key costs libjwt half a millisecond. */
-bool keys_verify(const struct keys *keys, const char *token)
+/* May this key have signed a token that names `kid`? A key without a kid (one
+ * in PEM, a secret) may be any. */
+static bool may_be(const struct key *key, enum alg alg, const char *kid,
+		   int64_t now_s)
 {
-	bool good = false;
+	return key->algs & ALG_BIT(alg) &&
+	       (!key->until || now_s < key->until) &&
+	       (!key->kid || !kid || !strcmp(key->kid, kid));
+}
+
+enum proof keys_verify(const struct keys *keys, enum alg alg, const char *kid,
+		       const struct signature *s, int64_t now_s,
+		       int64_t *until_r)
+{
+	bool tried = false, named = false, good = false;
 
 	for (size_t i = 0; i < keys->n && !good; i++) {
 		const struct key *key = &keys->key[i];
-		jwt_t *jwt = NULL;
 
-		good = !jwt_decode(&jwt, token, key->at, (int)key->len) &&
-		       jwt_get_alg(jwt) == keys->kind->alg;
-		jwt_free(jwt);
+		if (!may_be(key, alg, kid, now_s))
+			continue;
+		tried = true;
+		named = named || is_named(key, kid);
+		good = key_verify(key, alg, s);
+		*until_r = key->until;
 	}
 	ERR_clear_error(); /* or the next user of TLS would find it */
-	return good;
+	return good  ? PROOF_GOOD :
+	       named ? PROOF_BAD :
+	       tried ? PROOF_NONE : PROOF_UNKNOWN;
 }
 
 char *keys_sign(const struct keys *keys, const char *claims)
 {
-	char *token = NULL;
-	jwt_t *jwt = NULL;
+	static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+	size_t n = strlen(claims);
+	char *token = malloc(BASE64URL_ROOM(sizeof head) + BASE64URL_ROOM(n) +
+			     BASE64URL_ROOM(HS256_BYTES));
+	unsigned char bytes[HS256_BYTES];
+	char *at;
 
-	if (!jwt_new(&jwt) && !jwt_add_grants_json(jwt, claims) &&
-	    !jwt_set_alg(jwt, keys->kind->alg, keys->key[0].at,
-			 (int)keys->key[0].len))
-		token = jwt_encode_str(jwt);
-	jwt_free(jwt);
+	if (!token)
+		arena_exhausted();
+	at = base64url_encode(head, sizeof head - 1, token);
+	*at++ = '.';
+	at = base64url_encode(claims, n, at);
+	hs256_sign(keys->key[0].secret, keys->key[0].len, token,
+		   (size_t)(at - token), bytes);
+	*at++ = '.';
+	base64url_encode(bytes, sizeof bytes, at);
 	return token;
 }

@@ -43,7 +43,7 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 			return RC_ERROR;
 		buf_init(&doc, rq->mem);
 		put_open(&doc, NULL, '{');
-		put_str(&doc, "actor", rq->claims.sub);
+		put_str(&doc, "actor", rq->claims.actor);
 		put_str(&doc, "path", rq->path);
 		put_str(&doc, "key", rq->idempotency_key);
 		put_str(&doc, "hash", hash);

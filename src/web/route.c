@@ -129,7 +129,7 @@ bool request_may(struct request *rq, enum permission what)
 {
 	const char *roles = rq->app->conf->roles[what];
 
-	if (claims_have_role(&rq->claims, roles))
+	if (claims_may(&rq->claims, what))
 		return true;
 	reply_problem(rq, CODE_FORBIDDEN, arena_printf(rq->mem, "This takes "
 		      "one of the roles %s.", roles));

@@ -1,67 +1,81 @@
 /*
- * web/token.c - a caller's token (a JWT): parsed, verified, and its claims read
- *
- * libjwt proves the signature and no more: it lets the token choose the
- * algorithm and looks at no claim. All else is done here.
+ * web/token.c - a caller's token (a JWT): parsed, and its signature verified
  */
 #include "web/token.h"
 
 #include <json-c/json.h>
-#include <math.h>
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/conf.h"
+#include "base/base64.h"
 #include "base/text.h"
+#include "web/jwks.h"
 #include "web/keys.h"
 
 enum {
-	TOKEN_MAX = 4096,
+	TOKEN_MAX = 8192, /* as long as nginx lets a header be */
 	PROVEN_MAX = 64,
-	ROLES_MAX = sizeof((struct claims *)0)->roles /
-		    sizeof((struct claims *)0)->roles[0],
 };
 
-/* The seconds in which a token is valid: [from, until). */
-struct validity {
-	double from, until;
-};
-
-/* A token whose signature held, by its hash; and what is in it, if its claims
- * were good at some time. */
+/* A token that was good, by its hash. It has to be proven again if there are
+ * other keys. */
 struct proven {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
-	bool has_claims;
+	uint64_t keys; /* the number of the set */
 	struct validity validity;
 	struct claims claims;
 };
 
 struct verifier {
-	struct keys *keys;
-	const char *issuer, *audience;
+	struct claim_rules rules;
+	unsigned algs;
+	struct keys *keys; /* of CTT_JWT_KEY_FILE, or NULL */
+	struct jwks *jwks; /* NULL: there is no URL         */
+	pthread_mutex_t lock; /* for what is proven */
 	struct proven proven[PROVEN_MAX];
 };
 
-static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				"abcdefghijklmnopqrstuvwxyz0123456789-_";
+/* ---- open, close ---- */
 
-enum rc verifier_open(const char *alg, const char *key_file, const char *issuer,
-		      const char *audience, struct verifier **verifier_r,
+static enum rc open_keys(struct verifier *v, const struct conf *cf, char *err,
+			 size_t errlen)
+{
+	enum rc rc = RC_OK;
+
+	v->algs = algs_parse(cf->jwt_alg);
+	if (!v->algs) {
+		snprintf(err, errlen, "CTT_JWT_ALG must be HS256, or one or "
+			 "more of RS256, PS256, ES256 and EdDSA");
+		return RC_ERROR;
+	}
+	if (!*cf->jwt_key_file && !*cf->jwt_jwks_url) {
+		snprintf(err, errlen, "CTT_JWT_KEY_FILE: is not set, nor is "
+			 "CTT_JWT_JWKS_URL");
+		return RC_ERROR;
+	}
+	if (*cf->jwt_key_file)
+		rc = keys_open(v->algs, cf->jwt_key_file, &v->keys, err,
+			       errlen);
+	if (rc == RC_OK && *cf->jwt_jwks_url)
+		rc = jwks_open(cf, v->algs, v->keys, &v->jwks, err, errlen);
+	return rc;
+}
+
+enum rc verifier_open(const struct conf *cf, struct verifier **verifier_r,
 		      char *err, size_t errlen)
 {
 	struct verifier *v = calloc(1, sizeof *v);
-	enum rc rc = RC_ERROR;
+	enum rc rc;
 
-	if (!v) {
-		snprintf(err, errlen, "no memory for CTT_JWT_KEY_FILE");
-		goto out;
-	}
-	v->issuer = issuer ? issuer : "";
-	v->audience = audience ? audience : "";
-	rc = keys_open(alg, key_file, &v->keys, err, errlen);
+	if (!v)
+		arena_exhausted();
+	pthread_mutex_init(&v->lock, NULL);
+	claim_rules_make(&v->rules, cf);
+	rc = open_keys(v, cf, err, errlen);
 	if (rc != RC_OK)
 		goto out;
 	*verifier_r = v;
@@ -75,231 +89,254 @@ void verifier_close(struct verifier *v)
 {
 	if (!v)
 		return;
+	jwks_close(v->jwks);
 	keys_close(v->keys);
+	pthread_mutex_destroy(&v->lock);
 	free(v);
 }
 
-/* ---- parts of a token ---- */
-
-static bool is_three_segments(const char *token)
+void verifier_start(struct verifier *v)
 {
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		size_t n = strspn(token, base64url);
-
-		if (n == 0 || n % 4 == 1 || token[n] != ".."[i])
-			return false;
-		token += n + 1;
-	}
-	return true;
+	if (v->jwks)
+		jwks_start(v->jwks);
 }
 
-/* Read a segment's JSON; NULL where there is none. The caller puts it. */
-static struct json_object *segment_read(const char *s)
+bool verifier_try(struct verifier *v, char *err, size_t errlen)
+{
+	return !v->jwks || jwks_try(v->jwks, err, errlen);
+}
+
+static struct keys *keys_now(struct verifier *v)
+{
+	return v->jwks ? jwks_keys(v->jwks) : keys_use(v->keys);
+}
+
+/* ---- the parts of a token ---- */
+
+/* A token of three parts, in base64url. */
+struct parts {
+	const char *token;
+	const char *body, *sign;
+	size_t headlen, bodylen, signlen;
+	/* of the head */
+	enum alg alg;
+	struct json_object *head; /* where kid is */
+	const char *kid;          /* NULL: there is none */
+};
+
+static bool parts_find(const char *token, struct parts *p)
+{
+	const char *dot = strchr(token, '.');
+	const char *second = dot ? strchr(dot + 1, '.') : NULL;
+
+	if (!second)
+		return false;
+	*p = (struct parts){
+		.token = token, .headlen = (size_t)(dot - token),
+		.body = dot + 1, .bodylen = (size_t)(second - dot - 1),
+		.sign = second + 1, .signlen = strlen(second + 1),
+	};
+	return p->headlen && p->bodylen && p->signlen;
+}
+
+/* Read a part's JSON; NULL where there is none. The caller puts it. */
+static struct json_object *part_read(const char *s, size_t n)
 {
 	char text[TOKEN_MAX];
-	const char *error, *digit;
-	unsigned bits = 0;
-	size_t len = 0, i;
-
-	for (i = 0; *s && (digit = strchr(base64url, *s)); i++, s++) {
-		bits = bits << 6 | (unsigned)(digit - base64url);
-		if (i % 4)
-			text[len++] = (char)(bits >> (6 - 2 * (i % 4)));
-	}
-	return json_read(text, len, &error);
-}
-
-static bool text_is(struct json_object *value, const char *wanted)
-{
-	return json_object_is_type(value, json_type_string) &&
-	       !strcmp(json_object_get_string(value), wanted);
-}
-
-/* ---- the header and the claims ---- */
-
-/* Before libjwt may see it: only our algorithm, and no extension. */
-static const char *head_error(const struct verifier *v,
-			      struct json_object *head)
-{
-	struct json_object *alg = NULL, *typ = NULL;
-
-	if (!json_object_is_type(head, json_type_object))
-		return "The token's header is not a JSON object.";
-	if (json_object_object_get_ex(head, "crit", NULL))
-		return "The token needs extensions (crit) that are not known.";
-	json_object_object_get_ex(head, "alg", &alg);
-	if (!text_is(alg, keys_alg(v->keys)))
-		return "The token is not signed with the algorithm in use.";
-	if (json_object_object_get_ex(head, "typ", &typ) &&
-	    (!json_object_is_type(typ, json_type_string) ||
-	     strcasecmp(json_object_get_string(typ), "JWT") != 0))
-		return "The token's typ is not JWT."; /* libjwt insists */
-	return NULL;
-}
-
-static bool is_number(struct json_object *value)
-{
-	return json_object_is_type(value, json_type_int) ||
-	       json_object_is_type(value, json_type_double);
-}
-
-static const char *validity_read(struct json_object *body, struct validity *v)
-{
-	struct json_object *exp = NULL, *nbf = NULL;
-
-	json_object_object_get_ex(body, "exp", &exp);
-	if (!is_number(exp))
-		return "The token has no exp that is a number.";
-	v->until = json_object_get_double(exp);
-	v->from = -HUGE_VAL;
-	if (!json_object_object_get_ex(body, "nbf", &nbf))
-		return NULL;
-	if (!is_number(nbf))
-		return "The token's nbf is not a number.";
-	v->from = json_object_get_double(nbf);
-	return NULL;
-}
-
-static const char *time_error(const struct validity *v, int64_t now_s)
-{
-	if (!((double)now_s < v->until))
-		return "The token has expired.";
-	if (!((double)now_s >= v->from))
-		return "The token is not valid yet.";
-	return NULL;
-}
-
-static bool audience_has(struct json_object *aud, const char *wanted)
-{
-	size_t i;
-
-	if (!json_object_is_type(aud, json_type_array))
-		return text_is(aud, wanted);
-	for (i = 0; i < json_object_array_length(aud); i++)
-		if (text_is(json_object_array_get_idx(aud, i), wanted))
-			return true;
-	return false;
-}
-
-static const char *party_error(const struct verifier *v,
-			       struct json_object *body)
-{
-	struct json_object *iss = NULL, *aud = NULL;
-	bool has_aud = json_object_object_get_ex(body, "aud", &aud);
-
-	json_object_object_get_ex(body, "iss", &iss);
-	if (*v->issuer && !text_is(iss, v->issuer))
-		return "The token is from another issuer.";
-	if (*v->audience ? !audience_has(aud, v->audience) : has_aud)
-		return "The token is for another audience.";
-	return NULL;
-}
-
-/* Copy a text of 1 to size - 1 bytes that has no control characters. */
-static bool text_keep(struct json_object *value, char *to, size_t size)
-{
-	const char *s;
-	size_t n, i;
-
-	if (!json_object_is_type(value, json_type_string))
-		return false;
-	s = json_object_get_string(value);
-	n = (size_t)json_object_get_string_len(value);
-	if (n < 1 || n >= size)
-		return false;
-	for (i = 0; i < n; i++)
-		if (text_is_control(s + i))
-			return false;
-	memcpy(to, s, n + 1);
-	return true;
-}
-
-static const char *roles_keep(struct json_object *body, struct claims *c)
-{
-	static const char error[] =
-		"The token's roles are not an array of at most 32 short texts.";
-	struct json_object *roles = NULL;
-	size_t n, i;
-
-	if (!json_object_object_get_ex(body, "roles", &roles))
-		return NULL;
-	if (!json_object_is_type(roles, json_type_array))
-		return error;
-	n = json_object_array_length(roles);
-	if (n > ROLES_MAX)
-		return error;
-	for (i = 0; i < n; i++)
-		if (!text_keep(json_object_array_get_idx(roles, i),
-			       c->roles[i], sizeof c->roles[i]))
-			return error;
-	c->nroles = n;
-	return NULL;
-}
-
-static const char *body_error(const struct verifier *v,
-			      struct json_object *body, int64_t now_s,
-			      struct validity *validity, struct claims *c)
-{
-	struct json_object *sub = NULL;
 	const char *error;
+	size_t len;
 
-	if (!json_object_is_type(body, json_type_object))
-		return "The token's claims are not a JSON object.";
-	if ((error = validity_read(body, validity)))
-		return error;
-	if ((error = time_error(validity, now_s)))
-		return error;
-	if ((error = party_error(v, body)))
-		return error;
-	json_object_object_get_ex(body, "sub", &sub);
-	if (!text_keep(sub, c->sub, sizeof c->sub))
-		return "The token has no sub that is a text of 1 to 128 bytes.";
-	return roles_keep(body, c);
+	return base64url_decode(s, n, text, &len) ?
+	       json_read(text, len, &error) : NULL;
+}
+
+static const char *text_of(struct json_object *o, const char *name)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(o, name, &value);
+	return json_object_is_type(value, json_type_string) ?
+		       json_object_get_string(value) : NULL;
+}
+
+/* The kinds of tokens that are access tokens; others (such as logout+jwt) are
+ * signed by the same keys, for other ends. */
+static bool is_access_token(struct json_object *head)
+{
+	const char *typ = text_of(head, "typ");
+
+	if (!json_object_object_get_ex(head, "typ", NULL))
+		return true;
+	return typ && (!strcasecmp(typ, "JWT") || !strcasecmp(typ, "at+jwt") ||
+		       !strcasecmp(typ, "application/at+jwt"));
+}
+
+static const char *head_error(const struct verifier *v, struct parts *p)
+{
+	const char *alg = text_of(p->head, "alg");
+
+	if (!json_object_is_type(p->head, json_type_object))
+		return "The token's header is not a JSON object.";
+	if (json_object_object_get_ex(p->head, "crit", NULL))
+		return "The token needs extensions (crit) that are not known.";
+	p->alg = alg ? alg_find(alg) : ALG__MAX;
+	if (!(v->algs & ALG_BIT(p->alg)))
+		return "The token is not signed with the algorithm in use.";
+	if (!is_access_token(p->head))
+		return "The token's typ is neither JWT nor at+jwt.";
+	p->kid = text_of(p->head, "kid");
+	if (!p->kid && json_object_object_get_ex(p->head, "kid", NULL))
+		return "The token's kid is not a text.";
+	return NULL;
+}
+
+/* ---- the signature ---- */
+
+static const char *sign_error(enum proof proof)
+{
+	return proof == PROOF_GOOD ? NULL :
+	       proof == PROOF_UNKNOWN ?
+	       "The token is signed with a key (kid) that is not known." :
+	       "The token's signature does not hold.";
+}
+
+static const char *body_error(const struct verifier *v, const struct parts *p,
+			      int64_t now_s, struct proven *found)
+{
+	struct json_object *body = part_read(p->body, p->bodylen);
+	const char *error = claims_read(&v->rules, body, now_s,
+					&found->validity, &found->claims);
+
+	json_object_put(body);
+	return error;
+}
+
+/* May newer keys prove the token? A token that is no good anyway is not worth a
+ * fetch, for those are few. */
+static bool is_worth_it(const struct verifier *v, const struct parts *p,
+			enum proof proof, int64_t now_s)
+{
+	struct proven ignored = {0};
+
+	return v->jwks && (proof == PROOF_UNKNOWN || proof == PROOF_NONE) &&
+	       !body_error(v, p, now_s, &ignored);
+}
+
+/* Verify it by the keys that are known, or by newer ones. There are two fetches
+ * to wait for at most: one that was under way, and one for this key. *keys
+ * becomes the set that was used in the end. */
+static const char *sign_check(struct verifier *v, const struct parts *p,
+			      int64_t now_s, struct keys **keys,
+			      int64_t *until_r)
+{
+	unsigned char bytes[TOKEN_MAX];
+	struct signature s = {.text = p->token, .bytes = bytes,
+			      .len = p->headlen + 1 + p->bodylen};
+	enum proof proof;
+
+	if (!base64url_decode(p->sign, p->signlen, bytes, &s.nbytes))
+		return "The token is not a JWT of three parts.";
+	proof = keys_verify(*keys, p->alg, p->kid, &s, now_s, until_r);
+	for (int i = 0; i < 2 && is_worth_it(v, p, proof, now_s) &&
+			jwks_wait(v->jwks, *keys); i++) {
+		keys_close(*keys);
+		*keys = keys_now(v);
+		proof = keys_verify(*keys, p->alg, p->kid, &s, now_s, until_r);
+	}
+	return sign_error(proof);
+}
+
+/* ---- what is proven ---- */
+
+static struct proven *place_of(struct verifier *v, const unsigned char *hash)
+{
+	return &v->proven[hash[0] % PROVEN_MAX];
+}
+
+static bool proven_find(struct verifier *v, const unsigned char *hash,
+			uint64_t keys, struct proven *proven_r)
+{
+	const struct proven *known = place_of(v, hash);
+	bool found;
+
+	pthread_mutex_lock(&v->lock);
+	found = known->keys == keys &&
+		!memcmp(known->hash, hash, sizeof known->hash);
+	if (found)
+		*proven_r = *known;
+	pthread_mutex_unlock(&v->lock);
+	return found;
+}
+
+static void proven_keep(struct verifier *v, const struct proven *proven)
+{
+	pthread_mutex_lock(&v->lock);
+	*place_of(v, proven->hash) = *proven;
+	pthread_mutex_unlock(&v->lock);
 }
 
 /* ---- the whole ---- */
+
+static const char *parts_check(struct verifier *v, struct parts *p,
+			       int64_t now_s, struct keys **keys,
+			       struct proven *found)
+{
+	const char *error = head_error(v, p);
+	int64_t until = 0;
+
+	if (!error)
+		error = sign_check(v, p, now_s, keys, &until);
+	if (!error)
+		error = body_error(v, p, now_s, found);
+	if (until && (double)until < found->validity.until)
+		found->validity.until = (double)until;
+	return error;
+}
+
+/* A token that nobody has proven yet. */
+static const char *token_prove(struct verifier *v, const char *token,
+			       int64_t now_s, struct keys **keys,
+			       struct proven *found)
+{
+	const char *error;
+	struct parts p;
+
+	if (!parts_find(token, &p))
+		return "The token is not a JWT of three parts.";
+	p.head = part_read(token, p.headlen);
+	error = parts_check(v, &p, now_s, keys, found);
+	json_object_put(p.head);
+	if (error)
+		return error;
+	found->keys = (*keys)->number;
+	proven_keep(v, found);
+	return NULL;
+}
 
 static const char *token_error(struct verifier *v, const char *token,
 			       int64_t now_s, struct claims *c)
 {
 	unsigned char hash[SHA256_DIGEST_LENGTH];
-	struct json_object *head, *body;
-	struct proven *known;
-	const char *error;
+	struct proven found = {0};
+	const char *error = NULL;
+	struct keys *keys;
 
 	memset(c, 0, sizeof *c);
 	if (strlen(token) > TOKEN_MAX)
-		return "The token is longer than 4 KiB.";
-	/* What was found once stays true of the same bytes, but for the hour. */
+		return "The token is longer than 8 KiB.";
+	/* What was found once stays true of the same bytes, for its time. */
 	SHA256((const unsigned char *)token, strlen(token), hash);
-	known = &v->proven[hash[0] % PROVEN_MAX];
-	if (memcmp(known->hash, hash, sizeof hash) != 0) {
-		if (!is_three_segments(token))
-			return "The token is not a JWT of three parts.";
-		head = segment_read(token);
-		error = head_error(v, head);
-		json_object_put(head);
-		if (error)
-			return error;
-		if (!keys_verify(v->keys, token))
-			return "The token's signature does not hold.";
-		memcpy(known->hash, hash, sizeof hash);
-		known->has_claims = false;
+	keys = keys_now(v);
+	if (!proven_find(v, hash, keys->number, &found)) {
+		memcpy(found.hash, hash, sizeof hash);
+		error = token_prove(v, token, now_s, &keys, &found);
 	}
-	if (!known->has_claims) {
-		memset(&known->claims, 0, sizeof known->claims);
-		body = segment_read(strchr(token, '.') + 1);
-		error = body_error(v, body, now_s, &known->validity,
-				   &known->claims);
-		json_object_put(body);
-		if (error)
-			return error;
-		known->has_claims = true;
-	}
-	*c = known->claims;
-	return time_error(&known->validity, now_s);
+	keys_close(keys);
+	if (!error)
+		error = validity_error(&found.validity, now_s);
+	if (!error)
+		*c = found.claims;
+	return error;
 }
 
 bool token_check(struct verifier *v, const char *authorization, int64_t now_s,
@@ -315,75 +352,4 @@ bool token_check(struct verifier *v, const char *authorization, int64_t now_s,
 		;
 	*why_r = token_error(v, token, now_s, claims_r);
 	return !*why_r;
-}
-
-bool claims_have_role(const struct claims *c, const char *roles)
-{
-	for (size_t i = 0; i < c->nroles; i++)
-		if (conf_list_has(roles, c->roles[i]))
-			return true;
-	return false;
-}
-
-/* ---- a token of our own ---- */
-
-static void put_text(struct json_object *body, const char *name,
-		     const char *value)
-{
-	if (*value)
-		json_object_object_add(body, name,
-				       json_object_new_string(value));
-}
-
-static struct json_object *body_make(const struct verifier *v,
-				     const char *sub, const char *const *roles,
-				     size_t n, int64_t iat, int64_t exp)
-{
-	struct json_object *body = json_object_new_object();
-	struct json_object *array = json_object_new_array();
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		json_object_array_add(array, json_object_new_string(roles[i]));
-	put_text(body, "sub", sub);
-	json_object_object_add(body, "roles", array);
-	json_object_object_add(body, "iat", json_object_new_int64(iat));
-	json_object_object_add(body, "exp", json_object_new_int64(exp));
-	put_text(body, "iss", v->issuer);
-	put_text(body, "aud", v->audience);
-	return body;
-}
-
-enum rc token_sign(const char *hs256_key_file, const char *sub,
-		   const char *const *roles, size_t n, int64_t iat, int64_t exp,
-		   const char *issuer, const char *audience, char **token_r,
-		   char *err, size_t errlen)
-{
-	struct json_object *body = NULL;
-	struct verifier *v = NULL;
-	struct claims claims;
-	const char *error = "A name in it is not valid UTF-8.";
-	char *token = NULL;
-	enum rc rc = verifier_open("HS256", hs256_key_file, issuer, audience,
-				   &v, err, errlen);
-
-	if (rc != RC_OK)
-		goto out;
-	body = body_make(v, sub, roles, n, iat, exp);
-	rc = RC_NO;
-	token = keys_sign(v->keys, json_object_to_json_string(body));
-	if (token)
-		error = token_error(v, token, iat, &claims);
-	if (error) {
-		snprintf(err, errlen, "no token was made: %s", error);
-		goto out;
-	}
-	*token_r = token;
-	token = NULL; /* the caller owns it now */
-	rc = RC_OK;
-out:
-	free(token);
-	json_object_put(body);
-	verifier_close(v);
-	return rc;
 }

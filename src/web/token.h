@@ -5,46 +5,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/conf.h"
 #include "base/rc.h"
+#include "web/claims.h"
 
-/* What tokens are checked by: the keys (web/keys.h), and the issuer and
- * audience that tokens must have. It remembers the tokens that were good. */
+/*
+ * What tokens are checked by: the settings CTT_JWT_* and CTT_ROLES_*, and the
+ * keys. It remembers the tokens that were good. Many threads may use it at the
+ * same time.
+ */
 struct verifier;
 
-/* The caller, and its roles. */
-struct claims {
-	char sub[129];
-	size_t nroles;
-	char roles[32][65];
-};
-
-/* `alg` and `key_file` as in keys_open. `issuer` and `audience` are kept, not
- * copied; NULL or "" is none. RC_ERROR: err holds one line that names the
- * setting at fault. */
-enum rc verifier_open(const char *alg, const char *key_file, const char *issuer,
-		      const char *audience, struct verifier **verifier_r,
+/* `cf` is kept, not copied. RC_ERROR: err holds one line that names the setting
+ * at fault. */
+enum rc verifier_open(const struct conf *cf, struct verifier **verifier_r,
 		      char *err, size_t errlen);
 void verifier_close(struct verifier *v);
 
+/* Fetch the keys of CTT_JWT_JWKS_URL from now on, if it is set. */
+void verifier_start(struct verifier *v);
+
+/* Fetch them once. False: err tells why that does not work. */
+bool verifier_try(struct verifier *v, char *err, size_t errlen);
+
 /*
  * Judge the value of an Authorization header (NULL: there was none). Fills
- * *claims_r if it is good; else false, and *why_r is a constant sentence for
- * log and client, which tells nothing of the token.
+ * *claims_r if it is good; else false, and *why_r is a sentence for log and
+ * client, which tells nothing of the token and lives as long as the verifier.
+ * It waits for the network only if the token is good but for its key, which is
+ * not known and may be fetched.
  */
 bool token_check(struct verifier *v, const char *authorization, int64_t now_s,
 		 struct claims *claims_r, const char **why_r);
-
-/* Has the caller one of these roles (a setting, with commas between them)? */
-bool claims_have_role(const struct claims *c, const char *roles);
-
-/*
- * Make an HS256 token, by the first key of the file, that token_check takes at
- * `iat`. The caller frees *token_r. RC_NO when it would be refused (err tells
- * why), RC_ERROR for a bad key file.
- */
-enum rc token_sign(const char *hs256_key_file, const char *sub,
-		   const char *const *roles, size_t n, int64_t iat, int64_t exp,
-		   const char *issuer, const char *audience, char **token_r,
-		   char *err, size_t errlen);
 
 #endif

@@ -307,7 +307,8 @@ sub token ($self, %who) {
 # $body: a structure, or text to be sent as it is. %headers go on top of what
 # is usual; one that is undef is left out.
 sub request ($self, $method, $path, $body = undef, %headers) {
-	my %all = (Authorization => 'Bearer ' . $self->token,
+	my %all = ((exists $headers{Authorization} ? ()
+		    : (Authorization => 'Bearer ' . $self->token)),
 		(defined $body ? ('Content-Type' => 'application/json') : ()),
 		%headers);
 	# Kept connections would wait 40 ms between header and body (Nagle).

@@ -6,6 +6,8 @@ package Oidc;
 #	my $c = Ctt->start(idp => $idp->issuer, set => { $idp->settings });
 #	$idp->console($c);		# it is for this stack's console
 #	$idp->set(ttl => 5);		# see t/tools/oidc-provider.js
+#	$idp->token;			# by client credentials
+#	$idp->rotate;			# another key signs from now on
 #	$idp->stop; $idp->again;	# away, and there again
 #
 # A test file that needs it is skipped where npm's registry is not to be had,
@@ -18,6 +20,7 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp ();
 use HTTP::Tiny ();
+use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -38,7 +41,7 @@ END {
 	$? = $status;
 }
 
-# alg: RS256 or ES256; host: localhost makes it another site than 127.0.0.1.
+# alg: RS256, PS256, ES256 or EdDSA; host: localhost makes it another site than 127.0.0.1.
 sub start ($class, %opt) {
 	plan(skip_all => 'no npm registry: CTT_OFFLINE is set')
 	    if !Browser::tool('oidc-provider/package.json');
@@ -76,15 +79,50 @@ sub settings ($self) {
 		CTT_JWT_ISSUER => $self->issuer, CTT_JWT_AUDIENCE => 'cttd');
 }
 
-sub control ($self, $change = undef) {
-	my $url = "http://127.0.0.1:@{[$self->port]}/control";
+# The same, if it has to find the keys out.
+sub found_settings ($self) {
+	my %settings = $self->settings;
+
+	delete $settings{CTT_JWT_KEY_FILE};
+	return (%settings,
+		CTT_JWT_JWKS_URL => $self->configuration->{jwks_uri});
+}
+
+# The answer to a GET, or with %$content (see HTTP::Tiny) to a POST.
+sub ask ($self, $path, $content = undef) {
+	my $url = "http://127.0.0.1:@{[$self->port]}$path";
 	my $http = HTTP::Tiny->new(timeout => 60, proxy => undef,
 		http_proxy => undef);
-	my $r = $change ? $http->post($url, { content => $JSON->encode($change) })
-	    : $http->get($url);
+	my $r = $content ? $http->post($url, $content) : $http->get($url);
 
 	die "the provider: $r->{status} $r->{content}\n" if !$r->{success};
 	return $JSON->decode($r->{content});
+}
+
+sub control ($self, $change = undef) {
+	return $self->ask('/control',
+	    $change && { content => $JSON->encode($change) });
+}
+
+sub configuration ($self) {
+	return $self->ask('/.well-known/openid-configuration');
+}
+
+# An access token of the client cttd-service, by its secret.
+sub token ($self) {
+	my ($path) = $self->configuration->{token_endpoint} =~ m{//[^/]+(/.*)};
+
+	return $self->ask($path, {
+		headers => { 'Content-Type' => 'application/x-www-form-urlencoded',
+			Authorization => 'Basic ' . encode_base64(
+			    'cttd-service:only+for+tests', '') },
+		content => 'grant_type=client_credentials&scope=ctt',
+	})->{access_token};
+}
+
+# The kid of the new key; drop: the old ones are in the JWK set no more.
+sub rotate ($self, %how) {
+	return $self->ask('/rotate', { content => $JSON->encode(\%how) })->{kid};
 }
 
 sub port ($self) { return $self->{issuer} =~ /:(\d+)$/ ? $1 : die }

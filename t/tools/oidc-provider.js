@@ -1,15 +1,17 @@
-// A real OpenID provider for the tests of the console's sign-in:
+// A real OpenID provider for the tests of tokens, and of the console's sign-in:
 //
 //	node t/tools/oidc-provider.js --key-file PEM [--port N] [--host NAME]
-//		[--alg RS256|ES256] [--audience TEXT]
+//		[--alg RS256|PS256|ES256|EdDSA] [--audience TEXT]
 //
 // It writes the public key of its access tokens to PEM, says "ready ISSUER",
 // and runs until it is ended. A new start with the same PEM.private is the same
 // provider, with its key.
 //
-// There is one client, cttd-console: public, with PKCE. Anybody may sign in:
-// the name typed becomes the subject. GET /control tells the settings below,
-// POST /control (JSON) changes some.
+// There are two clients. cttd-console is public, with PKCE: anybody may sign in,
+// and the name typed becomes the subject. cttd-service has a secret, and gets
+// tokens for itself (client credentials). GET /control tells the settings below,
+// POST /control (JSON) changes some. POST /rotate makes a new key, which signs
+// from then on; the old ones stay in the JWK set, unless it says {"drop": true}.
 
 import { createPublicKey, generateKeyPairSync, createPrivateKey }
 	from 'node:crypto';
@@ -30,6 +32,7 @@ const { values: option } = parseArgs({ options: {
 const setting = {
 	console: 'http://127.0.0.1:1', // the console's origin
 	roles: ['ctt-operator'],
+	claims: {},        // more of them, for access tokens
 	ttl: 600,          // of access tokens, in seconds
 	refresh: true,     // are there refresh tokens
 	typ: 'JWT',        // of access tokens; RFC 9068 has at+jwt
@@ -41,15 +44,25 @@ const counts = {};         // "GET /auth": how many
 
 // ---- keys ----
 
+function newKey() {
+	const [kind, form] = {
+		ES256: ['ec', { namedCurve: 'P-256' }],
+		EdDSA: ['ed25519', {}],
+	}[option.alg] ?? ['rsa', { modulusLength: 2048 }];
+
+	return generateKeyPairSync(kind, form).privateKey;
+}
+
+function jwkOf(key, kid) {
+	return { ...key.export({ format: 'jwk' }), alg: option.alg, use: 'sig',
+		kid };
+}
+
 function keyPair(file) {
 	const secret = `${file}.private`;
 
 	if (!existsSync(secret)) {
-		const { privateKey } = option.alg === 'ES256'
-			? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-			: generateKeyPairSync('rsa', { modulusLength: 2048 });
-
-		writeFileSync(secret, privateKey.export(
+		writeFileSync(secret, newKey().export(
 			{ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
 	}
 	const key = createPrivateKey(readFileSync(secret));
@@ -57,8 +70,7 @@ function keyPair(file) {
 
 	writeFileSync(`${file}.new`, pem);
 	renameSync(`${file}.new`, file);
-	return { ...key.export({ format: 'jwk' }), alg: option.alg, use: 'sig',
-		kid: 'test' };
+	return jwkOf(key, 'test');
 }
 
 // ---- what is shown ----
@@ -82,7 +94,7 @@ async function formOf(request) {
 
 // ---- the provider ----
 
-function configuration(jwk) {
+function configuration(keys) {
 	return {
 		clients: [{
 			client_id: 'cttd-console',
@@ -91,8 +103,18 @@ function configuration(jwk) {
 			response_types: ['code'],
 			redirect_uris: ['http://127.0.0.1/console/signed-in'],
 			id_token_signed_response_alg: option.alg,
+		}, {
+			client_id: 'cttd-service',
+			client_secret: 'only for tests',
+			grant_types: ['client_credentials'],
+			response_types: [],
+			redirect_uris: [],
+			id_token_signed_response_alg: option.alg,
 		}],
-		jwks: { keys: [jwk] },
+		jwks: { keys },
+		enabledJWA: {
+			idTokenSigningAlgValues: [option.alg],
+		},
 		cookies: { keys: ['only for tests'] },
 		scopes: ['openid', 'offline_access', 'profile', 'ctt'],
 		claims: { openid: ['sub'], profile: ['name'] },
@@ -102,7 +124,7 @@ function configuration(jwk) {
 		clientBasedCORS: (ctx, origin) => origin === setting.console,
 		interactions: { url: (ctx, { uid }) => `/interaction/${uid}` },
 		issueRefreshToken: () => setting.refresh,
-		extraTokenClaims: () => ({ roles: setting.roles }),
+		extraTokenClaims: () => ({ roles: setting.roles, ...setting.claims }),
 		// The client is the company's own: nobody is asked for consent.
 		async loadExistingGrant(ctx) {
 			const { provider, client, session, params } = ctx.oidc;
@@ -129,6 +151,7 @@ function configuration(jwk) {
 					form="op.logoutForm" name="logout" value="yes"
 					>Sign out everywhere</button>`);
 			} },
+			clientCredentials: { enabled: true },
 			resourceIndicators: {
 				enabled: true,
 				defaultResource: () => `urn:${option.audience}`,
@@ -146,10 +169,10 @@ function configuration(jwk) {
 
 const server = createServer();
 
-server.listen(Number(option.port), '127.0.0.1', () => {
-	const issuer = `http://${option.host}:${server.address().port}`;
-	const provider = new Provider(issuer,
-		configuration(keyPair(option['key-file'])));
+// A provider with these keys answers from now on; the first one signs. What it
+// knows of its users stays.
+function provide(issuer, keys) {
+	const provider = new Provider(issuer, configuration(keys));
 	const { Client } = provider;
 
 	// The console's port is chosen after ours.
@@ -164,6 +187,7 @@ server.listen(Number(option.port), '127.0.0.1', () => {
 		counts[what] = (counts[what] ?? 0) + 1;
 		if (setting.isolate) ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
 		if (ctx.path === '/control') return control(ctx);
+		if (ctx.path === '/rotate') return rotate(ctx, issuer, keys);
 		if (ctx.path.startsWith('/interaction/')) return signIn(ctx, provider);
 		if (ctx.path === '/token' && ctx.method === 'POST' && setting.tokenError) {
 			ctx.set('Access-Control-Allow-Origin', setting.console);
@@ -178,7 +202,22 @@ server.listen(Number(option.port), '127.0.0.1', () => {
 		}
 		return next();
 	});
+	server.removeAllListeners('request');
 	server.on('request', provider.callback());
+}
+
+async function rotate(ctx, issuer, keys) {
+	const { drop } = JSON.parse(await formOf(ctx.req) || '{}');
+	const kid = `key-${Date.now()}`;
+
+	provide(issuer, [jwkOf(newKey(), kid), ...(drop ? [] : keys)]);
+	ctx.body = { kid };
+}
+
+server.listen(Number(option.port), '127.0.0.1', () => {
+	const issuer = `http://${option.host}:${server.address().port}`;
+
+	provide(issuer, [keyPair(option['key-file'])]);
 	console.log(`ready ${issuer}`);
 });
 
