@@ -6,29 +6,37 @@
 #include <string.h>
 
 #include "app.h"
+#include "base/env.h"
+#include "base/log.h"
+#include "partner/tls.h"
 #include "saga/close.h"
 #include "saga/open.h"
 #include "saga/tray.h"
-#include "base/log.h"
-#include "partner/tls.h"
 #include "web/token.h"
 #include "web/fcgi.h"
 
 static int usage(void)
 {
 	fputs("usage: ctt.fcgi            accept requests on descriptor 0\n"
-	      "       ctt.fcgi --check    check the settings and every SQL "
-	      "statement\n", stderr);
+	      "       ctt.fcgi --check [--as USER]\n"
+	      "                           check the settings, the files and "
+	      "every SQL\n"
+	      "                           statement, as this user\n", stderr);
 	return 2;
 }
 
-/* All that is wrong is told at once. */
-static bool settings_are_good(struct conf *cf, struct verifier **verifier_r)
+/* All that is wrong is told at once. `err` has what was wrong before. */
+static bool settings_are_good(struct conf *cf, struct verifier **verifier_r,
+			      bool check, const char *before)
 {
 	char err[CONF_ERR], line[512];
 
 	conf_load(cf, CONF_NEED_DB | CONF_NEED_PARTNERS | CONF_NEED_JWT, err,
 		  sizeof err);
+	if (*before)
+		conf_add_error(err, sizeof err, before);
+	if (check)
+		conf_try_files(cf, err, sizeof err);
 	if (!tls_check(cf, line, sizeof line))
 		conf_add_error(err, sizeof err, line);
 	if (*cf->jwt_alg &&
@@ -68,18 +76,35 @@ static int run(struct process *p, struct verifier *verifier)
 	return status;
 }
 
+/* "--check", "--check --as USER"; false: neither. */
+static bool read_options(int argc, char **argv, bool *check_r,
+			 const char **user_r)
+{
+	*check_r = argc > 1 && !strcmp(argv[1], "--check");
+	*user_r = argc == 4 && !strcmp(argv[2], "--as") ? argv[3] : NULL;
+	return argc == 1 || (*check_r && (argc == 2 || *user_r));
+}
+
 int main(int argc, char **argv)
 {
-	bool check = argc == 2 && !strcmp(argv[1], "--check");
 	struct verifier *verifier = NULL;
+	char before[CONF_ERR] = "";
+	const char *user;
 	struct conf cf;
 	struct process process;
 	int status = EXIT_SUCCESS;
+	bool check;
 
-	if (argc > 1 && !check)
+	if (!read_options(argc, argv, &check, &user))
 		return usage();
 	log_setup("ctt.fcgi", LOG_INFO);
-	if (!settings_are_good(&cf, &verifier)) {
+	if (check)
+		env_load(env_file(), before, sizeof before);
+	if (user && !env_become(user, before, sizeof before)) {
+		conf_print_errors("ctt.fcgi", before);
+		return EXIT_FAILURE;
+	}
+	if (!settings_are_good(&cf, &verifier, check, before)) {
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}

@@ -14,29 +14,22 @@
 
 #include "app.h"
 #include "base/clock.h"
+#include "base/env.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "saga/flow.h"
+#include "ctl/console.h"
+#include "ctl/setup.h"
 #include "saga/reconcile.h"
 #include "saga/recover.h"
 #include "store/audit.h"
 #include "store/check.h"
-#include "store/db.h"
-#include "store/schema.h"
 #include "web/sign.h"
 #include "web/request.h"
 
 enum {
-	PATIENCE_S = 3600,
-	MIGRATE_WAIT_S = 600,
-	RECONCILE_PAGE = 500, /* CTTs in one round */
-	COULD_NOT_LOOK = 3,   /* exit status: contract section 12 */
-};
-
-struct console {
-	struct conf conf;
-	struct arena *mem;
-	struct db *db;
+	RECONCILE_PAGE = 500,  /* CTTs that are compared at once */
+	NO_SETTINGS = 1 << 16, /* the command reads none itself  */
 };
 
 /* A command. argv[0..argc) are the words after its name. */
@@ -46,13 +39,6 @@ struct command {
 	int (*run)(struct console *, int argc, char **argv);
 };
 
-static int failed(struct console *con)
-{
-	fprintf(stderr, "cttctl: %s\n", db_error(con->db));
-	return EXIT_FAILURE;
-}
-
-static int run_migrate(struct console *con, int argc, char **argv);
 static int run_check(struct console *con, int argc, char **argv);
 static int run_audit(struct console *con, int argc, char **argv);
 static int run_operations(struct console *con, int argc, char **argv);
@@ -65,8 +51,20 @@ static int run_routes(struct console *con, int argc, char **argv);
 static int run_faults(struct console *con, int argc, char **argv);
 
 static const struct command commands[] = {
-{"migrate", "", "create the schema, or bring it up to this version",
+{"setup", "[NAME=VALUE ...] [--hosts H,...] [--nginx ADDRESS]\n"
+ "      [--no-database] [--no-start] [--run] ...", "write the settings file, "
+ "make the keys, the database and its users, and\n      start cttd; without "
+ "--run only say so (all options: cttctl(8))", NO_SETTINGS, run_setup},
+{"setup-database", "[--hosts H,...] [--admin USER]\n"
+ "      [--admin-password-file FILE] [--run]", "print, or run, the SQL that "
+ "makes the database and its users", CONF_NEED_DB | CONF_OWNER,
+ run_setup_database},
+{"migrate", "[--pending]", "create the schema, or bring it up to this version; "
+ "or list\n      the steps that it lacks, and exit with 1 if there are any",
  CONF_NEED_DB | CONF_OWNER, run_migrate},
+{"restart", "[--migrate]", "after a change of programs, settings or secrets: "
+ "check, migrate if\n      allowed, and restart one process after the other",
+ CONF_NEED_DB | CONF_OWNER, run_restart},
 {"check", "", "compare the database with every promise; print each breach and\n"
  "      the SQL that would repair it; exit 1 if there is one, 3 if it could "
  "not check", CONF_NEED_DB, run_check},
@@ -86,11 +84,12 @@ static const struct command commands[] = {
  "HS256 key, for development", CONF_NEED_JWT, run_token},
 {"seed", "[--ctts N] [--ntts N]", "add sample tickets", CONF_NEED_DB,
  run_seed},
-{"settings", "", "print a settings file with every setting and its default", 0,
- run_settings},
-{"routes", "", "print every method, path and permission", 0, run_routes},
-{"faults", "", "print the fault points of this build; a release has none", 0,
- run_faults},
+{"settings", "[--first]", "print a settings file with every setting and its "
+ "default; or the\n      one that setup begins with", NO_SETTINGS, run_settings},
+{"routes", "", "print every method, path and permission", NO_SETTINGS,
+ run_routes},
+{"faults", "", "print the fault points of this build; a release has none",
+ NO_SETTINGS, run_faults},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -106,119 +105,12 @@ static int usage(FILE *to)
 	return to == stdout ? EXIT_SUCCESS : 2;
 }
 
-/* The value of `--name VALUE` among the words, or NULL. */
-static const char *option(int argc, char **argv, const char *name)
-{
-	for (int i = 0; i + 1 < argc; i += 2)
-		if (!strcmp(argv[i], name))
-			return argv[i + 1];
-	return NULL;
-}
-
-/* Are all words pairs of a known option and a value? `known` ends in NULL. */
-static bool options_ok(int argc, char **argv, const char *const *known)
-{
-	for (int i = 0; i < argc; i += 2) {
-		const char *const *k = known;
-
-		while (*k && strcmp(*k, argv[i]))
-			k++;
-		if (!*k || i + 1 == argc) {
-			fprintf(stderr, *k ? "cttctl: %s needs a value\n" :
-				"cttctl: unknown option %s\n", argv[i]);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Remove an option without a value from the words. False: it is not there. */
-static bool take_flag(int *argc, char **argv, const char *flag)
-{
-	for (int i = 0; i < *argc; i++) {
-		if (strcmp(argv[i], flag))
-			continue;
-		memmove(argv + i, argv + i + 1,
-			(size_t)(--*argc - i) * sizeof *argv);
-		return true;
-	}
-	return false;
-}
-
-/* A whole number from 0 to `most`. -1: it is none, and an error is printed. */
-static int64_t number(const char *name, const char *text, int64_t most)
-{
-	char *end;
-	long long n = strtoll(text, &end, 10);
-
-	if (end != text && !*end && n >= 0 && n <= most)
-		return n;
-	fprintf(stderr, "cttctl: %s: \"%s\" is not a whole number from 0 to "
-		"%lld\n", name, text, (long long)most);
-	return -1;
-}
-
-static void print_step(const struct schema_step *step)
-{
-	printf("migrated to %d: %s\n", step->version, step->name);
-}
-
-/* Grant cttd's user its rights, because it does not own the schema. */
-static int grant_app(struct console *con)
-{
-	struct conf app = con->conf;
-	const char *user;
-	struct db *db;
-	enum rc rc;
-
-	app.db_name = ""; /* the user may have no right to it yet */
-	db = db_open(&app);
-	rc = schema_grant(con->db, db, con->mem, &user);
-	if (rc == RC_OK)
-		printf("%s has the rights that cttd needs\n", user);
-	else
-		fprintf(stderr, "cttctl: the rights of %s: %s\n", app.db_user,
-			*db_error(db) ? db_error(db) : db_error(con->db));
-	db_close(db);
-	return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static int run_migrate(struct console *con, int argc, char **argv)
-{
-	int64_t until = clock_mono_ms() + MIGRATE_WAIT_S * 1000;
-	bool owned = *con->conf.migrate_user;
-	struct conf owner = con->conf;
-	enum rc rc;
-	int status;
-
-	(void)argc;
-	(void)argv;
-	if (owned) {
-		owner.db_user = owner.migrate_user;
-		owner.db_password = owner.migrate_password;
-		db_close(con->db);
-		con->db = db_open(&owner);
-		db_patience(con->db, PATIENCE_S);
-	}
-	while ((rc = schema_migrate(con->db, con->mem, print_step)) ==
-		       RC_AGAIN &&
-	       clock_mono_ms() < until)
-		fputs("cttctl: another migration is running; waiting\n",
-		      stderr);
-	status = rc != RC_OK ? failed(con) :
-		 owned ? grant_app(con) : EXIT_SUCCESS;
-	if (status == EXIT_SUCCESS)
-		printf("the schema is at version %d\n",
-		       schema_steps[schema_nsteps - 1].version);
-	db_close(con->db); /* it uses the settings */
-	con->db = NULL;
-	return status;
-}
-
 static void print_breach(const char *breach, const char *mend)
 {
-	printf("%s\n\t%s\n", breach, mend ? mend : "-- no SQL repairs this: "
-	       "the audit trail keeps its rows");
+	const char *at = log_priority(LOG_ERROR);
+
+	printf("%s%s\n%s\t%s\n", at, breach, at, mend ? mend : "-- no SQL "
+	       "repairs this: the audit trail keeps its rows");
 }
 
 static int run_check(struct console *con, int argc, char **argv)
@@ -236,7 +128,7 @@ static int run_check(struct console *con, int argc, char **argv)
 
 static void print_audit(const char *breach)
 {
-	puts(breach);
+	printf("%s%s\n", log_priority(LOG_ERROR), breach);
 }
 
 static int run_audit(struct console *con, int argc, char **argv)
@@ -251,15 +143,16 @@ static int run_audit(struct console *con, int argc, char **argv)
 	if (given)
 		heads = argv[2];
 	if (!*con->conf.audit_key) {
-		fputs("cttctl: CTT_AUDIT_KEY_FILE: is not set; nothing can be "
-		      "verified without the key\n", stderr);
+		fprintf(stderr, "%scttctl: CTT_AUDIT_KEY_FILE: is not set; "
+			"nothing can be verified without the key\n",
+			log_priority(LOG_ERROR));
 		return EXIT_FAILURE;
 	}
 	if (!given && (!*heads || access(heads, F_OK))) {
-		fprintf(stderr, "cttctl: CTT_AUDIT_HEADS_FILE: %s: without it "
-			"rows that were cut off a trail, and removed from the "
-			"journal of operations, are not seen\n",
-			*heads ? "is not there" : "is not set");
+		fprintf(stderr, "%scttctl: CTT_AUDIT_HEADS_FILE: %s: without "
+			"it rows that were cut off a trail, and removed from "
+			"the journal of operations, are not seen\n",
+			log_priority(LOG_WARN), *heads ? "is not there" : "is not set");
 		heads = NULL;
 	}
 	rc = audit_verify(con->db, heads, print_audit, &rows, &breaches);
@@ -269,7 +162,8 @@ static int run_audit(struct console *con, int argc, char **argv)
 	}
 	if (rc != RC_OK)
 		return failed(con);
-	printf("%zu rows, %zu breaches\n", rows, breaches);
+	printf("%s%zu rows, %zu breaches\n",
+	       log_priority(breaches ? LOG_ERROR : LOG_INFO), rows, breaches);
 	return breaches ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -716,10 +610,12 @@ static int run_seed(struct console *con, int argc, char **argv)
 
 static int run_settings(struct console *con, int argc, char **argv)
 {
-	(void)con;
-	(void)argc;
-	(void)argv;
-	conf_print_sample(stdout);
+	if (argc == 1 && !strcmp(argv[0], "--first"))
+		fputs(envfile_new(con->mem), stdout);
+	else if (argc)
+		return usage(stderr);
+	else
+		conf_print_sample(stdout);
 	return EXIT_SUCCESS;
 }
 
@@ -755,12 +651,30 @@ static const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* From the environment, and what is not there from the settings file. */
+static bool read_settings(struct conf *cf, unsigned need)
+{
+	char err[CONF_ERR] = "", more[CONF_ERR];
+
+	if (need & NO_SETTINGS) {
+		*cf = (struct conf){.mem = arena_open()};
+		return true;
+	}
+	env_load(env_file(), err, sizeof err);
+	/* who has all settings in the environment needs no file */
+	if (!conf_load(cf, need, more, sizeof more))
+		conf_add_error(err, sizeof err, more);
+	else if (geteuid())
+		err[0] = '\0';
+	conf_print_errors("cttctl", err);
+	return !*err;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
-	struct console con;
-	char err[CONF_ERR];
-	int status;
+	struct console con = {.db = NULL};
+	int status = EXIT_FAILURE;
 
 	if (argc < 2)
 		return usage(stderr);
@@ -774,15 +688,16 @@ int main(int argc, char **argv)
 	if (!command || (!*command->usage && argc > 2))
 		return usage(stderr);
 	log_setup("cttctl", LOG_WARN);
-	if (!conf_load(&con.conf, command->need, err, sizeof err)) {
-		conf_print_errors("cttctl", err);
+	if (!read_settings(&con.conf, command->need)) {
 		conf_close(&con.conf);
-		return EXIT_FAILURE;
+		return status;
 	}
 	log_setup("cttctl", LOG_ERROR);
 	con.mem = arena_open();
-	con.db = db_open(&con.conf);
-	db_patience(con.db, PATIENCE_S);
+	if (!(command->need & NO_SETTINGS)) {
+		con.db = db_open(&con.conf);
+		db_patience(con.db, PATIENCE_S);
+	}
 	status = command->run(&con, argc - 2, argv + 2);
 	db_close(con.db);
 	arena_close(con.mem);

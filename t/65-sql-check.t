@@ -155,6 +155,15 @@ for (
 	like $r->{err}, qr/error="$name\b/, 'is named';
 }
 
+# What can be prepared, and fails only when it runs.
+for my $text ('SELECT COUNT(*) FROM ctt WHERE status = (SELECT label FROM lov)',
+    'BEGIN NOT ATOMIC SELECT (SELECT 1 UNION SELECT 2); END') {
+	my $r = check(DEAD_JOBS => $text);
+
+	is $r->{status}, 1, "$text stops it";
+	like $r->{err}, qr/error="DEAD_JOBS\b.*\b1242 /, 'and is named';
+}
+
 # ---- a LOAD that the server refuses ----
 
 {

@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/env.h"
 #include "base/log.h"
 
 enum kind {
 	TEXT,   /* any text                                        */
+	FILE_,  /* the path of a file, which others read           */
 	WORD,   /* one of word_list[least]                         */
 	WORDS,  /* some of these words, with commas between        */
 	HOSTS,  /* host:port, with commas between                  */
@@ -141,7 +143,7 @@ READ_OF(NIG, "NIG"),
 {"CTT_JWT_ALG", TEXT, CONF_NEED_JWT, AT(jwt_alg), "HS256", 0, 0,
  "HS256, or one or more of RS256, PS256, ES256 and EdDSA, with commas between;\n"
  "# other tokens are refused"},
-{"CTT_JWT_KEY_FILE", TEXT, 0, AT(jwt_key_file), "", 0, 0,
+{"CTT_JWT_KEY_FILE", FILE_, 0, AT(jwt_key_file), "", 0, 0,
  "the HS256 secret (32 bytes or more), or public keys in PEM, or a JWK set. Of\n"
  "# several keys (secrets: a line each; one PEM after the other) a token may be\n"
  "# signed by any; cttctl token signs with the first"},
@@ -218,8 +220,8 @@ enum { SETTINGS = sizeof settings / sizeof settings[0] };
 static char *whole_file(const char *path, struct arena *mem)
 {
 	enum { MOST = 256 * 1024 };
-	char piece[4096];
-	FILE *f = fopen(path, "re");
+	char piece[4096], at[ENV_PATH];
+	FILE *f = fopen(env_path(path, at), "re");
 	struct buf text;
 	bool bad;
 	size_t n;
@@ -390,6 +392,15 @@ static bool set_number(const struct setting *s, const char *value, void *to,
 	return true;
 }
 
+/* What to do about a file that cannot be read. */
+static const char *how_to_read(const char *path, int error)
+{
+	return error != EACCES ? "" :
+	       env_is_secret(path) ? "; only root and the services can: be root" :
+	       "; let this user read it, or put it into secrets/ beside "
+	       "ctt.env";
+}
+
 static bool set_secret(const struct setting *s, const char *value,
 		       const char **text, struct arena *mem, char *err,
 		       size_t errlen)
@@ -397,8 +408,8 @@ static bool set_secret(const struct setting *s, const char *value,
 	const char *held = *value ? whole_file(value, mem) : "";
 
 	if (!held)
-		snprintf(err, errlen, "cannot read %s: %s", value,
-			 strerror(errno));
+		snprintf(err, errlen, "cannot read %s: %s%s", value,
+			 strerror(errno), how_to_read(value, errno));
 	else if (*value && strlen(held) < (size_t)s->least)
 		snprintf(err, errlen, "%s holds %zu bytes, and needs "
 			 "%lld or more", value, strlen(held),
@@ -409,19 +420,26 @@ static bool set_secret(const struct setting *s, const char *value,
 }
 
 /* Store the value at `to`. False: the value is wrong, and err says why. Then an
- * empty text is stored. */
-static bool set(const struct setting *s, const char *value, void *to,
-		struct arena *mem, char *err, size_t errlen)
+ * empty text is stored. `need`: the files that the program reads. */
+static bool set(const struct setting *s, const char *value, unsigned need,
+		void *to, struct arena *mem, char *err, size_t errlen)
 {
 	const char **text = to, *url;
 	const char *words = word_list[s->kind == WORD || s->kind == WORDS ?
 				      s->least : 0];
+	char at[ENV_PATH];
 	bool good = true;
 
 	if (s->kind != NUMBER && s->kind != LEVEL)
 		*text = "";
 	switch (s->kind) {
 	case TEXT:
+		break;
+	case FILE_:
+		value = env_path(value, at);
+		good = !*value || !(s->need & need) || !access(value, R_OK);
+		snprintf(err, errlen, "cannot read %s: %s%s", value,
+			 strerror(errno), how_to_read(value, errno));
 		break;
 	case WORD:
 		good = !strchr(value, ',') && conf_list_has(words, value);
@@ -482,6 +500,66 @@ static bool set(const struct setting *s, const char *value, void *to,
 	return good;
 }
 
+static const struct setting *setting_find(const char *name)
+{
+	for (int i = 0; i < SETTINGS; i++)
+		if (!strcmp(settings[i].name, name))
+			return &settings[i];
+	return NULL;
+}
+
+bool conf_try(const char *name, const char *value, char *err, size_t errlen)
+{
+	const struct setting *s = setting_find(name);
+	struct arena *mem = arena_open();
+	char why[512] = "there is no such setting";
+	int64_t to = 0; /* room for any kind */
+	bool good = s && (s->kind == SECRET ||
+			  set(s, value, 0, &to, mem, why, sizeof why));
+
+	if (!good)
+		snprintf(err, errlen, "%s: %s", name, why);
+	arena_close(mem);
+	return good;
+}
+
+const char *conf_meaning(const char *name)
+{
+	const struct setting *s = setting_find(name);
+
+	return s ? s->text : NULL;
+}
+
+void conf_forget(void)
+{
+	for (int i = 0; i < SETTINGS; i++)
+		unsetenv(settings[i].name);
+}
+
+/* A file that is there must be writable; else its folder. */
+static void try_file(const char *name, const char *path, char *err,
+		     size_t errlen)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[ENV_PATH], line[640];
+
+	if (!*path || !access(path, R_OK | W_OK))
+		return;
+	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1,
+		 slash ? path : ".");
+	if (errno == ENOENT && !access(*folder ? folder : "/", W_OK | X_OK))
+		return;
+	snprintf(line, sizeof line, "%s: cannot write %s: %s; let this user "
+		 "write there", name, path, strerror(errno));
+	conf_add_error(err, errlen, line);
+}
+
+void conf_try_files(const struct conf *cf, char *err, size_t errlen)
+{
+	try_file("CTT_AUDIT_HEADS_FILE", cf->audit_heads_file, err, errlen);
+	try_file("CTT_SHARED_FILE", cf->shared_file, err, errlen);
+}
+
 void conf_add_error(char *err, size_t errlen, const char *line)
 {
 	size_t n = strlen(err);
@@ -503,7 +581,7 @@ static bool is_known(const char *name, size_t n)
 {
 	/* variables that are no settings, of the programs and the scripts */
 	static const char *const others[] = {
-		"CTT_FAULT_FILE", "CTT_HTTP_URL", "CTT_SIM_URL",
+		"CTT_ENV_FILE", "CTT_FAULT_FILE", "CTT_HTTP_URL", "CTT_SIM_URL",
 		"CTT_SQL_FILE",
 		"CTT_STACK_TEMPLATE",
 	};
@@ -551,8 +629,8 @@ bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 			value = s->value;
 		if (s->need & CONF_OWNER && !(need & CONF_OWNER))
 			value = "";
-		good = set(s, value, (char *)cf_r + s->offset, cf_r->mem, why,
-			   sizeof why);
+		good = set(s, value, need, (char *)cf_r + s->offset, cf_r->mem,
+			   why, sizeof why);
 		if (!*value && s->need & need & ~(unsigned)CONF_OWNER) {
 			snprintf(why, sizeof why, "is not set");
 			good = false;

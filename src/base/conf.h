@@ -86,6 +86,20 @@ enum { CONF_ERR = 16 * 1024 }; /* room to name every setting */
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen);
 void conf_close(struct conf *cf);
 
+/* Can this process write the files that it has to write? err gets a line for
+ * each that it cannot. */
+void conf_try_files(const struct conf *cf, char *err, size_t errlen);
+
+/* Is this a setting, and its value a good one? Files are not read. False: err
+ * holds one line. */
+bool conf_try(const char *name, const char *value, char *err, size_t errlen);
+
+/* What a setting is for, in words; NULL: there is no such setting. */
+const char *conf_meaning(const char *name);
+
+/* Take the settings, and no other variable, out of the environment. */
+void conf_forget(void);
+
 /* Add a line to err: another function found that a setting is wrong. */
 void conf_add_error(char *err, size_t errlen, const char *line);
 

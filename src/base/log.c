@@ -5,8 +5,11 @@
 #include <signal.h>
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +23,7 @@ static const char *const level_name[] = {
 static const char *program_name = "cttd";
 static enum log_level log_most = LOG_INFO;
 static _Thread_local char request[80];
+static bool to_journal;
 
 int log_level_parse(const char *name)
 {
@@ -29,10 +33,37 @@ int log_level_parse(const char *name)
 	return -1;
 }
 
+/* systemd names the socket that it made for stderr. */
+static bool is_journal(void)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	char ours[64];
+	struct stat st;
+
+	if (!named || fstat(STDERR_FILENO, &st))
+		return false;
+	snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	return !strcmp(named, ours);
+}
+
 void log_setup(const char *program, enum log_level most)
 {
 	program_name = program;
 	log_most = most;
+	to_journal = is_journal();
+}
+
+const char *log_priority(enum log_level level)
+{
+	static const char *const priority[] = {
+		[LOG_ERROR] = "<3>",
+		[LOG_WARN] = "<4>",
+		[LOG_INFO] = "<6>",
+		[LOG_DEBUG] = "<7>",
+	};
+
+	return to_journal ? priority[level] : "";
 }
 
 void log_request(const char *request_id)
@@ -54,7 +85,7 @@ static void on_death(int sig)
 	};
 
 	const char *const part[] = {
-		"program=", program_name, " level=error event=died", request,
+		log_priority(LOG_ERROR), "program=", program_name, " level=error event=died", request,
 		" signal=", name[sig], "\n",
 	};
 	char line[256];
@@ -93,8 +124,8 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
 	if (level > log_most)
 		return;
 	clock_text(clock_wall_ms(), at);
-	n = snprintf(line, sizeof line, "at=%s program=%s pid=%d level=%s "
-		     "event=%s%s ", at, program_name, (int)getpid(),
+	n = snprintf(line, sizeof line, "%sat=%s program=%s pid=%d level=%s "
+		     "event=%s%s ", log_priority(level), at, program_name, (int)getpid(),
 		     level_name[level], event, request);
 	va_start(ap, format);
 	m = vsnprintf(line + n, sizeof line - (size_t)n, format, ap);

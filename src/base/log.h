@@ -10,6 +10,11 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* `name` is error, warn, info or debug. -1: it is another word. */
 int log_level_parse(const char *name);
 void log_setup(const char *program, enum log_level most);
+
+/* Before a line for the journal of systemd, which takes its priority from it;
+ * "" if stderr is not the journal. */
+const char *log_priority(enum log_level level);
+
 void log_request(const char *request_id); /* NULL: the request ended */
 
 /* `event` is one word. `format` adds `key=value` pairs; control characters in

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/stop.h"
 #include "job/outbox.h"
 #include "job/retention.h"
@@ -148,12 +149,14 @@ int job_loop(struct app *app)
 	id_make(beat.name);
 	stop_setup(&waiting);
 	log_line(LOG_INFO, "started", "version=%s", PACKAGE_VERSION);
+	notify_ready();
 	while (!stop_asked()) {
 		struct timespec wait = {0};
 		size_t jobs = 0, settled = 0;
 		int64_t began = clock_mono_ms();
 		enum rc rc = beat_now(app, mem, &beat);
 
+		notify_alive();
 		if (rc != RC_ERROR)
 			rc = settle_due(app, mem, &settled);
 		if (rc != RC_ERROR)
@@ -174,6 +177,7 @@ int job_loop(struct app *app)
 			wait.tv_nsec = POLL_MS * 1000000L;
 		pselect(0, NULL, NULL, NULL, &wait, &waiting);
 	}
+	notify_stopping();
 	tell_alive(app, mem, &beat, 0); /* it will not count as late */
 	arena_close(mem);
 	log_line(LOG_INFO, "stopped", "cause=signal");

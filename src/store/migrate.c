@@ -27,6 +27,17 @@ static enum rc version_of(struct db *db, struct arena *mem, int *version_r)
 	return rc;
 }
 
+enum rc schema_version_of(struct db *db, struct arena *mem, int *version_r)
+{
+	struct rows r;
+	enum rc rc = db_run(db, SQL_HAS_SCHEMA, NULL, mem, &r, 1);
+
+	*version_r = 0;
+	if (rc != RC_OK || !cell_int(ROW(has_schema, &r, 0)->n))
+		return rc;
+	return version_of(db, mem, version_r);
+}
+
 static enum rc migrate_locked(struct db *db, struct arena *mem,
 			      void (*report)(const struct schema_step *))
 {

@@ -15,6 +15,9 @@ struct schema_step {
 extern const struct schema_step schema_steps[];
 extern const size_t schema_nsteps;
 
+/* The version of the database's schema; 0 if it has no tables yet. */
+enum rc schema_version_of(struct db *db, struct arena *mem, int *version_r);
+
 /*
  * Run the steps that the database does not have yet, one migration at a time
  * over all hosts. `report` gets each step that was run. RC_NO: a step failed;
@@ -23,8 +26,8 @@ extern const size_t schema_nsteps;
 enum rc schema_migrate(struct db *db, struct arena *mem,
 		       void (*report)(const struct schema_step *));
 
-/* Give another user, the one as whom `app` connects, the rights that cttd
- * needs. *user_r is its name, from `mem`. */
+/* Give another user, the one as whom `app` connects, or its role, the rights
+ * that cttd needs. *user_r is its name, from `mem`. */
 enum rc schema_grant(struct db *db, struct db *app, struct arena *mem,
 		     const char **user_r);
 

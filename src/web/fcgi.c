@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/stop.h"
 #include "web/records.h"
 #include "web/request.h"
@@ -212,8 +213,10 @@ struct server {
 static bool wait_for_more(int ep, const struct server *s)
 {
 	struct epoll_event ev[2];
-	int n = epoll_pwait(ep, ev, 2, -1, NULL);
+	int n;
 
+	notify_alive();
+	n = epoll_pwait(ep, ev, 2, notify_wait_ms(), NULL);
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.fd == s->stop_fd)
 			return false;
@@ -326,8 +329,10 @@ int fcgi_run(struct process *p, struct verifier *verifier)
 	}
 	log_line(LOG_INFO, "started", "version=%s threads=%lld",
 		 PACKAGE_VERSION, (long long)p->conf->threads);
+	notify_ready();
 	if (!run_threads(&s, (size_t)p->conf->threads))
 		return EXIT_FAILURE;
+	notify_stopping();
 	log_line(LOG_INFO, "stopped", "cause=signal");
 	return EXIT_SUCCESS;
 }

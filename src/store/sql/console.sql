@@ -8,18 +8,24 @@ SELECT <migrate_lock> GET_LOCK(CONCAT('cttd-migrate:', DATABASE()), 5) AS held
 @statement SCHEMA_VERSION
 SELECT <schema_version> COALESCE(MAX(version), 0) AS version FROM schema_version
 
-@statement CURRENT_USER
-SELECT <current_user> CURRENT_USER() AS name
+@statement HAS_SCHEMA
+SELECT <has_schema> COUNT(*) AS n FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name = 'schema_version'
 
--- {"user":"name@host"} -> the statements that grant cttd's user the rights that
--- it needs. The user can add rows to the audit trail, but cannot change or
+-- The role that the session has, or else its user.
+@statement CURRENT_USER
+SELECT <current_user> COALESCE(CURRENT_ROLE(), CURRENT_USER()) AS name
+
+-- {"user":"name@host"}, or the name of a role -> the statements that grant it
+-- the rights that cttd needs. The user can add rows to the audit trail, but cannot change or
 -- remove any.
 @statement GRANTS(:doc)
 $takes_doc
 DECLARE to_user VARCHAR(255) CHARACTER SET utf8mb4
 	DEFAULT JSON_VALUE(doc, '$.user');
-SET to_user = CONCAT(' TO ', QUOTE(SUBSTRING_INDEX(to_user, '@', 1)), '@',
-	QUOTE(SUBSTRING_INDEX(to_user, '@', -1)));
+SET to_user = CONCAT(' TO ', QUOTE(SUBSTRING_INDEX(to_user, '@', 1)),
+	IF(LOCATE('@', to_user), CONCAT('@',
+		QUOTE(SUBSTRING_INDEX(to_user, '@', -1))), ''));
 SELECT <grant> CONCAT('GRANT SELECT ON `', DATABASE(), '`.*', to_user)
 	AS statement
 UNION ALL
