@@ -208,7 +208,7 @@ for (
 	[ [ CTT_SHARED_FILE => "$etc/shared" ],
 		qr/^ctt\.fcgi: CTT_SHARED_FILE: cannot write /m ],
 	[ [ CTT_JWT_KEY_FILE => "$tmp/token" ],
-		qr/^ctt\.fcgi: CTT_JWT_KEY_FILE: cannot read /m ],
+		qr/^ctt\.fcgi: CTT_JWT_KEY_FILE: .*Permission denied/m ],
 	[ [ CTT_DB_NAME => 'ctt_no' ], qr/1044|1049/ ],
 ) {
 	my ($set, $says) = @$_;

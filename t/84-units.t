@@ -112,8 +112,8 @@ sub generated ($default) {
 }
 
 for (
-	[ undef, [ 8, 1 ] ], [ '', [ 8, 1 ] ],
-	[ slurp("$TOP/systemd/cttd.default"), [ 8, 1 ] ],
+	[ undef, [ 2, 1 ] ], [ '', [ 2, 1 ] ],
+	[ slurp("$TOP/systemd/cttd.default"), [ 2, 1 ] ],
 	[ "CTTD_POOL=2\nCTTD_WORKERS=3\n", [ 2, 3 ] ],
 	[ "CTTD_POOL=\"12\"\n CTTD_WORKERS='0'\n", [ 12, 0 ] ],
 	[ "CTTD_POOL=2\nCTTD_POOL=4\n", [ 4, 1 ] ],

@@ -134,12 +134,15 @@ static void write_reply(const struct request *rq, FCGX_Request *fr)
 		FCGX_PutStr(rq->reply.s, (int)rq->reply.len, fr->out);
 }
 
+enum { RECORDS_USUAL = 8 * 1024 }; /* bytes of most beginnings */
+
 enum { BEGIN_MS = 5000 }; /* nginx sends the beginning at once */
 
 /* Can libfcgi take the beginning of this request? Nothing is consumed. */
-static bool begins_well(int fd)
+static bool begins_well(int fd, struct arena *mem)
 {
-	static _Thread_local unsigned char s[RECORDS_MOST];
+	size_t room = RECORDS_USUAL;
+	unsigned char *s = arena_alloc(mem, room);
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
 	struct epoll_event now = {0};
 	int64_t until = clock_mono_ms() + BEGIN_MS, left;
@@ -147,10 +150,15 @@ static bool begins_well(int fd)
 	int ep = -1;
 
 	while ((left = until - clock_mono_ms()) > 0) {
-		ssize_t n = recv(fd, s, sizeof s, MSG_PEEK | MSG_DONTWAIT);
+		ssize_t n = recv(fd, s, room, MSG_PEEK | MSG_DONTWAIT);
 
 		if (n > 0)
 			found = records_look(s, (size_t)n);
+		if (found == RECORDS_PART && n == (ssize_t)room) {
+			room = RECORDS_MOST;
+			s = arena_alloc(mem, room);
+			continue;
+		}
 		if (found != RECORDS_PART || !n ||
 		    now.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			break;
@@ -168,13 +176,13 @@ static bool begins_well(int fd)
 
 /* Accept a connection and pass it to libfcgi. False: there is none, or it does
  * not begin as a request. */
-static bool take_connection(FCGX_Request *fr)
+static bool take_connection(FCGX_Request *fr, struct arena *mem)
 {
 	int fd = accept4(0, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return false; /* another process took it */
-	if (!begins_well(fd)) {
+	if (!begins_well(fd, mem)) {
 		log_line(LOG_WARN, "not_fastcgi", "a connection to the pool's "
 			 "socket did not begin as a FastCGI request, and was "
 			 "closed; only nginx should connect to it");
@@ -201,7 +209,7 @@ static void serve(struct request *rq, FCGX_Request *fr)
 	log_request(NULL);
 }
 
-enum { STACK = 768 * 1024 }; /* of a thread, in bytes; 256 KiB are its buffers */
+enum { STACK = 256 * 1024 }; /* of a thread, in bytes */
 
 struct server {
 	struct process *process;
@@ -237,7 +245,6 @@ static void serve_one(const struct server *s, struct app *app,
 	 * on it, it would serve no other */
 	FCGX_Free(fr, 1);
 	app_rest(app);
-	arena_reset(mem);
 }
 
 /* One thread: it has its own wait for the socket, of which the kernel wakes one
@@ -257,9 +264,11 @@ static void *take_requests(void *server)
 	    FCGX_InitRequest(&fr, 0, 0))
 		return NULL;
 	app_open(&app, s->process);
-	while (wait_for_more(ep, s))
-		if (take_connection(&fr))
+	while (wait_for_more(ep, s)) {
+		if (take_connection(&fr, mem))
 			serve_one(s, &app, mem, &fr);
+		arena_reset(mem);
+	}
 	app_close(&app);
 	close(ep);
 	arena_close(mem);

@@ -1,9 +1,12 @@
 #include "web/records.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <fastcgi.h>
+
+#include "base/arena.h"
 
 /* A length is a byte, or four with the highest bit set. */
 static bool take_length(const unsigned char **at, const unsigned char *end,
@@ -36,9 +39,9 @@ static enum records look_at_params(const unsigned char *at, size_t n)
 	return RECORDS_WHOLE;
 }
 
-enum records records_look(const unsigned char *s, size_t n)
+/* `params` has room for all of them. */
+static enum records look(const unsigned char *s, size_t n, unsigned char *params)
 {
-	static _Thread_local unsigned char params[RECORDS_MOST];
 	size_t sum = 0;
 
 	for (size_t at = 0; n - at >= FCGI_HEADER_LEN;) {
@@ -59,4 +62,16 @@ enum records records_look(const unsigned char *s, size_t n)
 		at += FCGI_HEADER_LEN + length + head[6];
 	}
 	return n < RECORDS_MOST ? RECORDS_PART : RECORDS_BAD;
+}
+
+enum records records_look(const unsigned char *s, size_t n)
+{
+	unsigned char *params = malloc(n + 1);
+	enum records found;
+
+	if (!params)
+		arena_exhausted();
+	found = look(s, n, params);
+	free(params);
+	return found;
 }

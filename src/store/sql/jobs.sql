@@ -12,7 +12,8 @@ SELECT <picked_job> b.id, b.type, b.payload, b.dedupe_key, b.attempts,
 	$utc(b.created_at) AS created_at
 FROM job b
 WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
-	AND (b.type = 'look-again' OR NOT EXISTS(SELECT 1 FROM job e
+	AND (b.type = 'look-again' OR NOT EXISTS(SELECT 1
+		FROM job e FORCE INDEX (job_ctt)
 		WHERE e.ctt_id = b.ctt_id AND e.state IN ('READY', 'RUNNING')
 		AND e.id < b.id AND e.type <> 'look-again'))
 ORDER BY b.run_at, b.id LIMIT 128 FOR UPDATE SKIP LOCKED;
