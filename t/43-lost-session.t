@@ -233,6 +233,7 @@ $c->agree('after that, both sides');
 
 {
 	my ($ntt) = $c->given(ntt => {});
+	$c->restart_pool(1, CTT_THREADS => 6);    # half of them for TaaS
 	my ($tmf, $taas, @others) = $c->given(
 		ctt => { source => 'TMF', linked => $ntt },
 		ctt => { linked => $ntt }, map { (ctt => {}) } 1 .. 3);
@@ -243,7 +244,7 @@ $c->agree('after that, both sides');
 	$c->sim(PUT => '/latency', { taas => 2000 });
 	my @r = $c->parallel(4, sub ($i) {
 		return $c->link($others[$i], $ntt) if $i < 3;
-		sleep 1.3;    # now it is known to be slow
+		sleep 1.3;    # until all of them wait
 		return $ask->();
 	});
 	$c->sim(PUT => '/latency', { taas => 0 });
@@ -253,6 +254,7 @@ $c->agree('after that, both sides');
 	is $ask->()->{status}, 200, 'and it is done then, by the same key';
 	ok $c->settle(10), 'what was cut short is settled';
 	$c->agree;
+	$c->restart_pool(6, CTT_THREADS => 1);
 }
 
 # ---- a mass move while the partner fails ----

@@ -134,8 +134,7 @@ for my $route (Changes::routes($c)) {
 
 # The first item is turned away, for its partner is busy; that the statement of
 # the other breaks, or has to wait for a lock, changes nothing of that.
-ok $c->stack('stop', 'pool') && $c->stack('start', 'pool', '--pool', 2),
-    'a pool of two';
+$c->restart_pool(1, CTT_THREADS => 2);
 $c->do('CREATE TABLE waits (ctt_id BIGINT UNSIGNED)');
 $c->do('CREATE SEQUENCE first');    # which no ROLLBACK brings back
 $c->do('CREATE TRIGGER waits BEFORE INSERT ON operation FOR EACH ROW'
@@ -205,6 +204,7 @@ for my $route (grep { m{link/bulk|then-link} } Changes::routes($c)) {
 # to have been begun.
 {
 	my $ch = Changes::given($c, 'POST /ticket/ctt/link/bulk', 2);
+	$c->expect(qr/event=close_failed/);    # of the one that waits
 	my ($r) = $c->while_busy(sub ($pid) {
 		replace($CUT, "2 gone $pid");
 		return Changes::ask($c, $ch);

@@ -184,8 +184,9 @@ sub whole (@answers) {
 	whole(@answers);
 }
 
-# A partner that takes long has half of the pool; what is more than that is
+# A partner that takes long has half of the threads; what is more than that is
 # turned away at once, or waits for it for a short time only.
+$c->restart_pool(2, CTT_THREADS => 4);
 {
 	my ($ntt) = $c->given(ntt => {});
 	my @ctts = given_ctts(24 * 100);
@@ -218,6 +219,7 @@ sub whole (@answers) {
 	    grep { !/cpe/ } Changes::routes($c);
 	my %key = map { ($_->{route} => [ 'Idempotency-Key' =>
 		"busy $_->{route}" =~ s/\s/-/gr ]) } @changes;
+	$c->restart_pool(1, CTT_THREADS => 2);
 	my @answers = $c->while_busy(sub ($) {
 		map { Changes::ask($c, $_, '', @{ $key{ $_->{route} } }) }
 		    @changes;
@@ -251,6 +253,7 @@ sub whole (@answers) {
 		is Changes::done($c, $ch), Changes::once($ch), 'once';
 	}
 	$c->agree('then both sides');
+	$c->restart_pool(2, CTT_THREADS => 4);
 }
 
 # ---- replaced under load ----

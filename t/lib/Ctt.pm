@@ -289,6 +289,21 @@ sub fault_fired ($self) {
 	return !unlink "$self->{dir}/fault";
 }
 
+# A new pool of so many processes, with other settings.
+sub restart_pool ($self, $processes, %set) {
+	my $file = "$self->{dir}/ctt.env";
+	my $text = slurp($file);
+
+	for my $name (keys %set) {
+		$text =~ s/^$name=.*\n//mg;
+		$text .= "$name=$set{$name}\n";
+	}
+	ok $self->stack('stop', 'pool'), 'the pool stops';
+	replace($file, $text);
+	ok $self->stack('start', 'pool', '--pool', $processes),
+	    'and starts with ' . join ', ', map { "$_=$set{$_}" } sort keys %set;
+}
+
 # ---- requests ----
 
 sub token ($self, %who) {
@@ -740,10 +755,9 @@ sub own_id ($self, $no, %members) {
 	return $self->sim(PUT => "/ticket/tmf/$no", \%members)->{id};
 }
 
-# While one process of a pool of two waits for TaaS, and the other turns TaaS's
-# tickets away (a wait is known as a long one after a second): what $do->($pid)
-# returns, of which pid is that of the other. CTT_PARTNER_TIMEOUT_MS is how long
-# that may take.
+# While a thread of the pool waits for TaaS, and the pool (one process, two
+# threads) turns TaaS's tickets away: what $do->($pid) returns, of which pid is
+# the process. CTT_PARTNER_TIMEOUT_MS is how long that may take.
 sub while_busy ($self, $do) {
 	my ($held, $other, $ntt) = $self->given_ctts(2, source => 'TAAS');
 	my $rule = $self->rule(ticket => "C-$held", do => 'hold');
