@@ -22,7 +22,7 @@ use constant {
 # Not held to it: the console's, which nobody waits for, and which look at
 # everything by purpose; what there is once for each database or host.
 my %EXCEPT = (
-	(map { $_ => 'cttctl migrate' } qw(MIGRATE_LOCK SCHEMA_VERSION
+	(map { $_ => 'cttctl migrate' } qw(HAS_SCHEMA MIGRATE_LOCK SCHEMA_VERSION
 		CURRENT_USER GRANTS)),
 	SEED => 'cttctl seed',
 	(map { $_ => 'cttctl operations, jobs: all that are open or dead' }

@@ -198,7 +198,7 @@ READ_OF(NIG, "NIG"),
  "connections to the database that they share"},
 {"CTT_PARTNER_CALLS", NUMBER, 0, AT(partner_calls), "128", 1, 4096,
  "calls under way from a process to one partner; a request beyond that is\n"
- "# refused. Half of CTT_THREADS is a bound, too"},
+ "# refused, and so is one if half of the threads wait for the partner"},
 {"CTT_BREAKER_FAILURES", NUMBER, 0, AT(breaker_failures), "10", 1, 1000000,
  "failures in a row after which a partner is only probed until it answers"},
 {"CTT_SHARED_FILE", TEXT, 0, AT(shared_file), "", 0, 0,

@@ -69,8 +69,9 @@ static const char *const partner_name[PARTNER__MAX] = {
 struct health {
 	struct shared *shared;
 	int fd; /* of the file; -1: it is not shared */
-	unsigned limit; /* of calls to one partner; 0: none */
-	atomic_uint calls[PARTNER__MAX]; /* under way; shown in `own` */
+	unsigned most_calls, most_requests; /* for one partner; 0: no bound */
+	atomic_uint calls[PARTNER__MAX];    /* under way; shown in `own`    */
+	atomic_uint requests[PARTNER__MAX]; /* that make them               */
 	struct place *own;
 	const struct conf *cf;
 	int64_t probe_lease_ms;
@@ -259,7 +260,7 @@ static void place_show(const struct health *h)
 {
 	int last = (int)(h->own - h->shared->place) + 1;
 
-	atomic_store(&h->own->in_pool, h->limit > 0);
+	atomic_store(&h->own->in_pool, h->most_calls > 0);
 	for (int n = places_taken(h->shared); n < last;)
 		if (atomic_compare_exchange_weak(&h->shared->taken, &n, last))
 			break;
@@ -293,14 +294,6 @@ static void bury_dead(struct health *h)
 	}
 }
 
-/* So many calls to one partner leave half of the threads to others. */
-static unsigned limit_of(const struct conf *cf, unsigned threads)
-{
-	unsigned half = (threads + 1) / 2, calls = (unsigned)cf->partner_calls;
-
-	return calls < half ? calls : half;
-}
-
 struct health *health_open(const struct conf *cf, unsigned threads)
 {
 	struct health *h = calloc(1, sizeof *h);
@@ -308,7 +301,8 @@ struct health *health_open(const struct conf *cf, unsigned threads)
 	if (!h)
 		arena_exhausted();
 	h->cf = cf;
-	h->limit = limit_of(cf, threads);
+	h->most_calls = threads ? (unsigned)cf->partner_calls : 0;
+	h->most_requests = (threads + 1) / 2; /* half of the threads */
 	h->shared = share(cf, &h->fd);
 	h->probe_lease_ms = cf->partner_timeout_ms + 1000;
 	place_take(h);
@@ -375,14 +369,21 @@ static void show_calls(struct health *h, enum partner_id p)
 	atomic_store(&h->own->calls[p], atomic_load(&h->calls[p]));
 }
 
+/* Count one more, if that is not too many; 0: there is no bound. */
+static bool count_up(atomic_uint *n, unsigned most)
+{
+	if (atomic_fetch_add(n, 1) < most || !most)
+		return true;
+	atomic_fetch_sub(n, 1);
+	return false;
+}
+
 bool visit_begin_call(struct visit *v, enum partner_id p)
 {
 	struct health *h = v->health;
 
-	if (atomic_fetch_add(&h->calls[p], 1) >= h->limit && h->limit) {
-		atomic_fetch_sub(&h->calls[p], 1);
+	if (!count_up(&h->calls[p], h->most_calls))
 		return false;
-	}
 	v->calls[p]++;
 	show_calls(h, p);
 	return true;
@@ -414,7 +415,16 @@ bool health_is_broken(const struct health *h, enum partner_id p)
 
 bool visit_has_call(struct visit *v, enum partner_id p)
 {
-	return v->calls[p] || visit_begin_call(v, p);
+	atomic_uint *requests = &v->health->requests[p];
+
+	if (v->calls[p])
+		return true;
+	if (!count_up(requests, v->health->most_requests))
+		return false;
+	if (visit_begin_call(v, p))
+		return true;
+	atomic_fetch_sub(requests, 1);
+	return false;
 }
 
 enum health_admission visit_enter(struct visit *v, enum partner_id p)
@@ -432,6 +442,8 @@ enum health_admission visit_enter(struct visit *v, enum partner_id p)
 void visit_leave(struct visit *v)
 {
 	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
+		if (v->calls[p])
+			atomic_fetch_sub(&v->health->requests[p], 1);
 		while (v->calls[p])
 			visit_end_call(v, p);
 		if (v->probing[p]) /* it was not made: another's turn */
@@ -532,8 +544,8 @@ static void count_calls(const struct health *h, enum partner_id p,
 
 		if (!atomic_load(&place->in_pool))
 			continue;
-		look->waiting += calls < h->limit ? calls : h->limit;
-		look->limit += h->limit;
+		look->waiting += calls < h->most_calls ? calls : h->most_calls;
+		look->limit += h->most_calls;
 	}
 }
 

@@ -13,9 +13,9 @@
  * - A breaker for each partner: after CTT_BREAKER_FAILURES failures in a row a
  *   partner gets only one probe now and then, until it answers.
  * - The number of calls to each partner that each process of the pool has under
- *   way. CTT_PARTNER_CALLS bounds it, and so does half of the process's
- *   threads: a request beyond that is refused, so a slow partner never takes all
- *   threads.
+ *   way. CTT_PARTNER_CALLS bounds it. Half of the process's threads bound the
+ *   requests that make them, so a slow partner never takes all threads. A request
+ *   beyond these bounds is refused; a bulk that goes on waits with its next call.
  *
  * If a process dies, the next one finds its place by the lock that ended with
  * it. If the file is cut off or overwritten, only what was known is lost.
