@@ -184,6 +184,18 @@ for my $route (@ROUTES) {
 	$c->unplant;
 }
 
+# In company: requests pass the trays where a process has threads.
+$c->restart_pool(2, CTT_THREADS => 8);
+for my $route (@ROUTES) {
+	for my $items ($route =~ /bulk|then-link|unlink/ ? (1, 2) : 1) {
+		my $ch = Changes::given($c, $route, $items);
+
+		is Changes::ask($c, $ch)->{status}, 200,
+		    "$route in company: done";
+	}
+}
+$c->restart_pool(2, CTT_THREADS => 1);
+
 # Many of two NTTs, with no trail and with one; a move of many, from two.
 {
 	my @ctts = $c->given_ctts(4);
