@@ -261,6 +261,41 @@ in_order('a row was locked');
 	    map { $_->{ctt} } @links), 4, 'and were done once';
 }
 
+# ---- a large bulk closes as its calls end ----
+
+{
+	my @ctts = $c->given_ctts(150, source => 'TAAS');
+	my $ntt = pop @ctts;
+	my $beside = $MAKE{link}->('ann');
+	my $closes = times_run('CLOSE');
+
+	$c->rule(ticket => $c->row(ctt => $ctts[-1])->{ticket_no}, do => 'hang');
+	my ($bulk, $link, $done) = $c->parallel(3, sub ($i) {
+		if (!$i) {
+			my $r = $c->bulk(map { [ $_, $ntt ] } @ctts);
+			return { status => $r->{status},
+				success => $r->{json}{success} };
+		}
+		sleep 0.3;
+		return $beside->{send}->()->{status} if $i == 1;
+		my $n = 0;
+		$c->wait_for(1.5, sub { 128 <= ($n = $c->one('SELECT COUNT(*)'
+			. " FROM operation WHERE state = 'SUCCEEDED' AND"
+			. ' ntt_id = ?', $ntt)) });
+		my $under_way = $c->one("SELECT COUNT(*) FROM operation WHERE"
+		    . " state = 'RUNNING' AND ntt_id = ?", $ntt);
+		return [ $n, $under_way ];
+	});
+	$c->no_rules;
+	is_deeply $bulk, { status => 207, success => @ctts - 1 },
+	    'a bulk, of which one hangs: the others are done';
+	is $link, 200, 'and so is a link beside it';
+	cmp_ok $done->[0], '>=', 128, 'most were closed';
+	cmp_ok $done->[1], '>', 0, 'while it hung';
+	cmp_ok times_run('CLOSE') - $closes, '<=', 8, 'in few transactions';
+	in_order('a large bulk');
+}
+
 # ---- the process dies with all of them ----
 
 $c->expect(qr/upstream prematurely closed/, qr/Connection (reset|refused)/);

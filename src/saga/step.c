@@ -156,8 +156,10 @@ void step_call_each(struct app *app, struct batch *b,
 	partner_call(app_http(app), b->mem, calls, n,
 		     (size_t)app->conf->sync_concurrency, b->terms->deadline,
 		     meanwhile, of);
+	/* what was counted meanwhile may be another thread's by now */
 	batch_each (b, it)
-		if (op_is_open(it->was))
+		if (it->sync.call && !it->sync.call->counted &&
+		    op_is_open(it->was))
 			step_ended(it);
 }
 
