@@ -38,7 +38,7 @@ sub commits_of ($request) {
 		- $before->{$_} + $zero->{$_} } keys %$zero;
 
 	is $r->{status}, 200, 'linked';
-	$n{renewals} = int(lease_end() - $lease);
+	$n{renewals} = int(lease_end() - $lease + 0.5);
 	return \%n;
 }
 
