@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/pool.h"
+#include "base/lender.h"
 
 static void *db_make(void *process)
 {
@@ -46,11 +46,11 @@ void process_open(struct process *p, const struct conf *cf, unsigned threads)
 	if (connections > users)
 		connections = users;
 	*p = (struct process){.conf = cf};
-	p->dbs = pool_open(connections, db_make, p, db_end);
-	p->caches = pool_open(connections, cache_make, p, cache_end);
+	p->dbs = lender_open(connections, db_make, p, db_end);
+	p->caches = lender_open(connections, cache_make, p, cache_end);
 	db_setup();
 	http_setup();
-	p->transports = pool_open(users, http_make, p, http_end);
+	p->transports = lender_open(users, http_make, p, http_end);
 	p->leases = leases_open(cf);
 	p->health = health_open(cf, threads);
 }
@@ -59,10 +59,10 @@ void process_close(struct process *p)
 {
 	health_close(p->health);
 	leases_close(p->leases);
-	pool_close(p->transports);
+	lender_close(p->transports);
 	http_teardown();
-	pool_close(p->caches);
-	pool_close(p->dbs);
+	lender_close(p->caches);
+	lender_close(p->dbs);
 }
 
 void app_open(struct app *app, struct process *p)
@@ -82,15 +82,18 @@ void app_close(struct app *app)
 struct db *app_db(struct app *app)
 {
 	if (!app->db_lent)
-		app->db_lent = pool_take(app->process->dbs);
+		app->db_lent = lender_take(app->process->dbs);
 	return app->db_lent;
 }
 
-struct cache *app_cache(struct app *app)
+struct cache *app_take_cache(struct app *app)
 {
-	if (!app->cache_lent)
-		app->cache_lent = pool_take(app->process->caches);
-	return app->cache_lent;
+	return lender_take(app->process->caches);
+}
+
+void app_give_cache(struct app *app, struct cache *c)
+{
+	lender_give(app->process->caches, c);
 }
 
 static bool keep_lease(void *lease)
@@ -102,24 +105,22 @@ struct http *app_http(struct app *app)
 {
 	if (app->http_lent)
 		return app->http_lent;
-	app->http_lent = pool_take(app->process->transports);
+	app->http_lent = lender_take(app->process->transports);
 	http_use(app->http_lent, app->visit,
 		 (struct sender){keep_lease, app->lease});
 	return app->http_lent;
 }
 
-static void give(struct pool *p, void *thing)
+static void give(struct lender *p, void *thing)
 {
 	if (thing)
-		pool_give(p, thing);
+		lender_give(p, thing);
 }
 
 void app_wait(struct app *app)
 {
 	give(app->process->dbs, app->db_lent);
-	give(app->process->caches, app->cache_lent);
 	app->db_lent = NULL;
-	app->cache_lent = NULL;
 }
 
 void app_rest(struct app *app)

@@ -8,13 +8,13 @@
 #include "store/db.h"
 #include "store/lease.h"
 
-struct pool;
+struct lender;
 struct trays; /* saga/tray.h */
 
 /* What the threads of a process share. */
 struct process {
 	const struct conf *conf;
-	struct pool *dbs, *caches, *transports; /* that threads borrow */
+	struct lender *dbs, *caches, *transports; /* that threads borrow */
 	struct leases *leases;
 	struct health *health;
 	struct trays *trays; /* NULL: its threads keep no company */
@@ -36,7 +36,6 @@ struct app {
 	struct lease *lease;
 	struct visit *visit;
 	struct db *db_lent; /* NULL: none is borrowed just now */
-	struct cache *cache_lent;
 	struct http *http_lent;
 };
 
@@ -44,10 +43,15 @@ void app_open(struct app *app, struct process *p);
 void app_close(struct app *app);
 
 struct db *app_db(struct app *app);
-struct cache *app_cache(struct app *app);
 struct http *app_http(struct app *app);
 
-/* Give back the connections to the database and to memcached. */
+/* The connection to memcached, for one use. Between these two calls the thread
+ * borrows nothing else: it may hold a connection to the database, for which
+ * others wait. */
+struct cache *app_take_cache(struct app *app);
+void app_give_cache(struct app *app, struct cache *c);
+
+/* Give back the connection to the database. */
 void app_wait(struct app *app);
 
 /* A request has ended: give everything back. */

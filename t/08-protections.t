@@ -1,6 +1,6 @@
 # Each patch of t/protections matches the code once, the test that it names
 # exists, and doc/protections.txt has the list. (scripts/unprotect shows that
-# the tests fail, in half an hour.)
+# the tests fail, which takes long.)
 
 use v5.36;
 

@@ -296,6 +296,39 @@ in_order('a row was locked');
 	in_order('a large bulk');
 }
 
+# ---- connections are few ----
+
+# Unlinks use memcached at both ends, and a key uses the database behind that.
+{
+	$c->restart_pool(1, CTT_THREADS => THREADS, CTT_DB_CONNECTIONS => 1);
+	my @unlinks = map { $MAKE{unlink}->('ann') } 1 .. 40;
+	my @status = $c->parallel(8, sub ($i) {
+		[ map { $unlinks[$_]{send}->('Idempotency-Key' => "few-$_")
+			->{status} } grep { $_ % 8 == $i } 0 .. $#unlinks ] });
+
+	is_deeply [ grep { $_ != 200 } map { @$_ } @status ], [],
+	    'one connection for all: each is done';
+
+	# A request that waits for a lock has the connection.
+	my ($ctt, $ntt) = $c->given_ctts(1);
+	my $dbh = $c->dbh;
+	$dbh->begin_work;
+	$dbh->do('SELECT 1 FROM ctt WHERE id = ? FOR UPDATE', undef, $ctt);
+	my (undef, $answers) = $c->parallel(2, sub ($i) {
+		return $c->link($ctt, $ntt)->{status} if !$i;
+		sleep 0.3;
+		my $began = time;
+		my @is = map { $c->get($_, Authorization => undef)->{status} }
+		    qw(/readyz /metrics);
+		return [ @is, time - $began < 2.5 ? 1 : 0 ];
+	});
+	$dbh->rollback;
+	is_deeply $answers, [ 200, 200, 1 ],
+	    'it waits for a lock: /readyz and /metrics answer at once';
+	$c->restart_pool(1, CTT_THREADS => THREADS, CTT_DB_CONNECTIONS => 16);
+	in_order('few connections');
+}
+
 # ---- the process dies with all of them ----
 
 $c->expect(qr/upstream prematurely closed/, qr/Connection (reset|refused)/);

@@ -413,7 +413,7 @@ bool health_is_broken(const struct health *h, enum partner_id p)
 	       h->cf->breaker_failures;
 }
 
-bool visit_has_call(struct visit *v, enum partner_id p)
+bool visit_hold_call(struct visit *v, enum partner_id p)
 {
 	atomic_uint *requests = &v->health->requests[p];
 
@@ -436,7 +436,7 @@ enum health_admission visit_enter(struct visit *v, enum partner_id p)
 			return HEALTH_BROKEN;
 		v->probing[p] = true;
 	}
-	return visit_has_call(v, p) ? HEALTH_GO : HEALTH_BUSY;
+	return visit_hold_call(v, p) ? HEALTH_GO : HEALTH_BUSY;
 }
 
 void visit_leave(struct visit *v)

@@ -45,9 +45,9 @@ enum health_admission {
 enum health_admission visit_enter(struct visit *v, enum partner_id p);
 void visit_leave(struct visit *v);
 
-/* Is a call to the partner the request's, as after visit_enter? If not yet, and
- * there is room, it becomes so. */
-bool visit_has_call(struct visit *v, enum partner_id p);
+/* Hold a call to the partner until visit_leave, as after visit_enter. False:
+ * none is held, and there is no room. */
+bool visit_hold_call(struct visit *v, enum partner_id p);
 
 /* One more call at the same time. False: there is no room. */
 bool visit_begin_call(struct visit *v, enum partner_id p);

@@ -541,7 +541,7 @@ static bool take_room(struct slot *s, const struct call *c)
 {
 	s->extra = any_call_to(s->http, c->partner);
 	return s->extra ? visit_begin_call(s->http->visit, c->partner) :
-			  visit_has_call(s->http->visit, c->partner);
+			  visit_hold_call(s->http->visit, c->partner);
 }
 
 /* False: it has to wait, because too many are under way. */

@@ -172,6 +172,7 @@ static enum rc try_close(struct app *app, struct batch *b, bool recovered,
 	struct change ch;
 	enum rc rc;
 
+	lease_keep(app->lease); /* locks may have been waited for */
 	change_init(&ch, app->conf, b);
 	batch_each (b, it)
 		saga_judge(app, it, &ch, recovered);
@@ -201,7 +202,6 @@ static void close_alone(struct app *app, struct batch *b, bool recovered)
 		bool won;
 		enum rc rc;
 
-		lease_keep(app->lease); /* locks may have been waited for */
 		rc = try_close(app, &open, recovered, &won);
 		if (won)
 			return;

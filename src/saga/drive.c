@@ -92,9 +92,14 @@ static bool leaves_block(const struct item *it)
 void saga_block(struct app *app, const struct batch *b)
 {
 	struct batch blocked = batch_part(b);
+	struct cache *c;
 
 	batch_each (b, it)
 		if (leaves_block(it))
 			batch_add(&blocked, it);
-	cache_add_blocks(app_cache(app), &blocked);
+	if (!blocked.n)
+		return;
+	c = app_take_cache(app);
+	cache_add_blocks(c, &blocked);
+	app_give_cache(app, c);
 }

@@ -343,8 +343,10 @@ static void open_batch(struct app *app, struct batch *all,
 {
 	for (unsigned tries = 0; tries < TX_TRIES; tries++) {
 		struct batch part = *all, *b = &part;
-		bool loaded;
-		enum rc rc = try_open(app, b, company, abandoned, &loaded);
+		bool loaded = false;
+		enum rc rc = b->terms->dry_run || lease_take(app->lease) ?
+			try_open(app, b, company, abandoned, &loaded) :
+			RC_ERROR;
 
 		if (rc == RC_DOUBT)
 			rc = look_for_rows(app, b);
@@ -433,7 +435,8 @@ static bool take_owner(struct app *app, struct terms *t, struct arena *mem)
 	return owner && (!t->key_owner || !strcmp(t->key_owner, owner));
 }
 
-/* First recovers the abandoned operations on the CTTs, if that is possible. */
+/* First recovers the abandoned operations on the CTTs, if that is possible. What
+ * it cannot finish it abandons, and with it the owner's name. */
 static void open_alone(struct app *app, struct batch *b)
 {
 	struct abandoned left = {0};
@@ -444,7 +447,10 @@ static void open_alone(struct app *app, struct batch *b)
 	saga_recover(app, b->mem, left.ids, left.n, b->terms->deadline);
 	batch_each (b, it)
 		item_reset(it);
-	open_batch(app, b, ALONE, NULL);
+	if (take_owner(app, b->terms, b->mem))
+		open_batch(app, b, ALONE, NULL);
+	else
+		saga_db_away(b);
 }
 
 void saga_open(struct app *app, struct batch *b)

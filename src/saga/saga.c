@@ -90,6 +90,16 @@ static void abandon_unknown(struct app *app, const struct batch *b)
 		lease_abandon(app->lease);
 }
 
+static void read_blocks(struct app *app, const struct batch *b)
+{
+	struct cache *c = app_take_cache(app);
+
+	cache_read_blocks(c, b);
+	if (cache_is_away(c))
+		health_count_no_cache(app->process->health);
+	app_give_cache(app, c);
+}
+
 void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 {
 	struct batch rest, wave;
@@ -110,9 +120,7 @@ void saga_run(struct app *app, const struct flow *flow, struct batch *b)
 	}
 	if (b->terms->all_or_none && refuse_repeated(b))
 		return;
-	cache_read_blocks(app_cache(app), b);
-	if (cache_is_away(app_cache(app)))
-		health_count_no_cache(app->process->health);
+	read_blocks(app, b);
 	rest = batch_part(b);
 	batch_each (b, it)
 		batch_add(&rest, it);

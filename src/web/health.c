@@ -1,6 +1,8 @@
 /*
  * web/health.c - the health of cttd: gathered once, and written as JSON (GET
- * /ticket/health) or for Prometheus (GET /metrics)
+ * /ticket/health) or for Prometheus (GET /metrics); /healthz and /readyz
+ *
+ * All of these answer at once, whatever requests wait for (contract section 8).
  */
 #include <string.h>
 
@@ -37,16 +39,23 @@ struct look {
 	struct partner_health partner[PARTNER__MAX];
 };
 
-/* Opens a connection of its own, because the connection of the process waits
- * longer than a reader of the health or the metrics does. A database that is
- * too slow to count is not away. RC_NO: the database refused; with any other
- * result *l says all. */
-static enum rc look_at_database(struct request *rq, struct look *l)
+/* A connection that no request uses: theirs may all be lent, and wait longer than
+ * a reader of the health does. */
+static struct db *own_connection(const struct request *rq)
 {
 	struct db *db = db_open(rq->app->conf);
-	enum rc rc;
 
 	db_patience(db, PATIENCE_S);
+	return db;
+}
+
+/* A database that is too slow to count is not away. RC_NO: the database refused;
+ * with any other result *l says all. */
+static enum rc look_at_database(struct request *rq, struct look *l)
+{
+	struct db *db = own_connection(rq);
+	enum rc rc;
+
 	rc = db_run(db, SQL_HEALTH, NULL, rq->mem, l->sets, SETS);
 	l->counted = rc == RC_OK;
 	if (!l->counted) /* what came before it broke off */
@@ -102,6 +111,15 @@ static void count_open(struct look *l)
 	}
 }
 
+static bool cache_answers(struct app *app)
+{
+	struct cache *c = app_take_cache(app);
+	bool alive = cache_alive(c);
+
+	app_give_cache(app, c);
+	return alive;
+}
+
 /* That the database is away is no failure: it is what there is to tell, beside
  * all that is known without. False: it refused to be looked at, and that is the
  * answer. */
@@ -117,7 +135,7 @@ static bool gather(struct request *rq, struct look *l)
 		return false;
 	}
 	count_open(l);
-	l->cache_up = cache_alive(app_cache(app));
+	l->cache_up = cache_answers(app);
 	for (enum partner_id p = 0; p < PARTNER__MAX; p++)
 		l->partner[p] = health_look(app->process->health, p);
 	return true;
@@ -402,4 +420,40 @@ void read_metrics(struct request *rq)
 	metric(b, "operations_assumed_total", "counter",
 	       (int64_t)health_assumed(rq->app->process->health));
 	metrics_of_partners(b, &l);
+}
+
+/* ---- for whoever balances load ---- */
+
+void read_healthz(struct request *rq)
+{
+	reply_begin(rq);
+	put_str(&rq->reply, "status", "ok");
+	reply_end(rq);
+}
+
+static bool takes_writes(const struct request *rq)
+{
+	struct db *db = own_connection(rq);
+	enum rc rc = db_run(db, SQL_PING, NULL, rq->mem, NULL, 0);
+
+	db_close(db);
+	return rc == RC_OK;
+}
+
+void read_readyz(struct request *rq)
+{
+	bool db = takes_writes(rq), cache = cache_answers(rq->app);
+
+	if (db && cache) {
+		reply_begin(rq);
+		put_str(&rq->reply, "status", "ready");
+	} else {
+		reply_problem_begin(rq, CODE_NOT_READY, !db ?
+			"The database is away: changes are refused." :
+			"memcached is away: changes work, and unlink blocks "
+			"are read from the journal.");
+	}
+	put_bool(&rq->reply, "database", db);
+	put_bool(&rq->reply, "memcached", cache);
+	reply_end(rq);
 }

@@ -251,31 +251,3 @@ void read_openapi(struct request *rq)
 	buf_init(&rq->reply, rq->mem);
 	buf_str(&rq->reply, openapi_json);
 }
-
-void read_healthz(struct request *rq)
-{
-	reply_begin(rq);
-	put_str(&rq->reply, "status", "ok");
-	reply_end(rq);
-}
-
-void read_readyz(struct request *rq)
-{
-	struct rows r;
-	bool db, cache;
-
-	db = rows_read(rq, SQL_PING, NULL, &r, 1);
-	cache = cache_alive(app_cache(rq->app));
-	if (db && cache) {
-		reply_begin(rq);
-		put_str(&rq->reply, "status", "ready");
-	} else {
-		reply_problem_begin(rq, CODE_NOT_READY, !db ?
-			"The database is away: changes are refused." :
-			"memcached is away: changes work, and unlink blocks "
-			"are read from the journal.");
-	}
-	put_bool(&rq->reply, "database", db);
-	put_bool(&rq->reply, "memcached", cache);
-	reply_end(rq);
-}

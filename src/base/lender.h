@@ -1,5 +1,5 @@
-#ifndef BASE_POOL_H
-#define BASE_POOL_H
+#ifndef BASE_LENDER_H
+#define BASE_LENDER_H
 
 #include <stddef.h>
 
@@ -8,17 +8,17 @@
  * first needed, and the one that was given back last is lent first, because it
  * is the likeliest to be ready.
  */
-struct pool;
+struct lender;
 
 /* At most `most` things at a time; `make(of)` makes one, and `end` ends it. */
-struct pool *pool_open(size_t most, void *(*make)(void *of), void *of,
+struct lender *lender_open(size_t most, void *(*make)(void *of), void *of,
 		       void (*end)(void *thing));
 
 /* All things have to be back. */
-void pool_close(struct pool *p);
+void lender_close(struct lender *l);
 
 /* Waits while all are lent. */
-void *pool_take(struct pool *p);
-void pool_give(struct pool *p, void *thing);
+void *lender_take(struct lender *l);
+void lender_give(struct lender *l, void *thing);
 
 #endif
