@@ -8,6 +8,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -153,6 +154,48 @@ for (
 	    'it was sent once by each that owned it';
 	is $c->row(ctt => $ctt)->{ntt_id}, $ntt, 'it is linked'
 	    if $r->{status} == 200;
+}
+
+# A request claims its key, waits for a row, and is stopped. Another process is
+# asked with the same key, takes it over and runs the request: once.
+{
+	my ($ctt) = $c->given_ctts(1, source => 'TMF',
+		segment_group => 'Managed Services');
+	$c->given_element($ctt);
+	my $ask = sub { $c->post("/ticket/ctt/cpe/update/$ctt", { new => {
+		manufacturer => 'ZTE', model => 'B', ipAddress => '10.0.0.9',
+		bandwidthMbps => 100, port => '1' } }, 'Idempotency-Key' =>
+		'slept', Authorization => 'Bearer '
+		. $c->token(roles => ['ctt-cpe'])) };
+	my $dbh = $c->dbh;
+
+	$dbh->begin_work;
+	$dbh->do('SELECT 1 FROM ctt WHERE id = ? FOR UPDATE', undef, $ctt);
+	my $first = fork // die "fork: $!\n";
+	if (!$first) {
+		delete @$c{qw(dbh http)};
+		$ask->();
+		POSIX::_exit(0);
+	}
+	my $pid;
+	$c->wait_for(10, sub {
+		# ours is a transaction, which may see no new row
+		($pid) = ($c->connect_db('CTT_DB')->selectrow_array('SELECT'
+			. " owner FROM idempotency WHERE idem_key = 'slept'")
+			// '') =~ /^\w+-(\d+)-/;
+	});
+	sleep 0.3;
+	ok kill('STOP', $pid), 'a process sleeps, with a key';
+	sleep LEASE_S + 1;
+	$dbh->rollback;
+	my $r;
+	ok $c->wait_for(20, sub { ($r = $ask->())->{status} == 200 }),
+	    'another one runs its request' or diag $r->{raw};
+	kill 'CONT', $pid;
+	waitpid $first, 0;
+	ok $c->settle, 'it wakes up';
+	is $c->one("SELECT COUNT(*) FROM operation WHERE state = 'SUCCEEDED'"
+		. ' AND ctt_id = ?', $ctt), 1, 'and it was done once';
 }
 $c->expect(qr/event=(close_failed|db_error|db_away)/);
 $c->agree('in the end, both sides');

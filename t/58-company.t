@@ -296,6 +296,33 @@ in_order('a row was locked');
 	in_order('a large bulk');
 }
 
+# ---- one gives up what it has, while another goes on ----
+
+{
+	my ($bad, $good) = map { $MAKE{link}->('ann') } 1, 2;
+	my $ticket = $c->row(ctt => $good->{ctt})->{ticket_no};
+	my $hold = $c->rule(ticket => $ticket, do => 'hold');
+
+	$c->expect(qr/event=close_failed/);
+	$c->dba->do('CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE ON operation'
+	    . " FOR EACH ROW IF NEW.ctt_id = $bad->{ctt} AND NEW.owner IS NULL"
+	    . ' THEN SIGNAL SQLSTATE "45000" SET MESSAGE_TEXT = "no"; END IF');
+	my ($going, $given_up) = $c->parallel(2, sub ($i) {
+		return $good->{send}->()->{status} if !$i;
+		$c->wait_for(5, sub { $c->heard('taas', ticket => $ticket) });
+		my $status = $bad->{send}->()->{status};
+		sleep 1;    # in which the worker would take over
+		$c->sim(DELETE => "/rules/$hold");
+		return $status;
+	});
+	is $given_up, 504, 'the database refuses to close one: it is given up';
+	is $going, 200, 'another one goes on';
+	is_deeply [ grep { /event=operation / && /\bctt=\Q$ticket\E / }
+		$c->log_lines('worker') ], [], 'in the hands of its process';
+	$c->dba->do('DROP TRIGGER refuse');
+	in_order('one was given up');
+}
+
 # ---- connections are few ----
 
 # Unlinks use memcached at both ends, and a key uses the database behind that.

@@ -338,13 +338,23 @@ static void saved_perhaps(struct batch *b)
 				    "operation up before you try again.");
 }
 
+/* The name under which operations may begin now, or NULL. If the lease has
+ * expired since the request claimed its key, another process may have taken the
+ * key over and run the request. */
+static const char *keep_owner(struct app *app, const struct terms *t)
+{
+	if (t->key_owner && !lease_keep(app->lease))
+		return NULL;
+	return lease_take(app->lease);
+}
+
 static void open_batch(struct app *app, struct batch *all,
 		       enum company company, struct abandoned *abandoned)
 {
 	for (unsigned tries = 0; tries < TX_TRIES; tries++) {
 		struct batch part = *all, *b = &part;
 		bool loaded = false;
-		enum rc rc = b->terms->dry_run || lease_take(app->lease) ?
+		enum rc rc = b->terms->dry_run || keep_owner(app, b->terms) ?
 			try_open(app, b, company, abandoned, &loaded) :
 			RC_ERROR;
 
@@ -425,11 +435,11 @@ static bool keeps_company(const struct app *app, const struct batch *b)
 	       tray_takes(app, b);
 }
 
-/* The owner of what the request begins. False: there is none, or its key has
- * another owner; another process may have taken the key over meanwhile. */
+/* The owner of what the request begins. False: there is none, or the key is
+ * another process's by now. */
 static bool take_owner(struct app *app, struct terms *t, struct arena *mem)
 {
-	const char *owner = lease_take(app->lease);
+	const char *owner = keep_owner(app, t);
 
 	t->owner = arena_strdup(mem, owner);
 	return owner && (!t->key_owner || !strcmp(t->key_owner, owner));
