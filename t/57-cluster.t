@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
 use DBI;
+use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Util qw(free_port slurp);
@@ -53,11 +54,20 @@ sub launch ($log, @command) {
 	return $pid;
 }
 
+# A node that waits for the other one's data does not heed TERM.
+sub end_child ($pid) {
+	my $until = time + 10;
+
+	kill TERM => $pid;
+	sleep 0.1 while waitpid($pid, WNOHANG) == 0 && time < $until;
+	kill KILL => $pid and waitpid $pid, 0;
+}
+
 END {
 	my $status = $?;
 	for (reverse @children) {
-		kill $_ == ($worker // 0) ? 'KILL' : 'TERM', $_;
-		waitpid $_, 0;
+		kill KILL => $_ if $_ == ($worker // 0);
+		end_child($_);
 	}
 	$? = $status;
 }
@@ -82,12 +92,13 @@ sub node_b () {
 	    $password, { PrintError => 0, RaiseError => 0 });
 }
 
-ok $c->wait_for(30, sub {
+# While it joins, the first node may take no writes.
+$c->wait_for(90, sub {
 	my $b = node_b() or return;
 	return ($b->selectrow_array("SHOW STATUS LIKE 'wsrep_ready'"))[1] eq 'ON'
 	    && ($b->selectrow_array("SHOW STATUS LIKE 'wsrep_cluster_size'"))[1]
 	    == 2;
-}), 'a second node has joined' or diag slurp("$dir/log/db-b.log");
+}) or die "the second node has not joined:\n" . slurp("$dir/log/db-b.log");
 
 sub worker () {
 	my %env = (%{ $c->{env} }, CTT_DB_SOCKET => "$dir/b.sock");
