@@ -151,7 +151,7 @@ sub die_with ($n, $signal, @methods) {
 	my $most = $n < POOL ? $n : POOL;
 
 	$c->sim(DELETE => '/calls');
-	$c->sim(PUT => '/latency', { taas => 400, tmf => 400 });
+	$c->sim(PUT => '/latency', { taas => 1000, tmf => 1000 });
 	my @answers = $c->parallel($n + 1, sub ($i) {
 		my $r = $requests[ $i - 1 ];
 		return $REQUEST{ $r->{method} }->(@$r{qw(ctt ntt)},

@@ -11,6 +11,7 @@ use Changes;
 use Ctt;
 use Grown;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use constant {
 	CTTS  => 8000,
@@ -148,8 +149,29 @@ for my $route (@ROUTES) {
 	isnt $c->link($ctt, $ntt)->{status}, 200, 'not saved';
 }
 
+# Two requests at once with one key; and one that is to come again, whose key is
+# freed.
+{
+	my ($ctt, $ntt) = $c->given_ctts(1);
+	my @key = a_key();
+	my $ask = sub (@headers) { $c->post('/ticket/ctt/link',
+		{ cttId => $ctt, nttId => $ntt }, @headers) };
+
+	$c->fault('after-load', 'delay', ms => 500);
+	is_deeply [ sort map { $_->{status} } $c->parallel(2, sub ($) {
+		$ask->(@key) }) ], [ 200, 409 ], 'one of two';
+	($ctt) = $c->given_ctts(1);
+	$c->fault('after-intent', 'delay', ms => 500);
+	@key = a_key();
+	my @r = $c->parallel(2, sub ($i) {
+		sleep 0.2 if $i;
+		return $ask->($i ? @key : ());
+	});
+	is $r[1]{json}{code}, 'OPERATION_IN_PROGRESS', 'one is to come again';
+}
+
 # The database is too busy with this CTT, again and again: nothing is begun, and
-# the key is free again.
+# the key stays free.
 {
 	my ($ctt, $ntt) = $c->given_ctts(1);
 

@@ -186,6 +186,15 @@ struct error_more {
 struct flow;  /* saga/flow.h       */
 struct visit; /* partner/health.h  */
 
+/* The Idempotency-Key of a request, and its row (contract section 3). */
+struct key {
+	uint64_t id; /* of the row */
+	const char *actor, *path, *text, *body_hash;
+	const char *owner; /* under which the row is claimed, ... */
+	bool held;         /* ... or is to be, as the request's work is saved */
+	bool lost;         /* another request has it */
+};
+
 /* The terms of a request, which hold for all its items. */
 struct terms {
 	const struct flow *flow; /* its way in: what is loaded, the gates   */
@@ -194,9 +203,7 @@ struct terms {
 	int64_t deadline; /* clock_mono_ms after which no partner is called */
 	bool all_or_none; /* if a gate refuses one item, none is begun      */
 	bool dry_run;     /* check everything, change and send nothing      */
-	uint64_t key_id;  /* the row of its Idempotency-Key, or 0; and the  */
-	const char *key_owner; /* name under which it was claimed, and the
-				* request's work has to be saved            */
+	struct key *key;  /* or NULL                                        */
 };
 
 /*

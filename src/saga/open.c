@@ -140,7 +140,8 @@ static void refuse_the_rest(struct batch *b)
 bool saga_is_shed(const struct item *it)
 {
 	return it->code == CODE_PARTNER_BUSY ||
-	       it->code == CODE_DEADLINE_PASSED;
+	       it->code == CODE_DEADLINE_PASSED ||
+	       it->code == CODE_IDEMPOTENCY_IN_PROGRESS;
 }
 
 /* Leave in *b the items that can be opened in company. The CTT of another one is
@@ -165,6 +166,7 @@ static enum rc try_open(struct app *app, struct batch *b, enum company company,
 {
 	struct change ch;
 	size_t rows = 0;
+	bool won;
 	enum rc rc = load(app, b, company);
 
 	*loaded_r = rc == RC_OK;
@@ -200,6 +202,7 @@ static enum rc try_open(struct app *app, struct batch *b, enum company company,
 		if (saga_is_shed(it))
 			continue;
 		rows++;
+		change_key(&ch, it->terms->key);
 		if (it->code || it->nothing_to_do) {
 			it->state = OP_REFUSED;
 			change_op_new(&ch, it, NULL);
@@ -215,13 +218,23 @@ static enum rc try_open(struct app *app, struct batch *b, enum company company,
 		store_cancel(app_db(app));
 		return RC_NO;
 	}
-	rc = store_save(app_db(app), &ch);
+	rc = store_save(app_db(app), &ch, &won);
+	if (rc == RC_OK && !won)
+		return RC_AGAIN; /* without the requests that lost their keys */
 	if (rc != RC_OK)
 		return rc;
 	batch_each (b, it)
 		it->was = it->state;
 	fault(FAULT_AFTER_INTENT);
 	return RC_OK;
+}
+
+/* The keys were claimed with the operations, perhaps. */
+static void hold_keys(const struct batch *b)
+{
+	batch_each (b, it)
+		if (it->terms->key)
+			it->terms->key->held = true;
 }
 
 /*
@@ -250,6 +263,7 @@ static enum rc look_for_rows(struct app *app, struct batch *b)
 			return RC_AGAIN;
 		it->state = it->was;
 	}
+	hold_keys(b);
 	return RC_OK;
 }
 
@@ -286,6 +300,8 @@ static bool is_saved(struct app *app, struct batch *b)
 			    "late. Recovery will finish the operation; look it "
 			    "up.");
 	}
+	if (saved)
+		hold_keys(b);
 	return saved;
 }
 
@@ -308,10 +324,27 @@ static void item_refused(struct item *it, bool loaded)
 			   "the database refused it");
 }
 
+/* Refuse the requests whose keys others have. */
+static void refuse_keyless(struct batch *b)
+{
+	struct batch stay = batch_part(b);
+
+	batch_each (b, it) {
+		if (it->terms->key && it->terms->key->lost)
+			item_refuse(it, CODE_IDEMPOTENCY_IN_PROGRESS, "Another "
+				    "request with this key came first; ask "
+				    "again in a moment.");
+		else
+			batch_add(&stay, it);
+	}
+	*b = stay;
+}
+
 /* The database refused the batch. Save the traces if possible. */
 static void open_refused(struct app *app, struct batch *b, bool loaded)
 {
 	struct change ch;
+	bool won;
 
 	if (is_saved(app, b))
 		return;
@@ -322,30 +355,23 @@ static void open_refused(struct app *app, struct batch *b, bool loaded)
 		it->state = OP_REFUSED;
 		if (!it->code) /* no gate refused it */
 			item_refused(it, loaded);
+		change_key(&ch, it->terms->key);
 		change_op_new(&ch, it, NULL);
 	}
-	store_save(app_db(app), &ch);
+	store_save(app_db(app), &ch, &won);
+	refuse_keyless(b);
 }
 
 /* It is not known whether the operations were begun; those that a gate refused
  * were not. */
 static void saved_perhaps(struct batch *b)
 {
+	hold_keys(b);
 	batch_each (b, it)
 		if (!it->code)
 			item_refuse(it, CODE_NO_ANSWER, "The database went "
 				    "away while it saved the change. Look the "
 				    "operation up before you try again.");
-}
-
-/* The name under which operations may begin now, or NULL. If the lease has
- * expired since the request claimed its key, another process may have taken the
- * key over and run the request. */
-static const char *keep_owner(struct app *app, const struct terms *t)
-{
-	if (t->key_owner && !lease_keep(app->lease))
-		return NULL;
-	return lease_take(app->lease);
 }
 
 static void open_batch(struct app *app, struct batch *all,
@@ -354,10 +380,14 @@ static void open_batch(struct app *app, struct batch *all,
 	for (unsigned tries = 0; tries < TX_TRIES; tries++) {
 		struct batch part = *all, *b = &part;
 		bool loaded = false;
-		enum rc rc = b->terms->dry_run || keep_owner(app, b->terms) ?
+		enum rc rc;
+
+		refuse_keyless(b);
+		if (!b->n)
+			return;
+		rc = b->terms->dry_run || lease_take(app->lease) ?
 			try_open(app, b, company, abandoned, &loaded) :
 			RC_ERROR;
-
 		if (rc == RC_DOUBT)
 			rc = look_for_rows(app, b);
 		switch (rc) {
@@ -435,14 +465,16 @@ static bool keeps_company(const struct app *app, const struct batch *b)
 	       tray_takes(app, b);
 }
 
-/* The owner of what the request begins. False: there is none, or the key is
- * another process's by now. */
+/* The owner of what the request begins. False: there is none, or the key has
+ * another owner; another process may have taken the key over meanwhile. */
 static bool take_owner(struct app *app, struct terms *t, struct arena *mem)
 {
-	const char *owner = keep_owner(app, t);
-
-	t->owner = arena_strdup(mem, owner);
-	return owner && (!t->key_owner || !strcmp(t->key_owner, owner));
+	t->owner = arena_strdup(mem, lease_take(app->lease));
+	if (!t->owner || !t->key)
+		return t->owner;
+	if (!t->key->held)
+		t->key->owner = t->owner;
+	return !strcmp(t->key->owner, t->owner);
 }
 
 /* First recovers the abandoned operations on the CTTs, if that is possible. What

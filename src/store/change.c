@@ -32,6 +32,7 @@ void change_init(struct change *ch, const struct conf *cf,
 	};
 	ch->counts = arena_array(b->mem, b->n, sizeof *ch->counts);
 	ch->audits = arena_array(b->mem, b->n * 2, sizeof *ch->audits);
+	ch->keys = arena_array(b->mem, b->n, sizeof *ch->keys);
 	for (int t = 0; t < CHANGE__MAX; t++)
 		put_open(param_of(ch, change_tables[t].param), NULL, '[');
 }
@@ -175,6 +176,25 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	cell_history(ch, &it->sync.past);
 	cell_number(ch, CELL_OP_ASSUMED, it->sync.assumed);
 	cell(ch, CELL_OP_OWNER, it->journal.owner);
+	end_row(ch);
+}
+
+void change_key(struct change *ch, struct key *key)
+{
+	for (size_t i = 0; i < ch->nkeys; i++)
+		if (ch->keys[i] == key)
+			return;
+	if (!key)
+		return;
+	ch->keys[ch->nkeys++] = key;
+	begin_row(ch, CHANGE_KEY);
+	cell_ref(ch, CELL_KEY_ID, key->id);
+	cell(ch, CELL_KEY_ACTOR, key->actor);
+	cell(ch, CELL_KEY_PATH, key->path);
+	cell(ch, CELL_KEY_IDEM_KEY, key->text);
+	cell(ch, CELL_KEY_BODY_HASH, key->body_hash);
+	cell(ch, CELL_KEY_OWNER, key->owner);
+	cell_number(ch, CELL_KEY_HELD, key->held);
 	end_row(ch);
 }
 
@@ -404,9 +424,25 @@ static const struct buf *change_params(struct change *ch, const char *audit_key)
 	return ch->param;
 }
 
-enum rc store_save(struct db *db, struct change *ch)
+static void lose_key(const struct change *ch, uint64_t id)
 {
-	return db_run(db, SQL_SAVE, change_params(ch, ""), ch->mem, NULL, 0);
+	for (size_t i = 0; i < ch->nkeys; i++)
+		if (ch->keys[i]->id == id)
+			ch->keys[i]->lost = true;
+}
+
+enum rc store_save(struct db *db, struct change *ch, bool *won_r)
+{
+	struct rows lost;
+	enum rc rc = db_run(db, SQL_SAVE, change_params(ch, ""), ch->mem, &lost,
+			    1);
+
+	*won_r = rc == RC_OK && !lost.n;
+	for (size_t i = 0; rc == RC_OK && i < lost.n; i++)
+		lose_key(ch, cell_id(ROW(lost_key, &lost, i)->id));
+	for (size_t i = 0; *won_r && i < ch->nkeys; i++)
+		ch->keys[i]->held = true;
+	return rc;
 }
 
 static struct item *find_op(const struct batch *b, const char *op_id)
@@ -491,7 +527,7 @@ enum rc store_read_stored(struct db *db, const struct batch *b)
 
 	buf_init(&doc, b->mem);
 	put_open(&doc, NULL, '{');
-	put_id(&doc, "id", b->terms->key_id);
+	put_id(&doc, "id", b->terms->key->id);
 	put_close(&doc, '}');
 	rc = db_run(db, SQL_KEY_STORED, &doc, b->mem, r, 2);
 	if (rc != RC_OK)

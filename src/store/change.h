@@ -24,7 +24,8 @@ struct change {
 		int by;
 	} *counts;
 	struct audit *audits;
-	size_t ncounts, naudits;
+	struct key **keys;
+	size_t ncounts, naudits, nkeys;
 };
 
 /* An item has one count at most, and one audit. */
@@ -39,6 +40,10 @@ void change_op_new(struct change *ch, const struct item *it,
 /* The state that an item's journal row should take, if it is still in
  * it->was; next_ms: when an open one is tried again. */
 void change_op(struct change *ch, const struct item *it, int64_t next_ms);
+
+/* The key of a request whose operations are saved; NULL: it has none. Once is
+ * enough for all of them. */
+void change_key(struct change *ch, struct key *key);
 
 /* Link a CTT to an NTT, or to none. */
 void change_link(struct change *ch, const struct ctt *ctt,
@@ -72,8 +77,12 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 void change_audit(struct change *ch, const struct item *it,
 		  const char *outcome, bool on_ntt);
 
-/* Make them, in the transaction that store_load began, and end it. */
-enum rc store_save(struct db *db, struct change *ch);
+/*
+ * Make them, in the transaction that store_load began, and end it. On success
+ * the keys are held. *won_r is false, and nothing is done, if other requests
+ * have some of the keys: those are `lost`.
+ */
+enum rc store_save(struct db *db, struct change *ch, bool *won_r);
 
 /*
  * Make them, in a transaction of its own. *won_r is false, and nothing is done,

@@ -164,7 +164,7 @@ enum rc store_of_key(struct db *db, const struct batch *asked,
 	b_r->n = 0;
 	buf_init(&doc, asked->mem);
 	put_open(&doc, NULL, '{');
-	put_id(&doc, "id", asked->terms->key_id);
+	put_id(&doc, "id", asked->terms->key->id);
 	put_close(&doc, '}');
 	rc = db_run(db, SQL_KEY_OPERATIONS, &doc, asked->mem, &r, 1);
 	if (rc != RC_OK)

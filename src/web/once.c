@@ -4,8 +4,11 @@
  */
 #include "web/once.h"
 
+#include <string.h>
+
 #include <json-c/json.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "saga/restore.h"
@@ -29,10 +32,49 @@ static bool is_of_dead(const struct request *rq, const struct rows *r)
 	return owner && lease_is_dead(rq->app->lease, owner);
 }
 
-static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
+enum { RANDOM_BITS = 22 };
+
+/* Keys of one time are stored together. If two requests take one id, one of them
+ * is told to try again. */
+static uint64_t new_id(const struct batch *b)
+{
+	const char *op_id = b->it[0]->op_id;
+	uint64_t random = hash_fast(op_id, strlen(op_id));
+
+	return (uint64_t)clock_wall_ms() << RANDOM_BITS |
+	       (random & ((1U << RANDOM_BITS) - 1));
+}
+
+static struct key *key_new(struct request *rq, const struct batch *b)
+{
+	struct key *key = arena_alloc(rq->mem, sizeof *key);
+
+	key->id = new_id(b);
+	key->actor = rq->claims.actor;
+	key->path = rq->path;
+	key->text = rq->idempotency_key;
+	key->body_hash = body_hash(rq);
+	return key;
+}
+
+static enum rc find(struct request *rq, const struct key *key, struct rows *r)
+{
+	struct buf param[P_KEY_FIND__MAX];
+	const char *text[] = {[P_KEY_FIND_ACTOR] = key->actor,
+		[P_KEY_FIND_PATH] = key->path, [P_KEY_FIND_KEY] = key->text,
+		[P_KEY_FIND_HASH] = key->body_hash};
+
+	for (int i = 0; i < P_KEY_FIND__MAX; i++) {
+		buf_init(&param[i], rq->mem);
+		buf_str(&param[i], text[i]);
+	}
+	return db_run(app_db(rq->app), SQL_KEY_FIND, param, rq->mem, r, 1);
+}
+
+/* Claim a key that there is already. */
+static enum rc claim(struct request *rq, struct key *key, struct rows *r)
 {
 	enum rc rc = RC_DOUBT;
-	const char *hash = body_hash(rq);
 
 	/* a lost connection is made again; what it claimed is abandoned */
 	for (int i = 0; i < 2 && (rc == RC_DOUBT || rc == RC_AGAIN); i++) {
@@ -43,13 +85,14 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 			return RC_ERROR;
 		buf_init(&doc, rq->mem);
 		put_open(&doc, NULL, '{');
-		put_str(&doc, "actor", rq->claims.actor);
-		put_str(&doc, "path", rq->path);
-		put_str(&doc, "key", rq->idempotency_key);
-		put_str(&doc, "hash", hash);
+		put_id(&doc, "id", key->id);
+		put_str(&doc, "actor", key->actor);
+		put_str(&doc, "path", key->path);
+		put_str(&doc, "key", key->text);
+		put_str(&doc, "hash", key->body_hash);
 		put_str(&doc, "owner", owner);
 		put_close(&doc, '}');
-		*owner_r = arena_strdup(rq->mem, owner);
+		key->owner = arena_strdup(rq->mem, owner);
 		rc = db_run(app_db(rq->app), SQL_KEY_CLAIM, &doc, rq->mem, r, 1);
 		if (rc != RC_OK)
 			lease_abandon(rq->app->lease); /* it may be claimed */
@@ -62,15 +105,15 @@ static enum rc claim(struct request *rq, struct rows *r, const char **owner_r)
 
 /* Works only for the owner of the key: if the lease was lost, another
  * process may have taken the key over and answered. */
-static void close_key(struct request *rq, const struct terms *t, enum sql sql,
+static void close_key(struct request *rq, const struct key *key, enum sql sql,
 		      int status)
 {
 	struct buf param[P_KEY_CLOSE__MAX], *doc = &param[P_KEY_CLOSE_DOC];
 
 	buf_init(doc, rq->mem);
 	put_open(doc, NULL, '{');
-	put_id(doc, "id", t->key_id);
-	put_str(doc, "owner", t->key_owner);
+	put_id(doc, "id", key->id);
+	put_str(doc, "owner", key->owner);
 	put_id(doc, "status", (uint64_t)status);
 	put_open(doc, "headers", '{');
 	put_str(doc, "type", rq->reply_type);
@@ -125,27 +168,27 @@ static bool any_passes(const struct batch *b)
  * "Unknown" is not stored, because the outcome will be known later. */
 void once_end(struct request *rq, const struct batch *b)
 {
-	const struct terms *t = b->terms;
+	const struct key *key = b->terms->key;
 
-	if (!t->key_id)
+	if (!key || !key->held)
 		return;
 	if (is_unknown(b)) {
-		close_key(rq, t, SQL_KEY_CLOSE, 0);
+		close_key(rq, key, SQL_KEY_CLOSE, 0);
 		return;
 	}
 	if (!is_begun(b) && (any_passes(b) || rq->retry_after_s)) {
-		close_key(rq, t, SQL_KEY_FORGET, 0);
+		close_key(rq, key, SQL_KEY_FORGET, 0);
 		return;
 	}
 	switch (rq->status) {
 	case 400: case 401: case 403: case 413: case 415: case 429: case 503:
 		if (is_begun(b))
 			goto remember; /* some items of a bulk were begun */
-		close_key(rq, t, SQL_KEY_FORGET, 0);
+		close_key(rq, key, SQL_KEY_FORGET, 0);
 		break;
 	default:
 	remember:
-		close_key(rq, t, SQL_KEY_CLOSE, rq->status);
+		close_key(rq, key, SQL_KEY_CLOSE, rq->status);
 	}
 }
 
@@ -189,7 +232,7 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 		return true;
 	}
 	if (restored == RESTORED_NOT_YET) {
-		close_key(rq, b->terms, SQL_KEY_CLOSE, 0);
+		close_key(rq, b->terms->key, SQL_KEY_CLOSE, 0);
 		in_progress(rq);
 		return true;
 	}
@@ -201,44 +244,68 @@ static bool answer_from_journal(struct request *rq, const struct flow *flow,
 	return true;
 }
 
+/* Take the key that there is already. False: the reply is complete. */
+static bool take(struct request *rq, struct key *key, struct rows *r)
+{
+	const struct claimed_key_row *row = ROW(claimed_key, r, 0);
+
+	if (cell_int(row->is_new) || is_of_dead(rq, r)) {
+		enum rc rc = claim(rq, key, r);
+
+		if (rc != RC_OK) {
+			reply_db_failed(rq, rc);
+			return false;
+		}
+		row = ROW(claimed_key, r, 0);
+		key->id = cell_id(row->id);
+		key->held = cell_int(row->is_new) || cell_int(row->was_taken);
+	}
+	if (!cell_int(row->same_body))
+		reply_problem(rq, CODE_IDEMPOTENCY_KEY_REUSED, "This key came "
+			      "with another body before; use a new one.");
+	else if (row->status)
+		replay(rq, row);
+	else if (!key->held)
+		in_progress(rq);
+	else
+		return true;
+	return false;
+}
+
 bool once_begin(struct request *rq, const struct flow *flow,
 		void (*reply)(struct request *, const struct batch *),
 		struct batch *b)
 {
-	const struct claimed_key_row *key;
-	const char *owner;
+	struct key *key;
 	struct rows r;
-	uint64_t id;
 	enum rc rc;
 
 	if (!rq->idempotency_key || rq->dry_run)
 		return true;
-	rc = claim(rq, &r, &owner);
+	b->terms->key = key = key_new(rq, b);
+	rc = find(rq, key, &r);
+	if (rc == RC_DOUBT || rc == RC_AGAIN) /* the connection was lost */
+		rc = find(rq, key, &r);
 	if (rc != RC_OK) {
 		reply_db_failed(rq, rc);
 		return false;
 	}
-	key = ROW(claimed_key, &r, 0);
-	id = cell_id(key->id);
-	if (!cell_int(key->same_body)) {
-		reply_problem(rq, CODE_IDEMPOTENCY_KEY_REUSED, "This key came "
-			      "with another body before; use a new one.");
+	if (r.n && !take(rq, key, &r))
 		return false;
-	}
-	if (key->status) {
-		replay(rq, key);
-		return false;
-	}
-	if (!cell_int(key->is_new) && !cell_int(key->was_taken)) {
-		in_progress(rq);
-		return false;
-	}
-	b->terms->key_id = id;
-	b->terms->key_owner = owner;
-	if (cell_int(key->was_taken) &&
+	if (r.n && cell_int(ROW(claimed_key, &r, 0)->was_taken) &&
 	    answer_from_journal(rq, flow, reply, b))
 		return false;
 	batch_each (b, it)
-		it->want.idempotency_id = id;
+		it->want.idempotency_id = key->id;
+	return true;
+}
+
+bool once_lost(struct request *rq, const struct batch *b)
+{
+	const struct key *key = b->terms->key;
+
+	if (!key || !key->lost || is_begun(b))
+		return false;
+	in_progress(rq);
 	return true;
 }

@@ -16,6 +16,10 @@ bool once_begin(struct request *rq, const struct flow *flow,
 		void (*reply)(struct request *, const struct batch *),
 		struct batch *b);
 
+/* The request has run. True: nothing was begun, because another request with its
+ * key came first; the reply is complete. */
+bool once_lost(struct request *rq, const struct batch *b);
+
 /* The reply is complete: store it, or free the key if nothing was begun. */
 void once_end(struct request *rq, const struct batch *b);
 

@@ -220,7 +220,8 @@ static void change(struct request *rq, const struct route *route)
 		return;
 	good = good_items(&b);
 	saga_run(rq->app, route->change->flow, &good);
-	route->change->reply(rq, &b);
+	if (!once_lost(rq, &b))
+		route->change->reply(rq, &b);
 	once_end(rq, &b);
 }
 

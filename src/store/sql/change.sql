@@ -33,6 +33,16 @@ steps           JSON
 partner_call    JSON
 mends           BOOLEAN
 
+-- Idempotency keys whose requests are saved: `held` ones are claimed already.
+@table key as JSON
+id              BIGINT UNSIGNED
+actor           VARCHAR(128)
+path            VARCHAR(128) CHARACTER SET ascii
+idem_key        VARCHAR(128) CHARACTER SET ascii
+body_hash       CHAR(64) CHARACTER SET ascii
+owner           VARCHAR(64) CHARACTER SET ascii
++held           BOOLEAN
+
 -- New links of CTTs; NULL removes the link.
 @table link
 id              BIGINT UNSIGNED
@@ -310,11 +320,28 @@ ELSEIF :audit_row.rows THEN
 	FROM $audit_row.json x;
 END IF;
 
--- Ends the first transaction.
+@macro claim_keys
+INSERT IGNORE INTO idempotency($key.columns, created_at)
+SELECT $key.values, UTC_TIMESTAMP(3) FROM $key.json x WHERE NOT x.held;
+SELECT COUNT(*) INTO @claimed FROM $key.json(id owner) x
+STRAIGHT_JOIN idempotency i ON i.id = x.id WHERE i.owner = x.owner FOR UPDATE;
+
+-- Ends the first transaction, and claims the keys in it. If another request has
+-- one of them, or has taken it over, nothing is saved -> the ids of those.
 @statement SAVE(change)
-$update_links
-$insert_operations
-COMMIT;
+IF :key.rows THEN
+	$claim_keys
+END IF;
+IF :key.rows AND @claimed <> :key.rows THEN
+	SELECT <lost_key> x.id FROM $key.json(id owner) x
+	LEFT JOIN idempotency i ON i.id = x.id AND i.owner = x.owner
+	WHERE i.id IS NULL;
+	ROLLBACK;
+ELSE
+	$update_links
+	$insert_operations
+	COMMIT;
+END IF;
 
 -- The second transaction. If an operation has changed its state or its owner,
 -- nothing is done -> won is 0. Otherwise -> won is 1, with the new count of
