@@ -402,7 +402,7 @@ int main(int argc, char **argv)
 	n = strtoull(argv[2], NULL, 10);
 	batches = strtoull(argv[3], NULL, 10);
 	first = strtoull(argv[4], NULL, 10);
-	log_setup("statements", LOG_WARN);
+	log_setup("statements", LOG_WARN, true);
 	if (!conf_load(&cf, CONF_NEED_DB, err, sizeof err))
 		die("%s", err);
 	db = db_open(&cf);

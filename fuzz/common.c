@@ -76,7 +76,7 @@ struct app *fuzz_app(void)
 	setenv("CTT_LOG_LEVEL", "error", 1);
 	if (!conf_load(&cf, 0, err, sizeof err))
 		abort();
-	log_setup("fuzz", (enum log_level)cf.log_level);
+	log_setup("fuzz", (enum log_level)cf.log_level, false);
 	cf.threads = 1;
 	process_open(&process, &cf, 1);
 	app_open(&app, &process);

@@ -104,7 +104,7 @@ static void start(void)
 	    listen(0, 8))
 		abort();
 	fuzz_app();
-	log_setup("fuzz", LOG_INFO);
+	log_setup("fuzz", LOG_INFO, false);
 	sem_init(&idle, 0, 0);
 	if (pthread_create(&thread, NULL, serve, NULL))
 		abort();

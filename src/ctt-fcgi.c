@@ -33,6 +33,10 @@ static bool settings_are_good(struct conf *cf, struct verifier **verifier_r,
 
 	conf_load(cf, CONF_NEED_DB | CONF_NEED_PARTNERS | CONF_NEED_JWT, err,
 		  sizeof err);
+	/* who checks is a person */
+	log_setup("ctt.fcgi", (enum log_level)cf->log_level,
+		  check || conf_logs_text(cf));
+	conf_log_unknown();
 	if (*before)
 		conf_add_error(err, sizeof err, before);
 	if (check)
@@ -97,7 +101,6 @@ int main(int argc, char **argv)
 
 	if (!read_options(argc, argv, &check, &user))
 		return usage();
-	log_setup("ctt.fcgi", LOG_INFO);
 	if (check)
 		env_load(env_file(), before, sizeof before);
 	if (user && !env_become(user, before, sizeof before)) {
@@ -108,7 +111,6 @@ int main(int argc, char **argv)
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}
-	log_setup("ctt.fcgi", (enum log_level)cf.log_level);
 	log_deaths();
 	process_open(&process, &cf, check ? 0 : (unsigned)cf.threads);
 	status = check ? check_all(&process, verifier) :

@@ -22,8 +22,10 @@ int main(int argc, char **argv)
 		fputs("usage: ctt-worker\n", stderr);
 		return 2;
 	}
-	log_setup("ctt-worker", LOG_INFO);
 	conf_load(&cf, CONF_NEED_DB | CONF_NEED_PARTNERS, err, sizeof err);
+	log_setup("ctt-worker", (enum log_level)cf.log_level,
+		  conf_logs_text(&cf));
+	conf_log_unknown();
 	if (!tls_check(&cf, line, sizeof line))
 		conf_add_error(err, sizeof err, line);
 	if (*err) {
@@ -31,7 +33,6 @@ int main(int argc, char **argv)
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}
-	log_setup("ctt-worker", (enum log_level)cf.log_level);
 	log_deaths();
 	process_open(&process, &cf, 0);
 	app_open(&app, &process);

@@ -65,6 +65,9 @@ static const struct command commands[] = {
 {"restart", "[--migrate]", "after a change of programs, settings or secrets: "
  "check, migrate if\n      allowed, and restart one process after the other",
  CONF_NEED_DB | CONF_OWNER, run_restart},
+{"status", "", "the state of all parts in one screen; exit 0 if all is well, 1 for a\n"
+ "      warning, 2 if it is critical, 3 if it could not look", CONF_NEED_DB,
+ run_status},
 {"check", "", "compare the database with every promise; print each breach and\n"
  "      the SQL that would repair it; exit 1 if there is one, 3 if it could "
  "not check", CONF_NEED_DB, run_check},
@@ -210,21 +213,6 @@ static int run_retry(struct console *con, int argc, char **argv, enum sql sql,
 static const char *or_dash(const char *cell)
 {
 	return cell ? cell : "-";
-}
-
-/* "90 s", "25 min", "40 h", "9 days" */
-static const char *span(struct arena *mem, int64_t s)
-{
-	static const struct {
-		int64_t s;
-		const char *name;
-	} unit[] = {{86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-	int i = 0;
-
-	while (s < 2 * unit[i].s && unit[i].s > 1)
-		i++;
-	return arena_printf(mem, "%lld %s", (long long)(s / unit[i].s),
-			    unit[i].name);
 }
 
 /* Was the caller told that the operation will be done? A kind that cannot be
@@ -643,6 +631,13 @@ static int run_faults(struct console *con, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+/* The exit status of a command that cannot even begin. Nagios reads that of
+ * status. */
+static int cannot(const struct command *c, int otherwise)
+{
+	return c && c->run == run_status ? COULD_NOT_LOOK : otherwise;
+}
+
 static const struct command *command_find(const char *name)
 {
 	for (int i = 0; i < COMMANDS; i++)
@@ -666,6 +661,7 @@ static bool read_settings(struct conf *cf, unsigned need)
 		conf_add_error(err, sizeof err, more);
 	else if (geteuid())
 		err[0] = '\0';
+	conf_log_unknown();
 	conf_print_errors("cttctl", err);
 	return !*err;
 }
@@ -674,7 +670,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct console con = {.db = NULL};
-	int status = EXIT_FAILURE;
+	int status;
 
 	if (argc < 2)
 		return usage(stderr);
@@ -686,13 +682,13 @@ int main(int argc, char **argv)
 	}
 	command = command_find(argv[1]);
 	if (!command || (!*command->usage && argc > 2))
-		return usage(stderr);
-	log_setup("cttctl", LOG_WARN);
+		return cannot(command, usage(stderr));
+	log_setup("cttctl", LOG_WARN, true);
 	if (!read_settings(&con.conf, command->need)) {
 		conf_close(&con.conf);
-		return status;
+		return cannot(command, EXIT_FAILURE);
 	}
-	log_setup("cttctl", LOG_ERROR);
+	log_setup("cttctl", LOG_ERROR, true);
 	con.mem = arena_open();
 	if (!(command->need & NO_SETTINGS)) {
 		con.db = db_open(&con.conf);

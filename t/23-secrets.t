@@ -22,6 +22,7 @@ $tls->ca('ours');
 $tls->cert('us', ca => 'ours', name => 'cttd');
 $secret{"$_ token"} = "\L$_\E-token-5eCr3t" for @PARTNERS;
 my $c = Ctt->start(pool => 2, set => { CTT_LOG_LEVEL => 'debug',
+	CTT_LOG_FORMAT => 'json',
 	CTT_PARTNER_TIMEOUT_MS => 500, CTT_BREAKER_FAILURES => 1000,
 	(map { ("CTT_${_}_TOKEN_FILE" => $tls->spew("$_.token",
 		$secret{"$_ token"} . "\n")) } @PARTNERS) });
@@ -183,6 +184,6 @@ ok $c->stack('stop', $_), "the $_ stops" for qw(worker pool nginx);
 for my $log (glob $c->dir . '/log/*') {
 	missing_in($log =~ s{.*/}{}r, slurp($log));
 }
-like slurp($c->dir . '/log/pool.log'), qr/level=debug/, 'all was logged';
+like slurp($c->dir . '/log/pool.log'), qr/"level":"debug"/, 'all was logged';
 $c->stop;
 done_testing;

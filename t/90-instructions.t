@@ -68,6 +68,7 @@ build();
 my $c = do {
 	local $ENV{CTT_BIN} = "$tmp/bin";
 	Ctt->start(pool => 1, workers => 0, set => { CTT_FAULT_FILE => '',
+		CTT_LOG_FORMAT => 'json',
 		CTT_PARTNER_TIMEOUT_MS => 30000, CTT_UNLINK_BLOCK_TTL => 0 });
 };
 

@@ -10,6 +10,7 @@ int64_t clock_wall_ms(void);
 
 /* Milliseconds of a clock that nobody sets, for waits and deadlines. */
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void); /* microseconds */
 
 /* The same of a clock that continues while the machine is suspended. */
 int64_t clock_boot_ms(void);

@@ -41,11 +41,12 @@ struct setting {
 };
 
 /* The lists of words; a WORD or WORDS has its list's index in `least`. */
-enum { ALL_CODES, ALLOW_REFUSE, WORD_LISTS };
+enum { ALL_CODES, ALLOW_REFUSE, JSON_TEXT, WORD_LISTS };
 
 static const char *const word_list[WORD_LISTS] = {
 	[ALL_CODES] = "causeCode,disposition,resolutionCode,delayReason",
 	[ALLOW_REFUSE] = "allow,refuse",
+	[JSON_TEXT] = "json,text",
 };
 
 #define AT(member) offsetof(struct conf, member)
@@ -212,6 +213,8 @@ READ_OF(NIG, "NIG"),
  "# copy on another host"},
 {"CTT_LOG_LEVEL", LEVEL, 0, AT(log_level), "info", 0, 0,
  "error, warn, info or debug"},
+{"CTT_LOG_FORMAT", WORD, 0, AT(log_format), "json", JSON_TEXT, 0,
+ "the lines of the log: JSON objects, or text for people"},
 };
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
@@ -482,7 +485,7 @@ static bool set(const struct setting *s, const char *value, unsigned need,
 		return url;
 	case LEVEL:
 		good = log_level_parse(value) >= 0;
-		*(int64_t *)to = log_level_parse(value);
+		*(int64_t *)to = good ? log_level_parse(value) : LOG_INFO;
 		if (!good)
 			snprintf(err, errlen, "\"%s\" is not error, warn, info "
 				 "or debug", value);
@@ -596,9 +599,7 @@ static bool is_known(const char *name, size_t n)
 	return false;
 }
 
-/* Log unknown names, because most are typing errors. The value is not logged,
- * because it may be a secret. */
-static void tell_unknown(void)
+void conf_log_unknown(void)
 {
 	for (char **e = environ; *e; e++) {
 		size_t n = strcspn(*e, "=");
@@ -607,6 +608,11 @@ static void tell_unknown(void)
 			log_line(LOG_WARN, "unknown_setting", "name=%.*s",
 				 (int)n, *e);
 	}
+}
+
+bool conf_logs_text(const struct conf *cf)
+{
+	return !strcmp(cf->log_format, "text");
 }
 
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
@@ -640,7 +646,6 @@ bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen)
 		snprintf(line, sizeof line, "%s: %s", s->name, why);
 		conf_add_error(err, errlen, line);
 	}
-	tell_unknown();
 	return !*err;
 }
 

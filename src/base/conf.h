@@ -64,6 +64,7 @@ struct conf {
 	const char *audit_key, *audit_heads_file; /* "": none */
 	const char *migrate_user, *migrate_password;
 	int64_t log_level;
+	const char *log_format;
 };
 
 enum { CLAIM_MAX = 127 }; /* bytes of a claim's name */
@@ -80,10 +81,16 @@ enum { CONF_ERR = 16 * 1024 }; /* room to name every setting */
 /*
  * Fill *cf_r from the environment. False: settings are wrong, or required ones
  * are missing; err has a line for each, with its name. In both cases the caller
- * calls conf_close. An unknown name that begins with CTT_ is logged, and is no
- * error. From then on the process leaves no core dump.
+ * calls conf_close. From then on the process leaves no core dump.
  */
 bool conf_load(struct conf *cf_r, unsigned need, char *err, size_t errlen);
+
+/* Are the lines of the log text for people? */
+bool conf_logs_text(const struct conf *cf);
+
+/* Log each unknown name that begins with CTT_: most are typing errors. Not its
+ * value, which may be a secret. */
+void conf_log_unknown(void);
 void conf_close(struct conf *cf);
 
 /* Can this process write the files that it has to write? err gets a line for

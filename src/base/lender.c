@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/spent.h"
 
 struct lender {
 	pthread_mutex_t lock;
@@ -46,10 +47,15 @@ void lender_close(struct lender *l)
 void *lender_take(struct lender *l)
 {
 	void *thing = NULL;
+	enum spent before;
 
 	pthread_mutex_lock(&l->lock);
-	while (!l->n && l->made == l->most)
-		pthread_cond_wait(&l->back, &l->lock);
+	if (!l->n && l->made == l->most) {
+		before = spent_on(SPENT_TRAY);
+		while (!l->n && l->made == l->most)
+			pthread_cond_wait(&l->back, &l->lock);
+		spent_on(before);
+	}
 	if (l->n)
 		thing = l->here[--l->n];
 	else

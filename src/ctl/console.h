@@ -22,6 +22,7 @@ enum {
 
 int run_migrate(struct console *con, int argc, char **argv);
 int run_restart(struct console *con, int argc, char **argv);
+int run_status(struct console *con, int argc, char **argv);
 int run_setup(struct console *con, int argc, char **argv);
 int run_setup_database(struct console *con, int argc, char **argv);
 
@@ -36,6 +37,9 @@ bool options_ok(int argc, char **argv, const char *const *known);
 
 /* Take a word that has no value out of the others, wherever it stands. */
 bool take_flag(int *argc, char **argv, const char *flag);
+
+/* A time in seconds: "90 s", "25 min", "40 h", "9 days" */
+const char *span(struct arena *mem, int64_t s);
 
 /* A whole number from 0 to `most`, or -1 and a line. */
 int64_t number(const char *name, const char *text, int64_t most);

@@ -66,3 +66,17 @@ int64_t number(const char *name, const char *text, int64_t most)
 		"%lld\n", name, text, (long long)most);
 	return -1;
 }
+
+const char *span(struct arena *mem, int64_t s)
+{
+	static const struct {
+		int64_t s;
+		const char *name;
+	} unit[] = {{86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	int i = 0;
+
+	while (s < 2 * unit[i].s && unit[i].s > 1)
+		i++;
+	return arena_printf(mem, "%lld %s", (long long)(s / unit[i].s),
+			    unit[i].name);
+}

@@ -9,7 +9,7 @@ static void keep_last(void *to, const char *line)
 	const char **last = to;
 
 	*last = line;
-	log_line(LOG_WARN, "look_again", "%s", line);
+	log_line(LOG_WARN, "look_again", "detail=\"%s\"", line);
 }
 
 void look_again(struct app *app, struct arena *mem, uint64_t ctt_id,

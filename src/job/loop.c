@@ -14,6 +14,8 @@
 #include "base/stop.h"
 #include "job/outbox.h"
 #include "job/retention.h"
+#include "model/tally.h"
+#include "sample.h"
 #include "saga/recover.h"
 #include "store/audit.h"
 
@@ -26,6 +28,7 @@ enum {
 	PURGE_MS = 60000, /* between removals of old idempotency keys    */
 	HEADS_MS = 1000,  /* between looks at the audit trail's end      */
 	HEADS_LATE_MS = 5000,   /* the same, if a row is not committed   */
+	SAMPLE_MS = 3000, /* between two looks for the metrics           */
 	HEADS_PAUSE_MS = 60000, /* the same, if the file is not writable */
 };
 
@@ -63,6 +66,18 @@ static enum rc beat_now(struct app *app, struct arena *mem, struct beat *beat)
 			  ROUNDS * app->conf->partner_timeout_ms);
 }
 
+/* The database may be away: the metrics are to say so. */
+static void take_sample(struct app *app, struct arena *mem, int64_t *next)
+{
+	struct sample s;
+
+	tally_now(TALLY_WORKER_AT);
+	if (clock_mono_ms() < *next)
+		return;
+	sample_take(app, mem, &s);
+	*next = clock_mono_ms() + SAMPLE_MS; /* it may have waited */
+}
+
 static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
 {
 	const char **ids;
@@ -88,6 +103,8 @@ static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 		return RC_OK;
 	rc = audit_write_heads(app_db(app), mem, file);
 	*next = clock_mono_ms() + HEADS_MS;
+	if (rc == RC_OK)
+		tally_now(TALLY_HEADS_AT);
 	if (rc == RC_AGAIN) { /* a COMMIT takes long; do not hold up jobs */
 		*next = clock_mono_ms() + HEADS_LATE_MS;
 		return RC_OK;
@@ -142,7 +159,7 @@ static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
 int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
-	int64_t purge = 0, heads = 0, old = 0, start = 0;
+	int64_t purge = 0, heads = 0, old = 0, start = 0, sample = 0;
 	struct beat beat = {.next = 0};
 	sigset_t waiting;
 
@@ -157,6 +174,7 @@ int job_loop(struct app *app)
 		enum rc rc = beat_now(app, mem, &beat);
 
 		notify_alive();
+		take_sample(app, mem, &sample);
 		if (rc != RC_ERROR)
 			rc = settle_due(app, mem, &settled);
 		if (rc != RC_ERROR)

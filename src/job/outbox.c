@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "job/look.h"
+#include "model/tally.h"
 #include "saga/flow.h"
 
 enum { CLOSE_TRIES = 5 }; /* after a deadlock */
@@ -193,6 +194,8 @@ static void put_result(const struct conf *cf, struct buf *doc,
 			 "attempts=%lld why=\"%s\"", job->id, job->type,
 			 job->dedupe_key, (long long)job->attempts + 1,
 			 job->call.why);
+	tally_add(job->call.verdict == RC_OK ? TALLY_JOBS_DONE :
+		  *state == 'D' ? TALLY_JOBS_DEAD : TALLY_JOBS_AGAIN, 1);
 	put_open(doc, NULL, '{');
 	put_raw(doc, "id", job->id);
 	put_str(doc, "state", state);

@@ -19,14 +19,16 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "model/tally.h"
 
 enum {
-	LAYOUT = 4,           /* of what is shared; not to be read by others */
+	LAYOUT = 5,           /* of what is shared; not to be read by others */
 	PLACES = 1024,        /* processes on one host                     */
 	MAKE_TRIES = 50,      /* to lock a new file, 20 ms apart           */
 	USUAL_MOST_MS = 600000, /* no answer takes longer                  */
 	OPEN_MS = 1000,       /* first pause of a breaker; it doubles      */
 	OPEN_CAP_MS = 2000,
+	THREADS_MOST = 4096,  /* CTT_THREADS allows no more               */
 };
 
 /*
@@ -48,13 +50,15 @@ struct breaker {
  * lock ends with the process, and no other program with the same pid has it. */
 struct place {
 	atomic_int in_pool;
+	atomic_uint threads;
 	atomic_uint calls[PARTNER__MAX]; /* under way */
+	atomic_int now[HEALTH_NOW__MAX];
 };
 
 struct shared {
 	uint64_t stamp;
 	struct breaker breaker[PARTNER__MAX];
-	atomic_ulong no_cache, assumed;
+	struct tallies tallies;
 	atomic_int taken; /* places from this one on were never used */
 	struct place place[PLACES];
 };
@@ -69,6 +73,7 @@ static const char *const partner_name[PARTNER__MAX] = {
 struct health {
 	struct shared *shared;
 	int fd; /* of the file; -1: it is not shared */
+	unsigned threads;
 	unsigned most_calls, most_requests; /* for one partner; 0: no bound */
 	atomic_uint calls[PARTNER__MAX];    /* under way; shown in `own`    */
 	atomic_uint requests[PARTNER__MAX]; /* that make them               */
@@ -103,7 +108,7 @@ static uint64_t stamp_now(void)
 }
 
 /* All processes that use the same database share one file. */
-static void file_name(const struct conf *cf, char *to, size_t n)
+static void file_name(const struct conf *cf, uid_t user, char *to, size_t n)
 {
 	char text[512];
 
@@ -113,8 +118,25 @@ static void file_name(const struct conf *cf, char *to, size_t n)
 	}
 	snprintf(text, sizeof text, "%s|%s|%lld|%s|%d", cf->db_socket,
 		 cf->db_host, (long long)cf->db_port, cf->db_name, LAYOUT);
-	snprintf(to, n, "/dev/shm/cttd-%u-%016llx", (unsigned)geteuid(),
+	snprintf(to, n, "/dev/shm/cttd-%u-%016llx", (unsigned)user,
 		 (unsigned long long)hash_of(text));
+}
+
+bool health_owner(const struct conf *cf, uid_t likely, uid_t *owner_r)
+{
+	const uid_t users[] = {geteuid(), likely};
+	char path[512];
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		file_name(cf, users[i], path, sizeof path);
+		if (lstat(path, &st) ||
+		    (!*cf->shared_file && st.st_uid != users[i]))
+			continue;
+		*owner_r = st.st_uid;
+		return true;
+	}
+	return false;
 }
 
 /* Any user can create a file of this name in /dev/shm and write to it later. */
@@ -212,7 +234,7 @@ static struct shared *share(const struct conf *cf, int *fd_r)
 	int fd;
 	void *at;
 
-	file_name(cf, path, sizeof path);
+	file_name(cf, geteuid(), path, sizeof path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 		  0600);
 	at = fd < 0 ? NULL : map_file(fd);
@@ -244,6 +266,8 @@ static void place_free(struct place *p)
 {
 	for (int i = 0; i < PARTNER__MAX; i++)
 		atomic_store(&p->calls[i], 0);
+	for (int i = 0; i < HEALTH_NOW__MAX; i++)
+		atomic_store(&p->now[i], 0);
 	atomic_store(&p->in_pool, 0);
 }
 
@@ -261,6 +285,7 @@ static void place_show(const struct health *h)
 	int last = (int)(h->own - h->shared->place) + 1;
 
 	atomic_store(&h->own->in_pool, h->most_calls > 0);
+	atomic_store(&h->own->threads, h->threads);
 	for (int n = places_taken(h->shared); n < last;)
 		if (atomic_compare_exchange_weak(&h->shared->taken, &n, last))
 			break;
@@ -302,11 +327,13 @@ struct health *health_open(const struct conf *cf, unsigned threads)
 		arena_exhausted();
 	h->cf = cf;
 	h->most_calls = threads ? (unsigned)cf->partner_calls : 0;
+	h->threads = threads;
 	h->most_requests = (threads + 1) / 2; /* half of the threads */
 	h->shared = share(cf, &h->fd);
 	h->probe_lease_ms = cf->partner_timeout_ms + 1000;
 	place_take(h);
 	bury_dead(h);
+	tally_use(&h->shared->tallies);
 	return h;
 }
 
@@ -314,6 +341,7 @@ void health_close(struct health *h)
 {
 	if (!h)
 		return;
+	tally_use(NULL);
 	if (h->own)
 		place_free(h->own);
 	if (mapped.at == (char *)h->shared)
@@ -504,24 +532,40 @@ int health_retry_s(const struct health *h, enum partner_id p)
 	       (int)((until - clock_mono_ms() + 1000) / 1000);
 }
 
-void health_count_no_cache(struct health *h)
+void health_now(struct health *h, enum health_now what, int by)
 {
-	atomic_fetch_add(&h->shared->no_cache, 1);
+	if (h->own)
+		atomic_fetch_add(&h->own->now[what], by);
 }
 
-unsigned long health_no_cache(const struct health *h)
+/* The number of a place that is possible. */
+static unsigned now_of(const struct place *p, enum health_now what,
+		       unsigned threads)
 {
-	return atomic_load(&h->shared->no_cache);
+	int n = atomic_load(&p->now[what]);
+
+	return n < 0 ? 0 : (unsigned)n < threads ? (unsigned)n : threads;
 }
 
-void health_count_assumed(struct health *h)
+struct pool_health health_pool(struct health *h)
 {
-	atomic_fetch_add(&h->shared->assumed, 1);
-}
+	struct pool_health pool = {0};
+	int places = places_taken(h->shared);
 
-unsigned long health_assumed(const struct health *h)
-{
-	return atomic_load(&h->shared->assumed);
+	bury_dead(h);
+	for (int i = 0; i < places; i++) {
+		struct place *p = &h->shared->place[i];
+		unsigned threads = atomic_load(&p->threads);
+
+		if (!atomic_load(&p->in_pool))
+			continue;
+		threads = threads < THREADS_MOST ? threads : THREADS_MOST;
+		pool.processes++;
+		pool.threads += threads;
+		for (int w = 0; w < HEALTH_NOW__MAX; w++)
+			pool.now[w] += now_of(p, (enum health_now)w, threads);
+	}
+	return pool;
 }
 
 /* How long ago the time was; -1: never. */

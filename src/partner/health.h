@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/conf.h"
 
@@ -16,6 +17,7 @@
  *   way. CTT_PARTNER_CALLS bounds it. Half of the process's threads bound the
  *   requests that make them, so a slow partner never takes all threads. A request
  *   beyond these bounds is refused; a bulk that goes on waits with its next call.
+ * - What is counted for the metrics (model/tally.h), as long as it is open.
  *
  * If a process dies, the next one finds its place by the lock that ended with
  * it. If the file is cut off or overwritten, only what was known is lost.
@@ -27,6 +29,10 @@ struct health;
  * and knows only its own calls. */
 struct health *health_open(const struct conf *cf, unsigned threads);
 void health_close(struct health *h);
+
+/* Whose processes share the file: those of this user, or of the likely one.
+ * False: there is no file. */
+bool health_owner(const struct conf *cf, uid_t likely, uid_t *owner_r);
 
 /* One thread's calls, from the begin of a request to its end. */
 struct visit;
@@ -64,12 +70,25 @@ void visit_report(struct visit *v, enum partner_id p, bool answered,
 /* Seconds until the next probe. */
 int health_retry_s(const struct health *h, enum partner_id p);
 
-/* Counters for the metrics: requests that did without memcached; operations
- * that were closed as assumed. */
-void health_count_no_cache(struct health *h);
-unsigned long health_no_cache(const struct health *h);
-void health_count_assumed(struct health *h);
-unsigned long health_assumed(const struct health *h);
+/* What the pool does at this moment. */
+enum health_now {
+	HEALTH_REQUESTS,   /* threads that serve one            */
+	HEALTH_TRAY_OPEN,  /* requests in the tray of that name */
+	HEALTH_TRAY_CLOSE,
+	HEALTH_NOW__MAX
+};
+
+/* So many more, in this process. */
+void health_now(struct health *h, enum health_now what, int by);
+
+/* Of all processes of the pool on this host. */
+struct pool_health {
+	unsigned processes, threads;
+	unsigned now[HEALTH_NOW__MAX];
+};
+
+struct pool_health health_pool(struct health *h);
+
 bool health_is_broken(const struct health *h, enum partner_id p);
 
 /* The health of a partner. All values are possible ones, even if another

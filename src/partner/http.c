@@ -24,7 +24,9 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/spent.h"
 #include "base/text.h"
+#include "model/tally.h"
 #include "model/verdict.h"
 #include "partner/health.h"
 #include "partner/partner.h"
@@ -439,13 +441,14 @@ static void log_call(const struct call *c)
 		[RC_DOUBT] = "unknown",
 	};
 
+	tally_add(TALLY_CALLS + c->partner * TALLY_VERDICTS + c->verdict, 1);
+	tally_time(TALLY_CALL_TIMES + c->partner * TALLY_TIMES, c->ms * 1000);
 	log_line(c->verdict == RC_OK ? LOG_DEBUG : LOG_INFO, "partner_call",
 		 "partner=%s ticket=%s key=%s verdict=%s status=%ld "
-		 "attempts=%u ms=%lld%s%s%s%s", partners[c->partner]->code,
-		 c->ticket ? c->ticket : "-", c->key, words[c->verdict],
-		 c->status, c->attempts, (long long)c->ms,
-		 c->looked ? " looked=" : "", c->looked ? c->looked : "",
-		 c->why ? " why=" : "", c->why ? c->why : "");
+		 "attempts=%u ms=%lld looked=%s why=%s",
+		 partners[c->partner]->code, c->ticket ? c->ticket : "-",
+		 c->key, words[c->verdict], c->status, c->attempts,
+		 (long long)c->ms, c->looked, c->why);
 }
 
 /* Decide the verdict by what is known of the step, including this attempt. */
@@ -953,6 +956,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline,
 		  void (*meanwhile)(void *of), void *of)
 {
+	enum spent before = spent_on(SPENT_PARTNER);
 	size_t next = 0;
 
 	have_slots(h, n < width ? n : width);
@@ -980,4 +984,5 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		if (any_busy(h) && (next == n || !ended))
 			curl_multi_poll(h->multi, NULL, 0, wait, NULL);
 	}
+	spent_on(before);
 }

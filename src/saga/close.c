@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "model/tally.h"
 #include "saga/judge.h"
 #include "saga/retry.h"
 #include "saga/step.h"
@@ -19,6 +20,7 @@ enum {
 
 static void log_closed(const struct item *it)
 {
+	tally_add(TALLY_OPERATIONS + it->kind * OP_STATE__MAX + it->state, 1);
 	log_line(LOG_INFO, "operation", "op=%s kind=%s state=%s ctt=%s ntt=%s "
 		 "code=%s tries=%u", it->op_id, kind_name[it->kind],
 		 op_state_name[it->state],
@@ -185,7 +187,7 @@ static enum rc try_close(struct app *app, struct batch *b, bool recovered,
 		if (it->next)
 			it->next->was = it->next->state;
 		if (it->sync.assumed)
-			health_count_assumed(app->process->health);
+			tally_add(TALLY_ASSUMED, 1);
 		log_closed(it);
 	}
 	return rc;

@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "model/rules.h"
+#include "model/tally.h"
 #include "saga/dry.h"
 #include "saga/recover.h"
 #include "saga/retry.h"
@@ -223,8 +224,12 @@ static enum rc try_open(struct app *app, struct batch *b, enum company company,
 		return RC_AGAIN; /* without the requests that lost their keys */
 	if (rc != RC_OK)
 		return rc;
-	batch_each (b, it)
+	batch_each (b, it) {
 		it->was = it->state;
+		if (it->was == OP_REFUSED)
+			tally_add(TALLY_OPERATIONS + it->kind * OP_STATE__MAX +
+				  OP_REFUSED, 1);
+	}
 	fault(FAULT_AFTER_INTENT);
 	return RC_OK;
 }

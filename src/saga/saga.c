@@ -10,6 +10,7 @@
  */
 #include "saga/saga.h"
 
+#include "model/tally.h"
 #include "saga/drive.h"
 #include "saga/open.h"
 
@@ -96,7 +97,7 @@ static void read_blocks(struct app *app, const struct batch *b)
 
 	cache_read_blocks(c, b);
 	if (cache_is_away(c))
-		health_count_no_cache(app->process->health);
+		tally_add(TALLY_NO_CACHE, 1);
 	app_give_cache(app, c);
 }
 

@@ -3,6 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/spent.h"
+#include "model/tally.h"
+
 enum {
 	ITEMS_MAX = 64, /* of one run                     */
 	LEADERS = 1,    /* of a stage: doc/performance.txt */
@@ -22,6 +25,8 @@ struct tray {
 	struct entry *first, **end;
 	unsigned leaders;
 	tray_run *run;
+	enum stage_of_saga stage;
+	enum health_now now;
 
 	/* leads when the first entry was posted */
 	pthread_t helper;
@@ -42,11 +47,14 @@ struct trays *trays_open(struct process *p, tray_run *open, tray_run *close)
 		arena_exhausted();
 	t->of[TRAY_OPEN].run = open;
 	t->of[TRAY_CLOSE].run = close;
+	t->of[TRAY_OPEN].now = HEALTH_TRAY_OPEN;
+	t->of[TRAY_CLOSE].now = HEALTH_TRAY_CLOSE;
 	for (int i = 0; i < TRAY__MAX; i++) {
 		pthread_mutex_init(&t->of[i].lock, NULL);
 		pthread_cond_init(&t->of[i].work, NULL);
 		t->of[i].end = &t->of[i].first;
 		t->of[i].process = p;
+		t->of[i].stage = (enum stage_of_saga)i;
 	}
 	return t;
 }
@@ -155,6 +163,7 @@ static void serve(struct app *app, struct entry *const *taken, size_t n,
 
 static void put_in(struct tray *t, struct entry *e)
 {
+	health_now(t->process->health, t->now, 1);
 	*t->end = e;
 	t->end = &e->next;
 }
@@ -165,6 +174,8 @@ static void run_once(struct tray *t, struct app *app)
 	struct entry *taken[ITEMS_MAX];
 	size_t n = take(t, taken);
 
+	tally_size(TALLY_TRAY_SIZES + t->stage * TALLY_SIZES, n);
+	health_now(app->process->health, t->now, -(int)n);
 	pthread_mutex_unlock(&t->lock);
 	serve(app, taken, n, t->run);
 	pthread_mutex_lock(&t->lock);
@@ -241,11 +252,13 @@ struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 void tray_wait(struct app *app, enum stage_of_saga stage, struct entry *e)
 {
 	struct tray *t = &app->process->trays->of[stage];
+	enum spent before = spent_on(SPENT_TRAY);
 
 	pthread_mutex_lock(&t->lock);
 	while (!e->served)
 		pthread_cond_wait(&e->turn, &t->lock);
 	pthread_mutex_unlock(&t->lock);
+	spent_on(before);
 	pthread_cond_destroy(&e->turn);
 }
 
@@ -253,6 +266,7 @@ void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b)
 {
 	struct tray *t = &app->process->trays->of[stage];
 	struct entry own = {.b = b};
+	enum spent before = spent_on(SPENT_TRAY);
 
 	pthread_cond_init(&own.turn, NULL);
 	pthread_mutex_lock(&t->lock);
@@ -265,6 +279,7 @@ void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b)
 	}
 	while (!own.served && !own.leads)
 		pthread_cond_wait(&own.turn, &t->lock);
+	spent_on(before);
 	while (!own.served)
 		run_once(t, app);
 	if (own.leads)

@@ -19,6 +19,8 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/spent.h"
+#include "model/tally.h"
 
 enum {
 	CONNECT_TIMEOUT_S = 1,
@@ -163,6 +165,15 @@ static enum rc kind_of_error(unsigned code)
 	}
 }
 
+/* For the metrics. */
+static void count_error(unsigned code)
+{
+	char number[16];
+
+	snprintf(number, sizeof number, "%u", code);
+	tally_name(TALLY_DB_ERRORS, number);
+}
+
 static void note_lost(struct db *db)
 {
 	memcpy(db->lost, db->session, sizeof db->lost);
@@ -179,6 +190,7 @@ static enum rc failed(struct db *db, unsigned code, const char *text,
 	};
 	enum rc rc = kind_of_error(code);
 
+	count_error(code);
 	snprintf(db->error, sizeof db->error, "%s: %u %s", what, code, text);
 	log_line(rc == RC_AGAIN ? LOG_INFO : LOG_WARN, "db_error", "kind=%s "
 		 "error=\"%s\"", kind[rc], db->error);
@@ -239,6 +251,7 @@ static enum rc connect_now(struct db *db)
 	    !learn_server(db, my)) {
 		snprintf(db->error, sizeof db->error, "connect: %u %s",
 			 mysql_errno(my), mysql_error(my));
+		count_error(mysql_errno(my));
 		log_line(LOG_WARN, "db_away", "error=\"%s\"", db->error);
 		mysql_close(my);
 		return RC_ERROR;
@@ -544,8 +557,8 @@ static size_t bind_params(struct prepared *p, const struct buf *param)
 	return size;
 }
 
-enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
-	       struct arena *mem, struct rows *sets, size_t most)
+static enum rc run(struct db *db, enum sql sql, const struct buf *param,
+		   struct arena *mem, struct rows *sets, size_t most)
 {
 	struct prepared *p = &db->prepared[sql];
 	MYSQL_STMT *st;
@@ -592,6 +605,16 @@ broken:
 	return statement_failed(db, st, sql_statements[sql].name);
 }
 
+enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
+	       struct arena *mem, struct rows *sets, size_t most)
+{
+	enum spent before = spent_on(SPENT_DB);
+	enum rc rc = run(db, sql, param, mem, sets, most);
+
+	spent_on(before);
+	return rc;
+}
+
 enum rc db_text(struct db *db, const char *text)
 {
 	enum rc rc = ready(db);
@@ -626,7 +649,7 @@ static int64_t query_number(struct db *db, const char *query)
 	return number;
 }
 
-enum rc db_end_lost(struct db *db, int64_t until)
+static enum rc end_lost(struct db *db, int64_t until)
 {
 	char query[128];
 	int64_t id;
@@ -658,6 +681,15 @@ enum rc db_end_lost(struct db *db, int64_t until)
 		return RC_AGAIN;
 	db->lost[0] = '\0';
 	return RC_OK;
+}
+
+enum rc db_end_lost(struct db *db, int64_t until)
+{
+	enum spent before = spent_on(SPENT_DB);
+	enum rc rc = end_lost(db, until);
+
+	spent_on(before);
+	return rc;
 }
 
 const void *rows_at(const struct rows *r, size_t i, size_t size)

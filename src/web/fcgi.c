@@ -26,7 +26,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/spent.h"
 #include "base/stop.h"
+#include "web/access.h"
 #include "web/records.h"
 #include "web/request.h"
 
@@ -85,6 +87,9 @@ static void read_request(struct request *rq, FCGX_Request *fr)
 	rq->idempotency_key = FCGX_GetParam("HTTP_IDEMPOTENCY_KEY", fr->envp);
 	rq->id = param(fr, "CTT_REQUEST_ID");
 	rq->received_ms = time_of(param(fr, "CTT_RECEIVED"));
+	rq->queue_ms = rq->received_ms ? clock_wall_ms() - rq->received_ms : 0;
+	if (rq->queue_ms < 0)
+		rq->queue_ms = 0; /* nginx rounds, or a clock was set */
 	read_body(rq, fr->in);
 }
 
@@ -183,9 +188,9 @@ static bool take_connection(FCGX_Request *fr, struct arena *mem)
 	if (fd < 0)
 		return false; /* another process took it */
 	if (!begins_well(fd, mem)) {
-		log_line(LOG_WARN, "not_fastcgi", "a connection to the pool's "
-			 "socket did not begin as a FastCGI request, and was "
-			 "closed; only nginx should connect to it");
+		log_line(LOG_WARN, "not_fastcgi", "detail=\"a connection to the "
+			 "pool's socket did not begin as a FastCGI request, and "
+			 "was closed; only nginx should connect to it\"");
 		close(fd);
 		return false;
 	}
@@ -196,16 +201,16 @@ static bool take_connection(FCGX_Request *fr, struct arena *mem)
 
 static void serve(struct request *rq, FCGX_Request *fr)
 {
-	int64_t began = clock_mono_ms();
+	struct health *health = rq->app->process->health;
 
+	spent_begin();
+	health_now(health, HEALTH_REQUESTS, 1);
 	read_request(rq, fr);
 	log_request(rq->id);
 	request_serve(rq);
 	write_reply(rq, fr);
-	log_line(LOG_INFO, "request", "method=%s path=%s status=%d actor=%s "
-		 "ms=%lld", rq->method, rq->path, rq->status,
-		 *rq->claims.actor ? rq->claims.actor : "-",
-		 (long long)(clock_mono_ms() - began));
+	access_end(rq, spent_end());
+	health_now(health, HEALTH_REQUESTS, -1);
 	log_request(NULL);
 }
 
@@ -331,8 +336,8 @@ int fcgi_run(struct process *p, struct verifier *verifier)
 	if (s.stop_fd < 0 ||
 	    fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK) || FCGX_Init() ||
 	    !is_listening(0)) {
-		log_line(LOG_ERROR, "no_socket", "descriptor 0 is not a "
-			 "listening socket (%s); see ctt.fcgi(8)",
+		log_line(LOG_ERROR, "no_socket", "descriptor=0 error=\"%s\" "
+			 "detail=\"is no listening socket: see ctt.fcgi(8)\"",
 			 strerror(errno));
 		return EXIT_FAILURE;
 	}

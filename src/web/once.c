@@ -192,6 +192,18 @@ void once_end(struct request *rq, const struct batch *b)
 	}
 }
 
+/* The code of a problem, as reply_problem_begin wrote it. */
+static enum code code_in(struct arena *mem, const char *reply)
+{
+	static const char member[] = "\"code\":\"";
+	const char *at = strstr(reply, member);
+
+	if (!at)
+		return CODE_OK;
+	at += sizeof member - 1;
+	return code_of(arena_strndup(mem, at, strcspn(at, "\"")));
+}
+
 /* The key has an answer: give it again, to the byte. */
 static void replay(struct request *rq, const struct claimed_key_row *key)
 {
@@ -205,6 +217,8 @@ static void replay(struct request *rq, const struct claimed_key_row *key)
 	rq->retry_after_s = json_object_get_int(
 		json_object_object_get(h, "retryAfter"));
 	json_object_put(h);
+	if (rq->status >= 400)
+		rq->code = code_in(rq->mem, key->reply);
 	buf_init(&rq->reply, rq->mem);
 	buf_str(&rq->reply, key->reply);
 	rq->replayed = true;

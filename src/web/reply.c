@@ -10,6 +10,7 @@ void reply_problem_begin_as(struct request *rq, enum code code, int status,
 	struct buf *b = &rq->reply;
 
 	rq->status = status;
+	rq->code = code;
 	rq->reply_type = "application/problem+json";
 	if (status == 429 || status == 503)
 		if (!rq->retry_after_s)
@@ -79,6 +80,7 @@ bool errors_reply(struct request *rq, const struct errors *f)
 void reply_begin(struct request *rq)
 {
 	rq->status = 200;
+	rq->code = CODE_OK;
 	rq->reply_type = "application/json";
 	buf_init(&rq->reply, rq->mem);
 	put_open(&rq->reply, NULL, '{');

@@ -22,6 +22,7 @@ struct request {
 	const char *content_encoding;             /* or NULL  */
 	const char *id;      /* X-Request-Id                    */
 	int64_t received_ms; /* by nginx, since 1970; 0: unknown */
+	int64_t queue_ms;    /* from then until a thread took it */
 	const char *body;
 	size_t body_len;
 	bool body_too_large; /* over BODY_MAX; the rest was read and dropped */
@@ -30,6 +31,7 @@ struct request {
 	bool dry_run;
 
 	/* what route.c finds out */
+	unsigned route; /* see route_path; 0: there is none */
 	struct claims claims;
 	uint64_t path_id;     /* the `:id` of the path, or 0     */
 	const char *path_text; /* its `:operation`, or NULL      */
@@ -39,6 +41,7 @@ struct request {
 
 	/* the reply */
 	int status;
+	enum code code; /* of a problem */
 	const char *reply_type;
 	const char *allow, *location; /* NULL: no such header */
 	const char *challenge; /* WWW-Authenticate, of a 401  */
@@ -55,6 +58,10 @@ bool request_may(struct request *rq, enum permission what);
 
 /* Answer the request: fills the reply, whatever comes in. */
 void request_serve(struct request *rq);
+
+/* The method and the path of rq->route; NULL: there is no such. */
+const char *route_method(unsigned route);
+const char *route_path(unsigned route);
 
 /* The table of routes as text, one "METHOD PATH PERMISSION" a line. */
 void route_print(struct buf *to);

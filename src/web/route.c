@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/tally.h"
 #include "saga/saga.h"
 #include "web/endpoint.h"
 #include "web/once.h"
@@ -40,6 +41,18 @@ static const struct route routes[] = {
 };
 
 enum { NROUTES = sizeof routes / sizeof routes[0] };
+
+_Static_assert((int)NROUTES < (int)TALLY_ROUTES, "too few in tally.h");
+
+const char *route_method(unsigned route)
+{
+	return route && route <= NROUTES ? routes[route - 1].method : NULL;
+}
+
+const char *route_path(unsigned route)
+{
+	return route && route <= NROUTES ? routes[route - 1].path : NULL;
+}
 
 static const char *const permission_name[] = {
 	[MAY_READ] = "read",
@@ -108,8 +121,10 @@ static const struct route *route_find(struct request *rq)
 	for (int i = 0; i < NROUTES; i++) {
 		if (!path_matches(rq, routes[i].path))
 			continue;
-		if (!strcmp(routes[i].method, method))
+		if (!strcmp(routes[i].method, method)) {
+			rq->route = (unsigned)i + 1;
 			return &routes[i];
+		}
 		allow = arena_printf(rq->mem, "%s%s%s%s", allow ? allow : "",
 				     allow ? ", " : "", routes[i].method,
 				     routes[i].read ? ", HEAD" : "");
@@ -145,6 +160,7 @@ static bool may(struct request *rq, const struct route *route)
 	if (!token_check(rq->verifier, rq->authorization, time(NULL),
 			 &rq->claims, &why)) {
 		log_line(LOG_INFO, "unauthenticated", "why=\"%s\"", why);
+		tally_name(TALLY_UNAUTHENTICATED, why);
 		/* RFC 6750, 3.1: without a token there is no error to name */
 		rq->challenge = !rq->authorization ||
 			strncasecmp(rq->authorization, "Bearer ", 7) ?

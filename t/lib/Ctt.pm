@@ -65,7 +65,8 @@ sub start ($class, %opt) {
 		ours => [ 'pool', ($opt{workers} // 1) ? 'worker' : () ],
 		next => { ctt => 1000, ntt => 2000, work_order => 3000 } },
 	    $class;
-	my %set = (CTT_FAULT_FILE => "$dir/fault", CTT_RETRY_BASE_MS => 50,
+	my %set = (CTT_FAULT_FILE => "$dir/fault", CTT_LOG_FORMAT => 'text',
+		CTT_RETRY_BASE_MS => 50,
 		CTT_RETRY_CAP_MS => 200,
 		CTT_PARTNER_LATE_S => 1, CTT_THREADS => $ENV{CTT_TEST_THREADS} // 1, %{ $opt{set} // {} });
 
@@ -143,8 +144,8 @@ sub stop ($self) {
 	ok $self->stack('stop', $_), "the $_ stops" for @{ $self->{ours} };
 	for my $part (sort keys %running) {
 		my $log = join '', $self->log_lines($part);
-		is_deeply [ grep { $log =~ /pid=$_ .*event=started/
-			&& $log !~ /pid=$_ .*event=stopped/ }
+		is_deeply [ grep { $log =~ told($_, 'started')
+			&& $log !~ told($_, 'stopped') }
 			@{ $running{$part} } ], [],
 		    "each process of the $part ended by itself";
 	}
@@ -154,6 +155,11 @@ sub stop ($self) {
 	return remove_tree($self->{dir}, "$self->{dir}.sock")
 	    if !$ENV{CTT_TEST_KEEP} && Test::More->builder->is_passing;
 	diag "the logs are in $self->{dir}/log";
+}
+
+# A line in which a process tells an event, as text or as JSON.
+sub told ($pid, $event) {
+	return qr/pid"?[=:]$pid\b.*event"?[=:]"?$event\b/;
 }
 
 # A partner that does not remember keys, and can be read (TMF), is looked at
@@ -208,7 +214,7 @@ sub check_logs ($self) {
 	for my $line (map { $self->log_lines($_) } @parts) {
 		next if grep { $line =~ $_ } @{ $self->{expected} };
 		push @errors, $line
-		    if $line =~ /level=error|\[(alert|emerg)\]/;
+		    if $line =~ /level"?[=:]"?error|\[(alert|emerg)\]/;
 		push @crashes, $line if $line =~ /Sanitizer|runtime error:/;
 	}
 	is_deeply \@errors, [], 'no error in the logs';

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "model/tally.h"
 #include "partner/health.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -131,7 +132,17 @@ static void use(struct health *h)
 		visit_leave(v);
 		assert_in_range(health_look(h, p).waiting, 0, 2 * PLACES);
 	}
-	health_count_no_cache(h);
+	tally_add(TALLY_NO_CACHE, 1);
+	tally_name(TALLY_DB_ERRORS, "1213");
+	for (unsigned i = 0; i <= TALLY_NAMES; i++) {
+		uint64_t n;
+		const char *text = tally_text(TALLY_DB_ERRORS, i, &n);
+
+		assert_true(!text || strlen(text) < TALLY_NAME);
+	}
+	health_now(h, HEALTH_REQUESTS, 1);
+	assert_in_range(health_pool(h).now[HEALTH_REQUESTS], 0,
+			health_pool(h).threads);
 	visit_close(v);
 }
 

@@ -82,7 +82,7 @@ static int provider_start(void **state)
 	socklen_t n = sizeof at;
 
 	(void)state;
-	log_setup("test", LOG_ERROR);
+	log_setup("test", LOG_ERROR, true);
 	for (int i = 0; i < KEYS; i++)
 		key[i] = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
