@@ -90,6 +90,7 @@ sub not_sent ($r, $why, $name) {
 	}
 	# It is read at the start, not only at the first call.
 	$c->restart_pool(1);
+	is $c->get('/healthz')->{status}, 200, 'a new process';
 	unlink $file;
 	is given_link()->{status}, 200, 'away before the first call';
 	is +(tokens())[-1], 'seven', 'it is known';
@@ -406,6 +407,23 @@ for (
 		not_sent(given_link(), qr/\(\Q$why\E\)/, "answers $status");
 		$c->no_rules;
 	}
+	# A call that has used up half of its time when it needs another token.
+	fresh(%odd);
+	$c->rule(path => '/token', do => 'hang');
+	$c->rule(path => '/token', times => 1, do => 'status', status => 200,
+		body => \%good);
+	$c->rule(path => '/link$', do => 'status', status => 401);
+	$c->sim(PUT => '/latency', { taas => BUDGET_MS / 3 });
+	my $began = time;
+	my $r = given_link();
+	is_deeply [ $r->{status}, @{ $r->{json} }{qw(partnerOutcome
+		partnerStatus)} ], [ 502, 'refused', 401 ],
+	    'a 401, and then a provider that hangs';
+	like $r->{json}{detail}, qr/HTTP 401.*did not answer in time/, 'and why';
+	cmp_ok time - $began, '<', BUDGET_MS / 1000 + 0.5,
+	    'waits no longer than the call may take';
+	$c->sim(PUT => '/latency', { taas => 0 });
+	$c->no_rules;
 }
 
 # ---- over TLS ----
