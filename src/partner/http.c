@@ -487,14 +487,16 @@ static void refused(struct slot *s, const char *why);
  * its refusal counts; else nothing is sent. */
 static void no_token(struct slot *s, const char *why)
 {
-	const char *name = partners[s->call->partner]->name;
+	const char *refusal = s->refusal;
 
-	if (s->refusal)
+	s->refusal = NULL;
+	if (refusal)
 		refused(s, arena_printf(s->mem, "%s (and no new token could be "
-			"had: %s)", s->refusal, why));
+			"had: %s)", refusal, why));
 	else
 		attempt_failed(s, arena_printf(s->mem, "%s was not called, "
-			"because no token could be had (%s)", name, why), 0);
+			"because no token could be had (%s)",
+			partners[s->call->partner]->name, why), 0);
 }
 
 /* Start the exchange that s->x describes, as soon as there is a token. */
