@@ -30,6 +30,7 @@
 #include "base/text.h"
 #include "partner/health.h"
 #include "partner/partner.h"
+#include "partner/token.h"
 
 enum {
 	CONNECTIONS_MAX = 40,
@@ -981,6 +982,7 @@ static void check_told(const struct call *c, unsigned how)
 static void run(struct call *c, unsigned how)
 {
 	static struct visit *visit;
+	static struct tokens *tokens;
 	static struct conf cf;
 	struct http *http;
 
@@ -993,6 +995,7 @@ static void run(struct call *c, unsigned how)
 		cf.breaker_failures = INT64_MAX; /* each by itself */
 		visit = visit_open(health_open(&cf, 1));
 		http_setup();
+		tokens = tokens_open(&cf);
 	}
 	for (int i = 0; i < PARTNER__MAX; i++)
 		cf.reads[i] = how & READS;
@@ -1001,7 +1004,7 @@ static void run(struct call *c, unsigned how)
 	nconnections = 0;
 	handles = 0;
 	began = now;
-	http = http_open(&cf);
+	http = http_open(&cf, tokens);
 	http_use(http, visit, (struct sender){may_send, NULL});
 	partner_call(http, mem, &c, 1, 1, now + 60000, NULL, NULL);
 	http_close(http);

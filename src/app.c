@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/lender.h"
+#include "partner/token.h"
 
 static void *db_make(void *process)
 {
@@ -28,7 +29,9 @@ static void cache_end(void *cache)
 
 static void *http_make(void *process)
 {
-	return http_open(((struct process *)process)->conf);
+	struct process *p = process;
+
+	return http_open(p->conf, p->tokens);
 }
 
 static void http_end(void *http)
@@ -50,6 +53,7 @@ void process_open(struct process *p, const struct conf *cf, unsigned threads)
 	p->caches = lender_open(connections, cache_make, p, cache_end);
 	db_setup();
 	http_setup();
+	p->tokens = tokens_open(cf);
 	p->transports = lender_open(users, http_make, p, http_end);
 	p->leases = leases_open(cf);
 	p->health = health_open(cf, threads);
@@ -60,6 +64,7 @@ void process_close(struct process *p)
 	health_close(p->health);
 	leases_close(p->leases);
 	lender_close(p->transports);
+	tokens_close(p->tokens);
 	http_teardown();
 	lender_close(p->caches);
 	lender_close(p->dbs);

@@ -17,6 +17,7 @@ struct process {
 	struct lender *dbs, *caches, *transports; /* that threads borrow */
 	struct leases *leases;
 	struct health *health;
+	struct tokens *tokens; /* partner/token.h */
 	struct trays *trays; /* NULL: its threads keep no company */
 };
 

@@ -8,7 +8,8 @@
 #include "app.h"
 #include "base/env.h"
 #include "base/log.h"
-#include "partner/tls.h"
+#include "partner/partner.h"
+#include "partner/token.h"
 #include "saga/close.h"
 #include "saga/open.h"
 #include "saga/tray.h"
@@ -41,8 +42,7 @@ static bool settings_are_good(struct conf *cf, struct verifier **verifier_r,
 		conf_add_error(err, sizeof err, before);
 	if (check)
 		conf_try_files(cf, err, sizeof err);
-	if (!tls_check(cf, line, sizeof line))
-		conf_add_error(err, sizeof err, line);
+	partner_check(cf, err, sizeof err);
 	if (*cf->jwt_alg &&
 	    verifier_open(cf, verifier_r, line, sizeof line) != RC_OK)
 		conf_add_error(err, sizeof err, line);
@@ -50,21 +50,22 @@ static bool settings_are_good(struct conf *cf, struct verifier **verifier_r,
 	return !*err;
 }
 
-/* The provider may be away when the pool starts, but not while it is set up. */
+/* Who gives tokens and their keys may be away when the pool starts, but not while
+ * it is set up. */
 static int check_all(struct process *p, struct verifier *verifier)
 {
-	char line[640];
+	char err[CONF_ERR] = "", line[640];
 	struct app app;
 	bool good;
 
 	app_open(&app, p);
 	good = db_try_all(app_db(&app)) == RC_OK;
 	app_close(&app);
-	if (!verifier_try(verifier, line, sizeof line)) {
-		conf_print_errors("ctt.fcgi", line);
-		good = false;
-	}
-	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (!verifier_try(verifier, line, sizeof line))
+		conf_add_error(err, sizeof err, line);
+	tokens_try(p->conf, err, sizeof err);
+	conf_print_errors("ctt.fcgi", err);
+	return good && !*err ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(struct process *p, struct verifier *verifier)

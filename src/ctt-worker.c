@@ -7,14 +7,14 @@
 #include "app.h"
 #include "base/log.h"
 #include "job/loop.h"
-#include "partner/tls.h"
+#include "partner/partner.h"
 
 int main(int argc, char **argv)
 {
 	struct conf cf;
 	struct process process;
 	struct app app;
-	char err[CONF_ERR], line[512];
+	char err[CONF_ERR];
 	int status;
 
 	(void)argv;
@@ -26,8 +26,7 @@ int main(int argc, char **argv)
 	log_setup("ctt-worker", (enum log_level)cf.log_level,
 		  conf_logs_text(&cf));
 	conf_log_unknown();
-	if (!tls_check(&cf, line, sizeof line))
-		conf_add_error(err, sizeof err, line);
+	partner_check(&cf, err, sizeof err);
 	if (*err) {
 		conf_print_errors("ctt-worker", err);
 		conf_close(&cf);

@@ -11,6 +11,7 @@ use Ctt;
 use Digest::SHA qw(hmac_sha256);
 use MIME::Base64 qw(encode_base64url);
 use Test::More;
+use Time::HiRes qw(sleep);
 use Tls;
 use Util qw(slurp);
 
@@ -21,11 +22,17 @@ my %secret;    # what it is => the text
 $tls->ca('ours');
 $tls->cert('us', ca => 'ours', name => 'cttd');
 $secret{"$_ token"} = "\L$_\E-token-5eCr3t" for @PARTNERS;
+$secret{"$_ header"} = "\L$_\E-header-5eCr3t" for @PARTNERS;
+$secret{'client secret'} = 'client-5eCr3t-of-ours';
+$secret{'fetched token'} = 'fetched-token-5eCr3t';
+my $client = $tls->spew('client', "cttd\n$secret{'client secret'}\n");
 my $c = Ctt->start(pool => 2, set => { CTT_LOG_LEVEL => 'debug',
 	CTT_LOG_FORMAT => 'json',
 	CTT_PARTNER_TIMEOUT_MS => 500, CTT_BREAKER_FAILURES => 1000,
 	(map { ("CTT_${_}_TOKEN_FILE" => $tls->spew("$_.token",
-		$secret{"$_ token"} . "\n")) } @PARTNERS) });
+		$secret{"$_ token"} . "\n"),
+		"CTT_${_}_HEADERS_FILE" => $tls->spew("$_.headers",
+		qq(X-Api-Key: $secret{"$_ header"}\n))) } @PARTNERS) });
 
 for (qw(DB_PASSWORD DB_MIGRATE_PASSWORD JWT_KEY AUDIT_KEY)) {
 	chomp($secret{$_} = slurp($c->env("CTT_${_}_FILE")));
@@ -92,7 +99,8 @@ for (
 		my $partner = $PARTNERS[$i];
 		$c->rule(ticket => "C-$ctts[$i]", do => 'status', status => 401,
 		    body => { error => 'what token is that',
-			header => "Bearer $secret{\"$partner token\"}" });
+			header => $i ? $secret{"$partner header"}
+			    : "Bearer $secret{\"$partner token\"}" });
 	}
 	$c->rule(ticket => "C-$ctts[2]", do => 'status', status => 500);
 	$c->rule(ticket => "C-$ctts[3]", do => 'cut');
@@ -116,6 +124,39 @@ for (
 	is $c->link($ctts[5], $ntt)->{status}, 200, 'all is well again';
 }
 ok $c->quiet, 'all jobs are delivered';
+
+# A token endpoint that says the client's secret back to us, and one that gives a
+# token, which the partner says back. A file that becomes unreadable.
+$c->restart_pool(1, CTT_TAAS_TOKEN_FILE => '', CTT_TAAS_OAUTH_URL =>
+	$c->env('CTT_SIM_URL') . '/taas/token?key=x',
+	CTT_TAAS_OAUTH_CLIENT_FILE => $client);
+for (
+	[ 401, { error => $secret{'client secret'},
+		error_description => $secret{'client secret'} } ],
+	[ 200, { access_token => "$secret{'client secret'} is no token" } ],
+	[ 200, { access_token => $secret{'fetched token'} } ],
+) {
+	my ($status, $body) = @$_;
+	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
+
+	$c->rule(path => '/token', do => 'status', status => $status,
+		body => $body);
+	$c->rule(ticket => "C-$ctt", do => 'status', status => 401,
+		body => { bad => $secret{'fetched token'} });
+	is hear($c->link($ctt, $ntt))->{status}, 502, 'trouble with a token';
+	hear($c->get('/ticket/operation/' . $c->one('SELECT MAX(id) FROM'
+		. ' operation WHERE ctt_id = ?', $ctt)));
+	hear($c->get($_)) for qw(/metrics);
+	$c->no_rules;
+	sleep 2.5;    # the next one may be fetched
+}
+{
+	my ($ctt, $ntt) = $c->given(ctt => { source => 'TMF' }, ntt => {});
+
+	unlink $tls->file('TMF.token');
+	is hear($c->link($ctt, $ntt))->{status}, 200, 'no file any more';
+	$tls->spew('TMF.token', $secret{'TMF token'});
+}
 
 # ---- where they must not be ----
 
@@ -144,6 +185,15 @@ for my $program (
 		$tls->file('us.key') }, '--check' ],
 	[ 'ctt.fcgi', { CTT_AUDIT_KEY_FILE => $tls->file('TAAS.token') },
 		'--check' ],
+	[ 'ctt.fcgi', { CTT_TAAS_HEADERS_FILE => $tls->file('TAAS.token') },
+		'--check' ],
+	[ 'ctt.fcgi', { CTT_TAAS_OAUTH_CLIENT_FILE =>
+		$tls->file('TAAS.token') }, '--check' ],
+	[ 'ctt.fcgi', { CTT_TAAS_TOKEN_FILE => undef, CTT_TAAS_OAUTH_URL =>
+		$c->env('CTT_SIM_URL') . '/taas/none',
+		CTT_TAAS_OAUTH_CLIENT_FILE => $client }, '--check' ],
+	[ 'ctt.fcgi', { CTT_TAAS_PROXY =>
+		"http://me:$secret{'client secret'}\@x:1" }, '--check' ],
 ) {
 	my $r = $c->run(@$program);
 	missing_in("what $program->[0] prints", "$r->{out}$r->{err}");

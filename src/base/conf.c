@@ -21,10 +21,12 @@ enum kind {
 	HOSTS,  /* host:port, with commas between                  */
 	SECRET, /* the path of a file; the value is the file's
 		 * content, `least` bytes or more                  */
+	WATCHED, /* the same, but the value is the path: the file
+		 * is read again when it changes                   */
 	NUMBER, /* a whole number, least..most                     */
 	URL,    /* http:// or https://, a host; and no password    */
-	TRUSTED, /* a URL, which may have a query; https:// unless it
-		 * is of this host                                 */
+	TRUSTED, /* a URL; https:// unless it is of this host      */
+	PROXY,  /* http://host:port                                */
 	CLAIM,  /* the name of a claim, which problems may quote   */
 	LEVEL,  /* error, warn, info, debug                        */
 	SWITCH, /* on or off                                       */
@@ -50,6 +52,31 @@ static const char *const word_list[WORD_LISTS] = {
 };
 
 #define AT(member) offsetof(struct conf, member)
+/* How we show a partner who we are: partner/token.c, headers.c */
+#define ACCESS_OF(PARTNER, name)                                             \
+	{"CTT_" #PARTNER "_TOKEN_FILE", WATCHED, 0,                          \
+	 AT(token_file[PARTNER_##PARTNER]), "", 1, 0,                        \
+	 "a file that holds the bearer token for " name ";\n# it is read "   \
+	 "again when it changes"},                                           \
+	{"CTT_" #PARTNER "_OAUTH_URL", TRUSTED, 0,                           \
+	 AT(oauth_url[PARTNER_##PARTNER]), "", 0, 0,                         \
+	 "or where to get tokens for " name " by OAuth 2.0 client "          \
+	 "credentials:\n# the https:// URL of the token endpoint"},          \
+	{"CTT_" #PARTNER "_OAUTH_CLIENT_FILE", SECRET, 0,                    \
+	 AT(oauth_client[PARTNER_##PARTNER]), "", 1, 0,                      \
+	 "a file with our client id there (first line) and its secret "      \
+	 "(second line)"},                                                   \
+	{"CTT_" #PARTNER "_OAUTH_SCOPE", TEXT, 0,                            \
+	 AT(oauth_scope[PARTNER_##PARTNER]), "", 0, 0,                       \
+	 "the scope to ask for; empty: none"},                               \
+	{"CTT_" #PARTNER "_HEADERS_FILE", SECRET, 0,                         \
+	 AT(headers[PARTNER_##PARTNER]), "", 0, 0,                           \
+	 "a file with more headers for " name ", such as an API key: a "     \
+	 "line\n# Name: value for each"},                                    \
+	{"CTT_" #PARTNER "_PROXY", PROXY, 0,                                 \
+	 AT(proxy[PARTNER_##PARTNER]), "", 0, 0,                             \
+	 "the proxy to " name " and its token endpoint, http://host:port;\n" \
+	 "# empty: none (what http_proxy says does not count)"}
 /* The certificates and keys of a partner: partner/tls.c */
 #define TLS_OF(PARTNER, name)                                                \
 	{"CTT_" #PARTNER "_CA_FILE", SECRET, 0, AT(ca[PARTNER_##PARTNER]),   \
@@ -90,21 +117,17 @@ static const struct setting settings[] = {
 {"CTT_MEMCACHED", HOSTS, 0, AT(memcached), "127.0.0.1:11211", 0, 0,
  "memcached servers, host:port,...; an IPv6 address in brackets; empty: none"},
 {"CTT_TAAS_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TAAS]), "", 0, 0,
- "base URL of TaaS"},
+ "base URL of TaaS. That of a partner may have a query, which each call gets"},
 {"CTT_TMF_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_TMF]), "", 0, 0,
  "base URL of TMF, without /troubleTicket"},
 {"CTT_NIG_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_NIG]), "", 0, 0,
  "base URL of NIG"},
 {"CTT_QUEUE_URL", URL, CONF_NEED_PARTNERS, AT(url[PARTNER_QUEUE]), "", 0, 0,
  "base URL of the job queue"},
-{"CTT_TAAS_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TAAS]), "", 1, 0,
- "a file that holds the bearer token for TaaS"},
-{"CTT_TMF_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_TMF]), "", 1, 0,
- "the same for TMF"},
-{"CTT_NIG_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_NIG]), "", 1, 0,
- "the same for NIG"},
-{"CTT_QUEUE_TOKEN_FILE", SECRET, 0, AT(token[PARTNER_QUEUE]), "", 1, 0,
- "the same for the queue"},
+ACCESS_OF(TAAS, "TaaS"),
+ACCESS_OF(TMF, "TMF"),
+ACCESS_OF(NIG, "NIG"),
+ACCESS_OF(QUEUE, "the queue"),
 TLS_OF(TAAS, "TaaS"),
 TLS_OF(TMF, "TMF"),
 TLS_OF(NIG, "NIG"),
@@ -219,12 +242,11 @@ READ_OF(NIG, "NIG"),
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* The content of a secret's file; NULL and errno: it cannot be read. */
-static char *whole_file(const char *path, struct arena *mem)
+char *conf_read_secret(const char *path, struct arena *mem)
 {
 	enum { MOST = 256 * 1024 };
-	char piece[4096], at[ENV_PATH];
-	FILE *f = fopen(env_path(path, at), "re");
+	char piece[4096];
+	FILE *f = fopen(path, "re");
 	struct buf text;
 	bool bad;
 	size_t n;
@@ -238,8 +260,8 @@ static char *whole_file(const char *path, struct arena *mem)
 	bad = ferror(f);
 	fclose(f);
 	explicit_bzero(piece, sizeof piece);
-	if (text.len > MOST) {
-		errno = EFBIG;
+	if (text.len > MOST || strlen(text.s) != text.len) {
+		errno = text.len > MOST ? EFBIG : EILSEQ;
 		return NULL;
 	}
 	if (text.len && text.s[text.len - 1] == '\n') {
@@ -325,16 +347,18 @@ static bool is_claim(const char *value)
 	return n >= 1 && n <= CLAIM_MAX;
 }
 
-/* The value without trailing slashes. NULL: it is no URL. */
+/* The value without slashes at the end of its path. NULL: it is no URL. */
 static char *url_of(const char *value, struct arena *mem)
 {
-	size_t n = strlen(value);
+	size_t n = strcspn(value, "?");
+	const char *query = value + n;
 
-	if (!is_url(value) || strchr(value, '?'))
+	if (!is_url(value))
 		return NULL;
 	while (n && value[n - 1] == '/')
 		n--;
-	return arena_strndup(mem, value, n);
+	return arena_printf(mem, "%.*s%s", (int)n, value,
+			    *query && query[1] ? query : "");
 }
 
 /* Is it a list of hosts with ports, with commas between? It may be empty. */
@@ -408,18 +432,23 @@ static bool set_secret(const struct setting *s, const char *value,
 		       const char **text, struct arena *mem, char *err,
 		       size_t errlen)
 {
-	const char *held = *value ? whole_file(value, mem) : "";
+	char at[ENV_PATH];
+	const char *path = env_path(value, at);
+	const char *held = *value ? conf_read_secret(path, mem) : "";
 
-	if (!held)
+	if (!held) {
 		snprintf(err, errlen, "cannot read %s: %s%s", value,
 			 strerror(errno), how_to_read(value, errno));
-	else if (*value && strlen(held) < (size_t)s->least)
+		return false;
+	}
+	if (*value && strlen(held) < (size_t)s->least) {
 		snprintf(err, errlen, "%s holds %zu bytes, and needs "
 			 "%lld or more", value, strlen(held),
 			 (long long)s->least);
-	else
-		*text = held;
-	return *text == held;
+		return false;
+	}
+	*text = s->kind == WATCHED ? arena_strdup(mem, path) : held;
+	return true;
 }
 
 /* Store the value at `to`. False: the value is wrong, and err says why. Then an
@@ -461,12 +490,19 @@ static bool set(const struct setting *s, const char *value, unsigned need,
 	case NUMBER:
 		return set_number(s, value, to, err, errlen);
 	case SECRET:
+	case WATCHED:
 		return set_secret(s, value, text, mem, err, errlen);
 	case TRUSTED:
 		good = !*value || is_trusted(value);
 		snprintf(err, errlen, "is not an https:// URL (or http:// of "
 			 "this host) with a host, a valid port, and no user "
 			 "and password");
+		break;
+	case PROXY:
+		good = !*value || (!strncmp(value, "http://", 7) &&
+				   is_host(value + 7, strlen(value + 7), true));
+		snprintf(err, errlen, "is not http://host:port, without a user "
+			 "and a password");
 		break;
 	case CLAIM:
 		good = is_claim(value);
@@ -517,7 +553,7 @@ bool conf_try(const char *name, const char *value, char *err, size_t errlen)
 	struct arena *mem = arena_open();
 	char why[512] = "there is no such setting";
 	int64_t to = 0; /* room for any kind */
-	bool good = s && (s->kind == SECRET ||
+	bool good = s && (s->kind == SECRET || s->kind == WATCHED ||
 			  set(s, value, 0, &to, mem, why, sizeof why));
 
 	if (!good)

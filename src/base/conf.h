@@ -35,10 +35,15 @@ struct conf {
 	const char *db_host, *db_socket, *db_user, *db_password, *db_name;
 	int64_t db_port;
 	const char *memcached;
-	const char *url[PARTNER__MAX];   /* without a trailing slash    */
-	const char *token[PARTNER__MAX]; /* "" for none                 */
+	/* of the partners; "" for none */
+	const char *url[PARTNER__MAX]; /* no slash at the end of its path */
+	const char *token_file[PARTNER__MAX]; /* partner/token.c reads it */
+	const char *oauth_url[PARTNER__MAX], *oauth_client[PARTNER__MAX],
+		*oauth_scope[PARTNER__MAX];
+	const char *headers[PARTNER__MAX]; /* lines: partner/headers.h    */
+	const char *proxy[PARTNER__MAX];
 	const char *ca[PARTNER__MAX], *cert[PARTNER__MAX],
-		*key[PARTNER__MAX]; /* PEM; "" for none             */
+		*key[PARTNER__MAX]; /* PEM                         */
 	bool keys[PARTNER__MAX]; /* the partner remembers keys           */
 	bool reads[PARTNER__MAX]; /* its tickets can be read (TMF: always) */
 	int64_t partner_late_s, partner_read_max_kib;
@@ -106,6 +111,10 @@ const char *conf_meaning(const char *name);
 
 /* Take the settings, and no other variable, out of the environment. */
 void conf_forget(void);
+
+/* The content of a secret's file without its last line break; memory from `mem`.
+ * NULL: it cannot be read, and errno says why. */
+char *conf_read_secret(const char *path, struct arena *mem);
 
 /* Add a line to err: another function found that a setting is wrong. */
 void conf_add_error(char *err, size_t errlen, const char *line);

@@ -65,6 +65,17 @@ static int64_t end_of_token(const char *token)
 	return end;
 }
 
+/* The token that the file has now; 0: none. */
+static int64_t end_of_token_file(const char *path)
+{
+	struct arena *mem = arena_open();
+	const char *token = *path ? conf_read_secret(path, mem) : NULL;
+	int64_t end = token ? end_of_token(token) : 0;
+
+	arena_close(mem);
+	return end;
+}
+
 static void add(struct ending *r, size_t *n, const char *partner,
 		const char *file, int64_t at_s)
 {
@@ -82,7 +93,7 @@ size_t endings_find(const struct conf *cf, struct ending r[ENDINGS_MOST])
 	for (int p = 0; p < PARTNER__MAX; p++) {
 		const char *code = partners[p]->code;
 
-		add(r, &n, code, "TOKEN", end_of_token(cf->token[p]));
+		add(r, &n, code, "TOKEN", end_of_token_file(cf->token_file[p]));
 		add(r, &n, code, "CERT", end_of_pem(cf->cert[p]));
 		add(r, &n, code, "CA", end_of_pem(cf->ca[p]));
 	}

@@ -13,6 +13,8 @@
  *   header of the previous answer, which is freed. libcurl follows the pointer
  *   if the next answer begins with a folded line. So each transfer has a handle
  *   of its own; the connections belong to the multi handle.
+ * - Its connect timeout counts the TLS handshake, too. So it is lengthened to
+ *   the whole budget when the handshake begins (on_tls).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +30,11 @@
 #include "base/text.h"
 #include "model/tally.h"
 #include "model/verdict.h"
+#include "partner/headers.h"
 #include "partner/health.h"
 #include "partner/partner.h"
 #include "partner/tls.h"
+#include "partner/token.h"
 
 enum {
 	ATTEMPTS = 3,
@@ -43,6 +47,8 @@ enum {
 	IDLE_CONNECTION_S = 20, /* partners keep a connection for longer */
 	CONNECTION_AGE_S = 600,
 	WATCH_MS = 50, /* between looks at what waits */
+	TOKEN_WATCH_MS = 5, /* and at a token that is being fetched */
+	SECRET_MIN = 6, /* bytes of a header's value that may be a secret */
 };
 
 /* The exchanges of a call: one write, and reads before and after it
@@ -67,6 +73,9 @@ struct slot {
 	struct buf url, answer;
 	struct slice ticket; /* as READ or LOOK read it; lives in `mem` */
 	struct curl_slist *headers;
+	struct token token;  /* that it has, or had last              */
+	uint64_t refused;    /* the token that met a 401; 0: none did */
+	const char *refusal; /* that 401, if it is to be renewed      */
 	char error[CURL_ERROR_SIZE];
 	char etag[ETAG_MAX];      /* of the answer; "": none              */
 	char read_etag[ETAG_MAX]; /* of `ticket`; "": none                */
@@ -88,7 +97,9 @@ struct http {
 	struct visit *visit;
 	struct sender sender;
 	CURLM *multi;
+	struct tokens *tokens;
 	X509_STORE *ca[PARTNER__MAX]; /* NULL: the system's */
+	struct curl_slist *headers[PARTNER__MAX]; /* of their files */
 	struct slot *slots;
 	size_t nslots;
 };
@@ -192,10 +203,16 @@ static void set_pem(CURL *curl, CURLoption option, const char *pem)
 	SET(curl, option, *pem ? &blob : NULL);
 }
 
-static CURLcode use_store(CURL *curl, void *ctx, void *store)
+/* The connection is there, and the TLS handshake begins. */
+static CURLcode on_tls(CURL *curl, void *ctx, void *at)
 {
-	(void)curl;
-	SSL_CTX_set1_cert_store(ctx, store);
+	const struct slot *s = at;
+	const struct http *h = s->http;
+	X509_STORE *ca = h->ca[s->call->partner];
+
+	if (ca)
+		SSL_CTX_set1_cert_store(ctx, ca);
+	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)h->cf->partner_timeout_ms);
 	return CURLE_OK;
 }
 
@@ -205,19 +222,18 @@ static CURLcode use_store(CURL *curl, void *ctx, void *store)
  * connection. http_open parses ours. libcurl parses the system's, and keeps it
  * only if there is no CAPATH.
  */
-static void set_tls(CURL *curl, const struct http *h, enum partner_id id)
+static void set_tls(CURL *curl, struct slot *s, enum partner_id id)
 {
-	const struct conf *cf = h->cf;
+	const struct conf *cf = s->http->cf;
 
 	SET(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(curl, CURLOPT_CAPATH, NULL);
-	if (h->ca[id]) {
+	if (s->http->ca[id])
 		SET(curl, CURLOPT_CAINFO, NULL);
-		SET(curl, CURLOPT_SSL_CTX_FUNCTION, use_store);
-		SET(curl, CURLOPT_SSL_CTX_DATA, h->ca[id]);
-	}
+	SET(curl, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+	SET(curl, CURLOPT_SSL_CTX_DATA, s);
 	set_pem(curl, CURLOPT_SSLCERT_BLOB, cf->cert[id]);
 	set_pem(curl, CURLOPT_SSLKEY_BLOB, cf->key[id]);
 }
@@ -234,8 +250,11 @@ static CURL *handle_make(struct slot *s, enum partner_id id)
 	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)cf->partner_connect_timeout_ms);
 	SET(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(curl, CURLOPT_PROXY, "");
-	SET(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	/* what the environment says of proxies does not count */
+	SET(curl, CURLOPT_PROXY, cf->proxy[id]);
+	SET(curl, CURLOPT_NOPROXY, "");
+	SET(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(curl, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
 	SET(curl, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_AGE_S);
 	SET(curl, CURLOPT_TCP_NODELAY, 1L);
@@ -249,7 +268,7 @@ static CURL *handle_make(struct slot *s, enum partner_id id)
 	SET(curl, CURLOPT_PRIVATE, s);
 	SET(curl, CURLOPT_PATH_AS_IS, 1L);
 	SET(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
-	set_tls(curl, s->http, id);
+	set_tls(curl, s, id);
 	return curl;
 }
 
@@ -264,16 +283,45 @@ void http_teardown(void)
 	curl_global_cleanup();
 }
 
-struct http *http_open(const struct conf *cf)
+static struct curl_slist *list_add(struct curl_slist *list, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(list, line);
+
+	if (!more)
+		arena_exhausted();
+	return more;
+}
+
+/* The lines of a headers file, as libcurl takes them. */
+static struct curl_slist *headers_of(const char *text)
+{
+	struct arena *mem = arena_open();
+	struct curl_slist *list = NULL;
+	struct header h;
+
+	while (headers_next(&text, &h))
+		list = list_add(list, arena_printf(mem, "%.*s: %.*s",
+				h.name_len, h.name, h.value_len, h.value));
+	arena_close(mem);
+	return list;
+}
+
+struct http *http_open(const struct conf *cf, struct tokens *tokens)
 {
 	struct http *h = calloc(1, sizeof *h);
 
 	if (!h || !(h->multi = curl_multi_init()))
 		arena_exhausted();
 	h->cf = cf;
-	for (int id = 0; id < PARTNER__MAX; id++)
+	h->tokens = tokens;
+	for (int id = 0; id < PARTNER__MAX; id++) {
 		if (*cf->ca[id])
 			h->ca[id] = tls_store(cf->ca[id]);
+		h->headers[id] = headers_of(cf->headers[id]);
+	}
+	/* one call at a time on a connection, also by HTTP/2: if it ends, or the
+	 * partner ends it after so many calls, one call is in doubt at most */
+	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
 			  (long)cf->sync_concurrency * PARTNER__MAX);
 	return h;
@@ -308,8 +356,10 @@ void http_close(struct http *h)
 	for (size_t i = 0; i < h->nslots; i++)
 		curl_easy_cleanup(h->slots[i].curl);
 	curl_multi_cleanup(h->multi);
-	for (int id = 0; id < PARTNER__MAX; id++)
+	for (int id = 0; id < PARTNER__MAX; id++) {
 		X509_STORE_free(h->ca[id]);
+		curl_slist_free_all(h->headers[id]);
+	}
 	free(h->slots);
 	free(h);
 }
@@ -337,12 +387,8 @@ static const char *one_line(struct arena *mem, const char *value)
 
 static void header(struct slot *s, const char *name, const char *value)
 {
-	struct curl_slist *more = curl_slist_append(s->headers,
-		arena_printf(s->mem, "%s: %s", name, one_line(s->mem, value)));
-
-	if (!more)
-		arena_exhausted();
-	s->headers = more;
+	s->headers = list_add(s->headers, arena_printf(s->mem, "%s: %s", name,
+			      one_line(s->mem, value)));
 }
 
 /* The Idempotency-Key of an exchange. If the body differs from the one that was
@@ -370,7 +416,7 @@ static const char *key_of(struct slot *s)
 
 static void set_headers(struct slot *s)
 {
-	const char *token = s->http->cf->token[s->call->partner];
+	const struct curl_slist *more = s->http->headers[s->call->partner];
 
 	curl_slist_free_all(s->headers);
 	s->headers = NULL;
@@ -379,24 +425,41 @@ static void set_headers(struct slot *s)
 	header(s, "Content-Type", s->x.content_type);
 	header(s, "Accept", "application/json");
 	header(s, "Expect", "");
-	if (*token)
+	if (*s->token.text)
 		header(s, "Authorization",
-		       arena_printf(s->mem, "Bearer %s", token));
+		       arena_printf(s->mem, "Bearer %s", s->token.text));
 	if (!s->x.reads && *s->read_etag)
 		header(s, "If-Match", s->read_etag);
+	for (; more; more = more->next)
+		s->headers = list_add(s->headers, more->data);
 	SET(s->curl, CURLOPT_HTTPHEADER, s->headers);
 }
 
-/* Start the exchange that s->x describes. */
-static void transfer_start(struct slot *s)
+/* The path stands before the base URL's query. */
+static void set_url(struct slot *s)
+{
+	const char *base = s->http->cf->url[s->call->partner];
+	size_t n = strcspn(base, "?"), path = strcspn(s->x.path.s, "?");
+
+	buf_init(&s->url, s->mem);
+	buf_add(&s->url, base, n);
+	buf_add(&s->url, s->x.path.s, path);
+	buf_str(&s->url, base + n);
+	if (s->x.path.s[path])
+		buf_printf(&s->url, "%c%s", base[n] ? '&' : '?',
+			   s->x.path.s + path + 1);
+	SET(s->curl, CURLOPT_URL, s->url.s);
+}
+
+/* Send the exchange that s->x describes. */
+static void transfer_send(struct slot *s)
 {
 	const struct call *c = s->call;
 	int64_t left = s->deadline - clock_mono_ms();
 
 	curl_easy_cleanup(s->curl);
 	s->curl = handle_make(s, c->partner);
-	s->wake = 0;
-	s->sent = 0;
+	s->refusal = NULL;
 	s->barred = false;
 	s->head_whole = false;
 	s->said = 0;
@@ -406,11 +469,8 @@ static void transfer_start(struct slot *s)
 	s->tries++;
 	s->call->attempts++;
 	buf_init(&s->answer, s->mem);
-	buf_init(&s->url, s->mem);
-	buf_str(&s->url, s->http->cf->url[c->partner]);
-	buf_add(&s->url, s->x.path.s, s->x.path.len);
 	set_headers(s);
-	SET(s->curl, CURLOPT_URL, s->url.s);
+	set_url(s);
 	SET(s->curl, CURLOPT_TIMEOUT_MS, (long)(left > 1 ? left : 1));
 	if (s->x.reads) {
 		SET(s->curl, CURLOPT_HTTPGET, 1L);
@@ -423,6 +483,50 @@ static void transfer_start(struct slot *s)
 	}
 	if (curl_multi_add_handle(s->http->multi, s->curl) != CURLM_OK)
 		arena_exhausted();
+}
+
+static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms);
+static void refused(struct slot *s, const char *why);
+
+/* There is no token. If that is because the partner refused the one we have,
+ * its refusal counts; else nothing is sent. */
+static void no_token(struct slot *s, const char *why)
+{
+	const char *refusal = s->refusal;
+
+	s->refusal = NULL;
+	if (refusal)
+		refused(s, arena_printf(s->mem, "%s (and no new token could be "
+			"had: %s)", refusal, why));
+	else
+		attempt_failed(s, arena_printf(s->mem, "%s was not called, "
+			"because no token could be had (%s)",
+			partners[s->call->partner]->name, why), 0);
+}
+
+/* Start the exchange that s->x describes, as soon as there is a token. */
+static void transfer_start(struct slot *s)
+{
+	int64_t now = clock_mono_ms();
+	const char *why = "its endpoint did not answer in time";
+
+	s->wake = 0;
+	s->sent = 0;
+	switch (token_take(s->http->tokens, s->call->partner, s->refused,
+			   s->mem, &s->token, &why)) {
+	case TOKEN_READY:
+		transfer_send(s);
+		return;
+	case TOKEN_WAIT:
+		if (now < s->deadline) {
+			s->wake = now + TOKEN_WATCH_MS;
+			return;
+		}
+		break;
+	case TOKEN_NONE:
+		break;
+	}
+	no_token(s, why);
 }
 
 static bool is_answered(const struct slot *s)
@@ -579,24 +683,43 @@ static bool call_start(struct slot *s, struct call *c, struct arena *mem)
 	s->read_etag[0] = '\0';
 	s->status = 0;
 	s->reads = 0;
+	s->refused = 0;
+	s->refusal = NULL;
 	s->deadline = clock_mono_ms() + s->http->cf->partner_timeout_ms;
 	buf_init(&s->answer, mem);
 	stage_start(s, first_stage(s));
 	return true;
 }
 
+/* Does the answer have something that only we and the partner may know? */
+static bool tells_secret(const struct slot *s)
+{
+	const struct curl_slist *more = s->http->headers[s->call->partner];
+	const char *text = s->answer.s;
+
+	if (*s->token.text && strstr(text, s->token.text))
+		return true;
+	for (; more; more = more->next) {
+		const char *value = strchr(more->data, ':') + 2;
+
+		if (strlen(value) >= SECRET_MIN && strstr(text, value))
+			return true;
+	}
+	return false;
+}
+
 /* The begin of an answer, for the operator who reads the refusal. */
 static const char *excerpt(struct slot *s)
 {
 	enum { MOST = 120 };
-	const char *token = s->http->cf->token[s->call->partner];
 	char *text;
 	size_t n = s->answer.len < MOST ? s->answer.len : MOST;
 
 	if (!n)
 		return "";
-	if (*token && strstr(s->answer.s, token))
-		return "(not shown, because it repeats our token)";
+	if (tells_secret(s))
+		return "(not shown, because it repeats our token or a secret "
+		       "header)";
 	while (n && n < s->answer.len && (s->answer.s[n] & 0xc0) == 0x80)
 		n--; /* back to the begin of a character */
 	text = arena_strndup(s->mem, s->answer.s, n);
@@ -840,6 +963,18 @@ static bool is_read_anew(struct slot *s)
 	       clock_mono_ms() < s->deadline;
 }
 
+/* May this 401 be because of the token? Once in a call it is made anew. */
+static bool is_token_renewed(struct slot *s, const char *why)
+{
+	if (s->status != 401 || s->refused ||
+	    !token_renews(s->http->tokens, s->call->partner) ||
+	    clock_mono_ms() >= s->deadline)
+		return false;
+	s->refused = s->token.number;
+	s->refusal = why;
+	return true;
+}
+
 /* Why the exchange has no usable answer. */
 static const char *broken(const struct slot *s, CURLcode result)
 {
@@ -875,6 +1010,8 @@ static void transfer_done(struct slot *s, CURLcode result)
 	s->status = status;
 	if (s->stage == STAGE_READ || s->stage == STAGE_WRITE)
 		c->status = status;
+	if (status != 401)
+		token_worked(s->http->tokens, c->partner, s->token.number);
 	if (status >= 200 && status < 300) {
 		if (s->x.reads)
 			read_answered(s);
@@ -887,8 +1024,14 @@ static void transfer_done(struct slot *s, CURLcode result)
 		return;
 	}
 	if (no_of(status) != NO_NONE) {
-		refused(s, arena_printf(s->mem, "%s answered %s with HTTP %ld: "
-			"%s", p->name, what_of(s), status, excerpt(s)));
+		const char *why = arena_printf(s->mem, "%s answered %s with "
+			"HTTP %ld: %s", p->name, what_of(s), status,
+			excerpt(s));
+
+		if (is_token_renewed(s, why))
+			transfer_start(s);
+		else
+			refused(s, why);
 		return;
 	}
 	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &retry_after);
@@ -918,8 +1061,8 @@ static int wake_sleepers(struct http *h, int64_t now)
 		if (!s->call || !s->wake)
 			continue;
 		if (s->wake <= now)
-			transfer_start(s);
-		else if (s->wake - now < least)
+			transfer_start(s); /* it may end, or wait again */
+		if (s->call && s->wake && s->wake - now < least)
 			least = s->wake - now;
 	}
 	return (int)least;

@@ -4,8 +4,13 @@
 #include "partner/partner.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "partner/headers.h"
+#include "partner/oauth.h"
+#include "partner/tls.h"
 
 const struct partner *const partners[PARTNER__MAX] = {
 	[PARTNER_TAAS] = &partner_taas,
@@ -29,22 +34,56 @@ enum partner_id partner_of(const char *code)
 	return (enum partner_id)id;
 }
 
+/* What finds errors in a partner's settings. If one whose name begins with `of`
+ * is wrong already, its error would only follow from that. */
+static const struct {
+	const char *(*error)(const struct conf *cf, enum partner_id id,
+			     const char **which);
+	const char *of;
+} checks[] = {{tls_error, "CA_FILE"}, {oauth_error, "OAUTH_"},
+	      {headers_error, "HEADERS_FILE"}};
+
+void partner_check(const struct conf *cf, char *err, size_t errlen)
+{
+	enum { CHECKS = sizeof checks / sizeof checks[0] };
+	char line[512];
+
+	for (int i = 0; i < PARTNER__MAX * CHECKS; i++) {
+		enum partner_id id = (enum partner_id)(i / CHECKS);
+		const char *which, *what, *code = partners[id]->code;
+
+		snprintf(line, sizeof line, "CTT_%s_%s", code,
+			 checks[i % CHECKS].of);
+		what = strstr(err, line) ? NULL :
+		       checks[i % CHECKS].error(cf, id, &which);
+		if (!what)
+			continue;
+		snprintf(line, sizeof line, "CTT_%s_%s: %s", code, which, what);
+		conf_add_error(err, errlen, line);
+	}
+}
+
 bool partner_is_readable(const struct conf *cf, enum partner_id id)
 {
 	return partners[id]->view && cf->reads[id];
 }
 
+void encoded_add(struct buf *to, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (isalnum(c) || strchr("-._~", c))
+			buf_add(to, text, 1);
+		else
+			buf_printf(to, "%%%02X", c);
+	}
+}
+
 void path_add(struct buf *path, const char *segment)
 {
 	buf_str(path, "/");
-	for (; *segment; segment++) {
-		unsigned char c = (unsigned char)*segment;
-
-		if (isalnum(c) || strchr("-._~", c))
-			buf_add(path, segment, 1);
-		else
-			buf_printf(path, "%%%02X", c);
-	}
+	encoded_add(path, segment);
 }
 
 bool path_takes(const char *segment)

@@ -124,13 +124,18 @@ extern const struct partner *const partners[PARTNER__MAX];
 
 enum partner_id partner_of(const char *code); /* PARTNER__MAX: no such code */
 
+/* Can the settings of the partners be used, and the files that they name? err
+ * gets a line for each that cannot. */
+void partner_check(const struct conf *cf, char *err, size_t errlen);
+
 /* Can the partner's tickets be read? */
 bool partner_is_readable(const struct conf *cf, enum partner_id id);
 
 /* Does the ticket have the change? NOT_SEEN: the view does not tell. */
 enum seen partner_seen(const struct call *c, const struct view *v);
 
-/* Add "/" and the segment, percent-encoded. */
+/* Add the text, percent-encoded; path_add: with "/" before it. */
+void encoded_add(struct buf *to, const char *text);
 void path_add(struct buf *path, const char *segment);
 
 /* Can it be a segment of a path? "", "." and ".." cannot. */
@@ -141,7 +146,8 @@ bool path_takes(const char *segment);
  * carried over a fork.
  */
 struct http;
-struct visit; /* partner/health.h */
+struct tokens; /* partner/token.h */
+struct visit;  /* partner/health.h */
 
 /* may_send: may this process still send a change? partner_call asks this before
  * each such request, and at least once a second while it waits. */
@@ -154,7 +160,7 @@ struct sender {
 void http_setup(void);
 void http_teardown(void);
 
-struct http *http_open(const struct conf *cf);
+struct http *http_open(const struct conf *cf, struct tokens *tokens);
 
 /* From now on it is this thread's. */
 void http_use(struct http *h, struct visit *visit, struct sender sender);

@@ -1,13 +1,11 @@
 #include "partner/tls.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "partner/partner.h"
 
 static char no_passphrase[] = ""; /* OpenSSL would ask the terminal for one */
 
@@ -33,6 +31,7 @@ bool tls_is_ca(const char *pem)
 		found = found || sk_X509_INFO_value(all, i)->x509;
 	sk_X509_INFO_pop_free(all, X509_INFO_free);
 	BIO_free(bio);
+	ERR_clear_error(); /* the next TLS function would report it */
 	return found;
 }
 
@@ -80,19 +79,20 @@ static EVP_PKEY *key_of(const char *pem)
 	return key;
 }
 
-static const char *cert_error(const struct conf *cf, int id, const char **which)
+static const char *cert_error(const struct conf *cf, enum partner_id id,
+			      const char **which)
 {
 	X509 *cert = cert_of(cf->cert[id]);
 	EVP_PKEY *key = key_of(cf->key[id]);
 	const char *error = NULL;
 
-	*which = "CERT";
+	*which = "CERT_FILE";
 	if (!*cf->cert[id])
 		error = "is not set, but its key is";
 	else if (!cert)
 		error = "holds no certificate in PEM";
 	else
-		*which = "KEY";
+		*which = "KEY_FILE";
 	if (!error && !*cf->key[id])
 		error = "is not set, but its certificate is";
 	else if (!error && !key)
@@ -101,30 +101,28 @@ static const char *cert_error(const struct conf *cf, int id, const char **which)
 		error = "is not the key of the certificate";
 	EVP_PKEY_free(key);
 	X509_free(cert);
+	ERR_clear_error(); /* the next TLS function would report it */
 	return error;
 }
 
-static const char *partner_error(const struct conf *cf, int id,
-				 const char **which)
+static bool is_https(const char *url)
+{
+	return !strncmp(url, "https:", 6);
+}
+
+const char *tls_error(const struct conf *cf, enum partner_id id,
+		      const char **which)
 {
 	bool shows = *cf->cert[id] || *cf->key[id];
 
-	*which = *cf->ca[id] ? "CA" : *cf->cert[id] ? "CERT" : "KEY";
-	if ((*cf->ca[id] || shows) && strncmp(cf->url[id], "https:", 6))
+	*which = *cf->cert[id] ? "CERT_FILE" : "KEY_FILE";
+	if (shows && !is_https(cf->url[id]))
+		return "is set, but the partner's URL is not https://";
+	*which = "CA_FILE";
+	if (*cf->ca[id] && !is_https(cf->url[id]) &&
+	    !is_https(cf->oauth_url[id]))
 		return "is set, but the partner's URL is not https://";
 	if (*cf->ca[id] && !tls_is_ca(cf->ca[id]))
 		return "holds no certificate in PEM";
 	return shows ? cert_error(cf, id, which) : NULL;
-}
-
-bool tls_check(const struct conf *cf, char *err, size_t errlen)
-{
-	const char *error = NULL, *which;
-
-	for (int id = 0; id < PARTNER__MAX && !error; id++)
-		if ((error = partner_error(cf, id, &which)))
-			snprintf(err, errlen, "CTT_%s_%s_FILE: %s",
-				 partners[id]->code, which, error);
-	ERR_clear_error(); /* the next TLS function would report it */
-	return !error;
 }

@@ -8,16 +8,15 @@
 
 #include "base/conf.h"
 
-/*
- * Can each partner's CA, certificate and key be used? False: err holds one
- * line that names the setting that is wrong.
- */
-bool tls_check(const struct conf *cf, char *err, size_t errlen);
+/* What is wrong with this partner's CA, certificate or key; *which is the end of
+ * the setting's name. NULL: nothing. */
+const char *tls_error(const struct conf *cf, enum partner_id id,
+		      const char **which);
 
 /* Does the text hold a certificate in PEM, and nothing that is broken? */
 bool tls_is_ca(const char *pem);
 
-/* Parse the CA's certificates, which passed tls_check. The caller frees the
+/* Parse the CA's certificates, which passed tls_is_ca. The caller frees the
  * store. */
 X509_STORE *tls_store(const char *pem);
 

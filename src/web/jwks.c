@@ -19,11 +19,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "partner/fetch.h"
 #include "partner/tls.h"
-#include "web/fetch.h"
 #include "web/jwk.h"
 
 enum {
+	CONNECT_MS = 2000,
+	FETCH_MS = 3000,
 	WAIT_MS = FETCH_MS + 1000, /* of a request, for one fetch */
 	EVERY_MS = 300 * 1000,
 	RETRY_MS = 1000,           /* after a failure: this, doubled up to... */
@@ -84,6 +86,7 @@ static struct keys *keys_fetch(struct jwks *j, char *why, size_t size)
 {
 	struct arena *mem = arena_open();
 	struct fetch what = {.url = j->cf->jwt_jwks_url, .ca = j->cf->jwt_ca,
+			     .connect_ms = CONNECT_MS, .most_ms = FETCH_MS,
 			     .must_stop = must_stop, .arg = j};
 	struct keys *keys = NULL;
 	struct buf body;

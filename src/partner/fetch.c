@@ -1,4 +1,4 @@
-#include "web/fetch.h"
+#include "partner/fetch.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include <curl/curl.h>
 
-enum { CONNECT_MS = 2000, BODY_MOST = 256 * 1024 };
+enum { BODY_MOST = 256 * 1024 };
 
 static size_t on_body(char *s, size_t size, size_t n, void *arg)
 {
@@ -48,6 +48,15 @@ static void set_ca(CURL *curl, const char *pem)
 		SET(curl, CURLOPT_CAINFO_BLOB, &ca);
 }
 
+static void set_form(CURL *curl, const struct fetch *what)
+{
+	SET(curl, CURLOPT_POST, 1L);
+	SET(curl, CURLOPT_POSTFIELDS, what->form);
+	SET(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+	SET(curl, CURLOPT_USERNAME, what->user);
+	SET(curl, CURLOPT_PASSWORD, what->password);
+}
+
 static CURL *transfer_make(const struct fetch *what, struct buf *body,
 			   char *error)
 {
@@ -57,11 +66,13 @@ static CURL *transfer_make(const struct fetch *what, struct buf *body,
 		arena_exhausted();
 	SET(curl, CURLOPT_URL, what->url);
 	SET(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(curl, CURLOPT_PROXY, "");
+	/* what the environment says of proxies does not count */
+	SET(curl, CURLOPT_PROXY, what->proxy ? what->proxy : "");
+	SET(curl, CURLOPT_NOPROXY, "");
 	SET(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(curl, CURLOPT_NOSIGNAL, 1L);
-	SET(curl, CURLOPT_TIMEOUT_MS, (long)FETCH_MS);
-	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	SET(curl, CURLOPT_TIMEOUT_MS, (long)what->most_ms);
+	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)what->connect_ms);
 	SET(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
 	SET(curl, CURLOPT_WRITEFUNCTION, on_body);
 	SET(curl, CURLOPT_WRITEDATA, body);
@@ -70,6 +81,8 @@ static CURL *transfer_make(const struct fetch *what, struct buf *body,
 	SET(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)what);
 	SET(curl, CURLOPT_ERRORBUFFER, error);
 	set_ca(curl, what->ca);
+	if (what->form)
+		set_form(curl, what);
 	return curl;
 }
 
