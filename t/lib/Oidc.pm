@@ -55,6 +55,8 @@ sub start ($class, %opt) {
 
 sub launch ($self, $port) {
 	my $log = "$self->{dir}/log";
+
+	unlink $log;    # an earlier start was ready, too
 	my $pid = Browser::beside($log, {}, 'node',
 		"$TOP/t/tools/oidc-provider.js", '--port', $port,
 		'--host', $self->{host}, '--alg', $self->{alg},
