@@ -11,7 +11,7 @@ use Ctt;
 use List::Util qw(sum);
 use Test::More;
 use Time::HiRes qw(sleep);
-use Util qw(slurp);
+use Util qw(slurp spew);
 
 use constant {
 	SLOW_MS => 600,    # what holds a request up
@@ -113,42 +113,46 @@ sub slow ($name, $r, $part) {
 	cmp_ok $is{$part}, '>', SLOW_MS / 2, 'so long it was';
 }
 
-# Two at a time; the second, which comes later, is the one that is looked at.
-sub second_of ($first, $second) {
-	my (undef, $r) = $c->parallel(2, sub ($i) {
-		return $first->() && 1 if !$i;
-		sleep SLOW_MS / 4000;
-		my $r = $second->();
-		return { headers => $r->{headers}, status => $r->{status} };
-	});
+# Do cttd's sessions wait for a table?
+sub table_is_waited_for () {
+	my $dbh = $c->connect_db('CTT_DB');
+	my $n = $dbh->selectrow_array('SELECT COUNT(*) FROM'
+	    . " information_schema.processlist WHERE state LIKE 'Waiting for t%'");
 
-	return $r;
+	$dbh->disconnect;
+	return $n;
 }
 
-# A table that is locked for so long, in a child.
-sub hold_table ($s) {
+# Holds a table until a while after somebody waits for it.
+sub hold_table () {
 	my $dbh = $c->connect_db('CTT_DB_MIGRATE');
 
 	$dbh->do('LOCK TABLES lov WRITE');
-	sleep $s;
+	spew($c->dir . '/tmp/locked', '');
+	$c->wait_for(5, \&table_is_waited_for);
+	sleep SLOW_MS / 1000;
 	$dbh->disconnect;
+	unlink $c->dir . '/tmp/locked';
 	return {};
 }
 
-my @lov = (GET => '/ticket/lov');
-slow('a table is locked', second_of(sub { hold_table(SLOW_MS / 1000) },
-	sub { $c->request(@lov) }), 'db_ms');
-
-# Three: the table, a request that has the only connection, and another one.
-{
-	my (undef, undef, $r) = $c->parallel(3, sub ($i) {
-		return hold_table(SLOW_MS / 1000) if !$i;
-		sleep $i * SLOW_MS / 8000;
-		return { headers => $c->request($i == 1 ? @lov
-			: (GET => "/ticket/ctt/$ctt"))->{headers} };
+# The answers to these, each of which begins when its $when->() is true.
+sub one_by_one (@steps) {
+	return $c->parallel(scalar @steps, sub ($i) {
+		my ($when, $do) = @{ $steps[$i] };
+		$c->wait_for(5, $when);
+		my $r = $do->();
+		return { headers => $r->{headers} };
 	});
-	slow('others have the connection', $r, 'tray_ms');
 }
+
+my $locked = sub { -e $c->dir . '/tmp/locked' };
+my @table = ([ sub { 1 }, \&hold_table ],
+	[ $locked, sub { $c->get('/ticket/lov') } ]);
+slow('a table is locked', (one_by_one(@table))[1], 'db_ms');
+slow('another has the connection', (one_by_one(@table,
+	[ \&table_is_waited_for, sub { $c->get("/ticket/ctt/$ctt") } ]))[2],
+    'tray_ms');
 
 {
 	my $rule = $c->rule(partner => 'taas', do => 'delay', ms => SLOW_MS);
@@ -164,8 +168,10 @@ $c->restart_pool(1, CTT_THREADS => 1);
 	my $rule = $c->rule(partner => 'taas', do => 'delay', ms => SLOW_MS);
 	my ($mine) = $c->given_ctts(1);
 
-	slow('the thread is busy', second_of(sub { $c->link($mine, $ntt) },
-		sub { $c->request(GET => "/ticket/ctt/$ctt") }), 'queue_ms');
+	slow('the thread is busy', (one_by_one([ sub { 1 },
+			sub { $c->link($mine, $ntt) } ],
+		[ sub { $c->heard('taas', ticket => "C-$mine") },
+			sub { $c->get("/ticket/ctt/$ctt") } ]))[1], 'queue_ms');
 	$c->sim(DELETE => "/rules/$rule");
 }
 
