@@ -109,6 +109,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (!settings_are_good(&cf, &verifier, check, before)) {
+		verifier_close(verifier);
 		conf_close(&cf);
 		return EXIT_FAILURE;
 	}

@@ -462,7 +462,7 @@ static bool set(const struct setting *s, const char *value, unsigned need,
 	char at[ENV_PATH];
 	bool good = true;
 
-	if (s->kind != NUMBER && s->kind != LEVEL)
+	if (s->kind != NUMBER && s->kind != LEVEL && s->kind != SWITCH)
 		*text = "";
 	switch (s->kind) {
 	case TEXT:

@@ -319,8 +319,8 @@ struct http *http_open(const struct conf *cf, struct tokens *tokens)
 			h->ca[id] = tls_store(cf->ca[id]);
 		h->headers[id] = headers_of(cf->headers[id]);
 	}
-	/* one call at a time on a connection, also by HTTP/2: if it ends, or the
-	 * partner ends it after so many calls, one call is in doubt at most */
+	/* one call at a time on a connection, also by HTTP/2: if it ends, or
+	 * the partner ends it after so many calls, one is in doubt at most */
 	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
 			  (long)cf->sync_concurrency * PARTNER__MAX);

@@ -14,8 +14,8 @@
  * there as a password (HTTP Basic).
  */
 
-/* What is wrong with the settings of this partner's tokens; *which is the end of
- * the setting's name. NULL: nothing. */
+/* What is wrong with the settings of this partner's tokens; *which is the end
+ * of the setting's name. NULL: nothing. */
 const char *oauth_error(const struct conf *cf, enum partner_id id,
 			const char **which);
 

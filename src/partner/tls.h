@@ -8,8 +8,8 @@
 
 #include "base/conf.h"
 
-/* What is wrong with this partner's CA, certificate or key; *which is the end of
- * the setting's name. NULL: nothing. */
+/* What is wrong with this partner's CA, certificate or key; *which is the end
+ * of the setting's name. NULL: nothing. */
 const char *tls_error(const struct conf *cf, enum partner_id id,
 		      const char **which);
 

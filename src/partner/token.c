@@ -120,8 +120,8 @@ static bool must_stop(void *arg)
 	return stop;
 }
 
-/* It is not used up to its end, because the partner's clock may differ, and some
- * round the time. It is renewed before that. */
+/* It is not used up to its end, because the partner's clock may differ, and
+ * some round the time. It is renewed before that. */
 static void keep(struct source *s, const struct oauth_token *token,
 		 int64_t began)
 {
@@ -287,8 +287,9 @@ void tokens_try(const struct conf *cf, char *err, size_t errlen)
 		if (*cf->oauth_url[id] && !oauth_fetch(cf, id, never, NULL, mem,
 						       &token, why,
 						       sizeof why)) {
-			snprintf(line, sizeof line, "CTT_%s_OAUTH_URL: no token "
-				 "can be had: %s", partners[id]->code, why);
+			snprintf(line, sizeof line, "CTT_%s_OAUTH_URL: no "
+				 "token can be had: %s", partners[id]->code,
+				 why);
 			conf_add_error(err, errlen, line);
 		}
 		arena_close(mem);
