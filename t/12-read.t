@@ -334,7 +334,9 @@ is $c->get('/ticket/operation?requestId=' . '%C3%85' x 64)->{status}, 200,
 	is $c->get($_, @no_token)->{status}, 200, "$_ is open"
 	    for qw(/healthz /readyz /metrics);
 	ok $c->quiet, 'all jobs are delivered';
-	my $metrics = $c->get('/metrics', @no_token);
+	my $metrics;    # which are some seconds old
+	$c->wait_for(10, sub { ($metrics = $c->get('/metrics', @no_token))
+		->{raw} =~ /^cttd_operations_open\{state="RUNNING"\} 0$/m });
 	like $metrics->{headers}{'content-type'}, qr{^text/plain; version=0\.0\.4},
 	    'metrics are Prometheus text';
 	is_deeply [ grep { !/^# (HELP|TYPE) \w+ .+$|^\w+(\{[^}]*\})? [\d.]+$/ }

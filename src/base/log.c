@@ -83,6 +83,7 @@ void log_request(const char *request_id)
 	request[n] = '\0';
 }
 
+#if !HAVE_ASAN /* its report says more */
 /* Log with one write, so that the lines of two processes do not mix. This is a
  * signal handler, so it calls only async-signal-safe functions. */
 static void on_death(int sig)
@@ -113,10 +114,11 @@ static void on_death(int sig)
 	(void)ignored;
 	raise(sig); /* SA_RESETHAND: now the signal ends the process */
 }
+#endif
 
 void log_deaths(void)
 {
-#if !HAVE_ASAN /* its report says more */
+#if !HAVE_ASAN
 	struct sigaction death = {
 		.sa_handler = on_death,
 		.sa_flags = (int)SA_RESETHAND | SA_NODEFER,

@@ -131,12 +131,17 @@ static struct json_object *parsed(const char *text)
 	return o;
 }
 
-static const char *member(struct json_object *o, const char *name)
+/* The text of a member of the line; "" if there is none. */
+static const char *member(const char *text, const char *name)
 {
-	struct json_object *value = NULL;
+	static char copy[sizeof line];
+	struct json_object *o = parsed(text), *value = NULL;
 
 	json_object_object_get_ex(o, name, &value);
-	return value ? json_object_get_string(value) : NULL;
+	snprintf(copy, sizeof copy, "%s",
+		 value ? json_object_get_string(value) : "");
+	json_object_put(o);
+	return copy;
 }
 
 /* However long the values are, and whatever each byte is, it is one line, JSON,
@@ -148,31 +153,26 @@ static void long_values(void **state)
 	(void)state;
 	for (int c = 1; c < 256; c++)
 		for (size_t n = 1000; n < sizeof value; n += 1237) {
-			struct json_object *o;
-
 			memset(value, c, n);
 			value[n] = '\0';
-			o = parsed(LINE(false, LOG_INFO, "x", "a=%s n=%d",
-					value, 7));
-			assert_string_equal(member(o, "event"), "x");
-			json_object_put(o);
-			o = parsed(LINE(false, LOG_INFO, "x", "a=%s b=%s c=%s "
-					"d=%s e=%s n=%d", value, value, value,
-					value, value, 7));
-			json_object_put(o);
+			assert_string_equal(member(LINE(false, LOG_INFO, "x",
+				"a=%s n=%d", value, 7), "event"), "x");
+			assert_string_equal(member(LINE(false, LOG_INFO, "x",
+				"a=%s b=%s c=%s d=%s e=%s n=%d", value, value,
+				value, value, value, 7), "event"), "x");
 		}
 	memset(value, 'x', 5000);
-	assert_int_equal(strlen(member(parsed(LINE(false, LOG_INFO, "x",
-		"a=%s n=%d", value, 7)), "a")), 1024);
-	assert_string_equal(member(parsed(LINE(false, LOG_INFO, "x", "a=%s "
-		"n=%d", value, 7)), "n"), "7");
+	assert_int_equal(strlen(member(LINE(false, LOG_INFO, "x",
+		"a=%s n=%d", value, 7), "a")), 1024);
+	assert_string_equal(member(LINE(false, LOG_INFO, "x", "a=%s "
+		"n=%d", value, 7), "n"), "7");
 	assert_non_null(strstr(LINE(true, LOG_INFO, "x", "a=%s n=%d", value,
 				    7), " n=7\n"));
 	for (size_t n = 0; n < 2000; n++)
 		memcpy(value + 2 * n, "\xc3\xbc", 2);
 	for (size_t from = 0; from < 2; from++) /* not half a character */
-		assert_null(strchr(member(parsed(LINE(false, LOG_INFO, "x",
-			"a=%s", from ? value + 2 : value)), "a"), '?'));
+		assert_null(strchr(member(LINE(false, LOG_INFO, "x",
+			"a=%s", from ? value + 2 : value), "a"), '?'));
 }
 
 /* The request, in each line until it ends; and no line beyond the level. */
@@ -182,10 +182,10 @@ static void request(void **state)
 	log_request("id-1._");
 	assert_non_null(strstr(LINE(true, LOG_INFO, "x", "a=b"),
 			       "event=x request=id-1._ a=b\n"));
-	assert_string_equal(member(parsed(LINE(false, LOG_INFO, "x", "a=b")),
+	assert_string_equal(member(LINE(false, LOG_INFO, "x", "a=b"),
 			    "request"), "id-1._");
 	log_request("a\"\n b");
-	assert_string_equal(member(parsed(LINE(false, LOG_INFO, "x", "a=b")),
+	assert_string_equal(member(LINE(false, LOG_INFO, "x", "a=b"),
 			    "request"), "a___b");
 	log_request(NULL);
 	assert_null(strstr(LINE(true, LOG_INFO, "x", "a=b"), "request"));
