@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/lender.h"
 #include "partner/token.h"
 
@@ -82,6 +83,7 @@ void app_close(struct app *app)
 	app_rest(app);
 	visit_close(app->visit);
 	lease_close(app->lease);
+	hash_end_thread();
 }
 
 struct db *app_db(struct app *app)

@@ -30,10 +30,18 @@ const char *hash_sha256(struct arena *mem, const void *data, size_t n)
 
 /* HMAC prepares a key at a higher cost than it has for a short text, so each
  * thread keeps the prepared state of its last key. */
+static _Thread_local EVP_MAC_CTX *ctx;
+static _Thread_local const char *last;
+
+void hash_end_thread(void)
+{
+	EVP_MAC_CTX_free(ctx);
+	ctx = NULL;
+	last = NULL;
+}
+
 static EVP_MAC_CTX *mac_of(const char *key)
 {
-	static _Thread_local EVP_MAC_CTX *ctx;
-	static _Thread_local const char *last;
 	char digest[] = "SHA256";
 	const OSSL_PARAM with[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
@@ -61,11 +69,11 @@ const char *hash_hmac(struct arena *mem, const char *key, const void *data,
 		      size_t n)
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
-	EVP_MAC_CTX *ctx = mac_of(key);
+	EVP_MAC_CTX *mac = mac_of(key);
 	size_t len;
 
-	if (!ctx || !EVP_MAC_update(ctx, data, n) ||
-	    !EVP_MAC_final(ctx, sum, &len, sizeof sum))
+	if (!mac || !EVP_MAC_update(mac, data, n) ||
+	    !EVP_MAC_final(mac, sum, &len, sizeof sum))
 		arena_exhausted();
 	return hex(mem, sum, len);
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/id.h"
 #include "base/text.h"
 #include "saga/restore.h"
 #include "web/reply.h"
@@ -36,20 +37,20 @@ enum { RANDOM_BITS = 22 };
 
 /* Keys of one time are stored together. If two requests take one id, one of them
  * is told to try again. */
-static uint64_t new_id(const struct batch *b)
+static uint64_t new_id(void)
 {
-	const char *op_id = b->it[0]->op_id;
-	uint64_t random = hash_fast(op_id, strlen(op_id));
+	char id[ID_LEN + 1];
 
+	id_make(id);
 	return (uint64_t)clock_wall_ms() << RANDOM_BITS |
-	       (random & ((1U << RANDOM_BITS) - 1));
+	       (hash_fast(id, ID_LEN) & ((1U << RANDOM_BITS) - 1));
 }
 
-static struct key *key_new(struct request *rq, const struct batch *b)
+static struct key *key_new(struct request *rq)
 {
 	struct key *key = arena_alloc(rq->mem, sizeof *key);
 
-	key->id = new_id(b);
+	key->id = new_id();
 	key->actor = rq->claims.actor;
 	key->path = rq->path;
 	key->text = rq->idempotency_key;
@@ -296,7 +297,7 @@ bool once_begin(struct request *rq, const struct flow *flow,
 
 	if (!rq->idempotency_key || rq->dry_run)
 		return true;
-	b->terms->key = key = key_new(rq, b);
+	b->terms->key = key = key_new(rq);
 	rc = find(rq, key, &r);
 	if (rc == RC_DOUBT || rc == RC_AGAIN) /* the connection was lost */
 		rc = find(rq, key, &r);
