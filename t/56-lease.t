@@ -130,7 +130,7 @@ sub stopped () {
 for (
 	[ 'before-intent', [200] ],
 	[ 'after-intent', [ 200, 504 ] ],
-	[ 'after-sync', [ 200, 504 ] ],
+	[ 'after-sync', [200] ],
 	[ 'after-close', [200] ],
 ) {
 	my ($point, $told) = @$_;
