@@ -270,7 +270,19 @@ $c->sim(PUT => '/latency', { taas => 15 });
 		    : 'and as many may wait again';
 	}
 	is metric($waiting), 0, 'in the end nobody does';
+
+	# fewer processes come after them: nobody takes the places of the others
+	my @now = given_ctts('taas', $many);
+	$c->parallel(1 + @now, sub ($i) {
+		return link_and_unlink($now[ $i - 1 ], 0)->{json} if $i;
+		$c->wait_for(10, sub { metric($waiting) == $many });
+		$c->stack('kill', 'pool');
+		return 1;
+	});
 	$c->no_rules;
+	ok $c->stack('start', 'pool', '--pool', 1), 'a smaller pool';
+	ok $c->wait_for(10, sub { metric($waiting) == 0 }), 'nobody waits there';
+	$c->restart_pool(POOL, CTT_THREADS => THREADS);
 }
 
 # ---- a bulk takes its turns ----
