@@ -30,14 +30,14 @@ const char *hash_sha256(struct arena *mem, const void *data, size_t n)
 
 /* HMAC prepares a key at a higher cost than it has for a short text, so each
  * thread keeps the prepared state of its last key. */
-static _Thread_local EVP_MAC_CTX *ctx;
-static _Thread_local const char *last;
+static _Thread_local EVP_MAC_CTX *mac_ctx;
+static _Thread_local const char *mac_key;
 
 void hash_end_thread(void)
 {
-	EVP_MAC_CTX_free(ctx);
-	ctx = NULL;
-	last = NULL;
+	EVP_MAC_CTX_free(mac_ctx);
+	mac_ctx = NULL;
+	mac_key = NULL;
 }
 
 static EVP_MAC_CTX *mac_of(const char *key)
@@ -50,19 +50,19 @@ static EVP_MAC_CTX *mac_of(const char *key)
 	};
 	EVP_MAC *hmac;
 
-	if (last == key)
-		return EVP_MAC_init(ctx, NULL, 0, NULL) ? ctx : NULL;
-	last = NULL;
-	if (!ctx) {
+	if (mac_key == key)
+		return EVP_MAC_init(mac_ctx, NULL, 0, NULL) ? mac_ctx : NULL;
+	mac_key = NULL;
+	if (!mac_ctx) {
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-		ctx = EVP_MAC_CTX_new(hmac);
+		mac_ctx = EVP_MAC_CTX_new(hmac);
 		EVP_MAC_free(hmac); /* the context has a reference */
 	}
-	if (!ctx || !EVP_MAC_init(ctx, (const unsigned char *)key, strlen(key),
-				  with))
+	if (!mac_ctx || !EVP_MAC_init(mac_ctx, (const unsigned char *)key,
+				      strlen(key), with))
 		return NULL;
-	last = key;
-	return ctx;
+	mac_key = key;
+	return mac_ctx;
 }
 
 const char *hash_hmac(struct arena *mem, const char *key, const void *data,

@@ -329,13 +329,24 @@ static void item_refused(struct item *it, bool loaded)
 			   "the database refused it");
 }
 
-/* Refuse the requests whose keys others have. */
-static void refuse_keyless(struct batch *b)
+static bool lost_key(const struct item *it)
 {
-	struct batch stay = batch_part(b);
+	return it->terms->key && it->terms->key->lost;
+}
 
+/* Refuse the requests that lost their keys. */
+static void refuse_lost(struct batch *b)
+{
+	struct batch stay;
+	bool any = false;
+
+	batch_each (b, it)
+		any = any || lost_key(it);
+	if (!any)
+		return;
+	stay = batch_part(b);
 	batch_each (b, it) {
-		if (it->terms->key && it->terms->key->lost)
+		if (lost_key(it))
 			item_refuse(it, CODE_IDEMPOTENCY_IN_PROGRESS, "Another "
 				    "request with this key came first; ask "
 				    "again in a moment.");
@@ -364,7 +375,7 @@ static void open_refused(struct app *app, struct batch *b, bool loaded)
 		change_op_new(&ch, it, NULL);
 	}
 	store_save(app_db(app), &ch, &won);
-	refuse_keyless(b);
+	refuse_lost(b);
 }
 
 /* It is not known whether the operations were begun; those that a gate refused
@@ -387,7 +398,7 @@ static void open_batch(struct app *app, struct batch *all,
 		bool loaded = false;
 		enum rc rc;
 
-		refuse_keyless(b);
+		refuse_lost(b);
 		if (!b->n)
 			return;
 		rc = b->terms->dry_run || lease_take(app->lease) ?

@@ -264,7 +264,7 @@ static bool take(struct request *rq, struct key *key, struct rows *r)
 {
 	const struct claimed_key_row *row = ROW(claimed_key, r, 0);
 
-	if (cell_int(row->is_new) || is_of_dead(rq, r)) {
+	if (cell_int(row->is_free) || is_of_dead(rq, r)) {
 		enum rc rc = claim(rq, key, r);
 
 		if (rc != RC_OK) {
@@ -273,7 +273,7 @@ static bool take(struct request *rq, struct key *key, struct rows *r)
 		}
 		row = ROW(claimed_key, r, 0);
 		key->id = cell_id(row->id);
-		key->held = cell_int(row->is_new) || cell_int(row->was_taken);
+		key->held = cell_int(row->is_free) || cell_int(row->was_taken);
 	}
 	if (!cell_int(row->same_body))
 		reply_problem(rq, CODE_IDEMPOTENCY_KEY_REUSED, "This key came "

@@ -15,10 +15,10 @@ i.id, i.body_hash = $hash AS same_body, i.owner, i.status, i.headers, i.reply
 @macro expired
 created_at < UTC_TIMESTAMP(3) - INTERVAL 24 HOUR
 
--- -> the key, if there is a row of it. is_new: KEY_CLAIM may claim it.
+-- -> the key, if there is a row of it. is_free: KEY_CLAIM may claim it.
 @statement KEY_FIND(:actor :path :key :hash)
 SELECT <claimed_key> i.$expired OR (i.status IS NULL AND $abandoned(i))
-	AS is_new, 0 AS was_taken, $key_row(:hash)
+	AS is_free, 0 AS was_taken, $key_row(:hash)
 $the_key(:actor; :path; :key);
 
 -- {"id","actor","path","key","hash","owner"}: claims the key for the owner, if
@@ -46,7 +46,7 @@ IF fresh = 0 THEN
 		AND i.body_hash = hash AND i.status IS NULL AND $abandoned(i);
 	SET taken = ROW_COUNT();
 END IF;
-SELECT <claimed_key> fresh AS is_new, taken AS was_taken, $key_row(hash)
+SELECT <claimed_key> fresh AS is_free, taken AS was_taken, $key_row(hash)
 $the_key(by_actor; of_path; the_key);
 
 -- {"id","owner","status","headers"}, and the reply: stores the answer. Without
