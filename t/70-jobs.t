@@ -14,7 +14,7 @@ my $token = File::Temp->new;
 print $token "s3cret\n";
 $token->flush;
 my $c = Ctt->start(workers => 3, set => { CTT_JOB_ATTEMPTS => 3,
-	CTT_PARTNER_TIMEOUT_MS => 1500,
+	CTT_PARTNER_TIMEOUT_MS => 3000,
 	map { ("CTT_${_}_TOKEN_FILE" => "$token") } qw(QUEUE TAAS) });
 
 sub linked (%ctt) {
@@ -28,6 +28,12 @@ sub linked (%ctt) {
 sub jobs_of ($op) {
 	return $c->rows('SELECT * FROM job WHERE dedupe_key LIKE ?'
 	    . ' ORDER BY type', "$op:%");
+}
+
+# How often it was tried: by its row, by the queue.
+sub asked_for ($job) {
+	return ($job->{attempts},
+	    scalar $c->heard('queue', key => $job->{dedupe_key}));
 }
 
 # ---- delivered ----
@@ -106,8 +112,8 @@ for (
 	my ($no, $op) = linked();
 	ok $c->wait_for(10, sub { (jobs_of($op))[0]{attempts} > 3 }),
 	    "the queue $name: the first job is tried again and again";
-	is_deeply [ map { @$_{qw(state attempts)} } (jobs_of($op))[1] ],
-	    [ 'READY', 0 ], 'the second waits until it is done';
+	is_deeply [ asked_for((jobs_of($op))[1]) ], [ 0, 0 ],
+	    'the second waits until it is done';
 	is_deeply [ grep { $_->{state} eq 'DEAD' } jobs_of($op) ], [],
 	    'it is not their fault';
 	ok +(jobs_of($op))[0]{last_error}, 'the row says why';
@@ -133,7 +139,8 @@ for (
 		$is->{heard} = $c->heard('queue');
 		return $was && $is->{updated_at} gt $was->{updated_at}
 		    && $is->{heard} == $was->{heard}
-		    && !grep { $_->{last_error} !~ /only probed/ } $was, $is;
+		    && !grep { ($_->{last_error} // '') !~ /only probed/ }
+			$was, $is;
 	}), 'the queue keeps failing, and is not asked';
 	is $is->{attempts}, $was->{attempts}, 'that counts no attempt';
 	$c->no_rules;
@@ -197,6 +204,74 @@ for (
 		update-unlinked-ctt) ], 'in the order of what was done';
 }
 
+# ---- a chain: jobs of one CTT that wait when a worker comes ----
+
+# Adds them by hand; $jobs[N] is the SQL of run_at. Their keys are NAME-0...
+sub chain ($name, $ctt, @run_at) {
+	$c->do("INSERT INTO job (type, payload, dedupe_key, run_at) VALUES"
+	    . " ('update-tmf-list', JSON_OBJECT('cttId', ?), ?, $run_at[$_])",
+	    $ctt, "$name-$_") for 0 .. $#run_at;
+}
+
+sub states ($name) {
+	return map { "$_->{state} $_->{attempts}" } $c->rows('SELECT * FROM job'
+	    . ' WHERE dedupe_key LIKE ? ORDER BY id', "$name-%");
+}
+
+sub keys_heard ($name) {
+	return grep { /^$name-/ } map { $_->{key} // '' } $c->heard('queue');
+}
+
+my ($NOW, $LATER) = ('UTC_TIMESTAMP(3)', 'UTC_TIMESTAMP(3) + INTERVAL 1 HOUR');
+
+{
+	$c->stack('stop', 'worker');
+	chain('long', 8001, ($NOW) x 20);
+	chain('fails', 8002, ($NOW) x 4);
+	chain('future', 8003, $NOW, $NOW, $LATER, $NOW);
+	chain('only-future', 8004, $LATER, $NOW);
+	$c->rule(partner => 'queue', key => 'fails-1', do => 'status',
+	    status => 503);
+	$c->stack('start', 'worker');
+	ok $c->wait_for(10, sub { (keys_heard('long')) >= 20
+	    && (states('fails'))[1] =~ /READY [2-9]/ }), 'chains are delivered';
+	is_deeply [ keys_heard('long') ], [ map { "long-$_" } 0 .. 19 ],
+	    'a long one in its order, each job once';
+	is_deeply [ (states('fails'))[ 0, 2, 3 ] ],
+	    [ 'DONE 1', 'READY 0', 'READY 0' ],
+	    'a job that fails holds up those behind it, which are not tried';
+	is_deeply [ states('future') ],
+	    [ 'DONE 1', 'DONE 1', 'READY 0', 'READY 0' ],
+	    'so does one whose time has not come';
+	is_deeply [ states('only-future') ], [ 'READY 0', 'READY 0' ],
+	    'also if it is the first';
+	$c->no_rules;
+	$c->do("UPDATE job SET run_at = $NOW WHERE run_at > $NOW");
+	ok $c->quiet, 'later they are delivered';
+	is_deeply [ grep { $_ ne 'fails-1' } keys_heard('fails') ],
+	    [ map { "fails-$_" } 0, 2, 3 ], 'in their order';
+	is_deeply [ map { keys_heard($_) } 'future', 'only-future' ],
+	    [ (map { "future-$_" } 0 .. 3), map { "only-future-$_" } 0, 1 ],
+	    'all of them';
+}
+
+# Asked to stop, a worker gives back the rest of a chain.
+{
+	$c->sim(PUT => '/latency', { queue => 500 });
+	chain('stop', 8005, ($NOW) x 7);
+	ok $c->wait_for(5, sub { keys_heard('stop') == 1 }),
+	    'the first job of a chain is under way';
+	ok $c->stack('stop', 'worker'), 'the workers stop';
+	like join(',', states('stop')), qr/^(DONE 1,){1,5}(READY 0,)+READY 0$/,
+	    'they finish it, and give back the others';
+	$c->sim(PUT => '/latency', { queue => 0 });
+	$c->stack('start', 'worker');
+	ok $c->quiet, 'which are delivered later';
+	is_deeply [ keys_heard('stop') ], [ map { "stop-$_" } 0 .. 6 ],
+	    'once each';
+	$c->do("DELETE FROM job WHERE ctt_id BETWEEN 8001 AND 8005");
+}
+
 # ---- a worker that dies with jobs in hand ----
 
 {
@@ -204,8 +279,9 @@ for (
 	my ($no, $op) = linked();
 	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 1 }),
 	    'a job is under way';
-	is_deeply [ map { $_->{state} } jobs_of($op) ], [ 'RUNNING', 'READY' ],
-	    'and says so; the next of its CTT waits';
+	my ($now, $next) = jobs_of($op);
+	is $now->{state}, 'RUNNING', 'and says so';
+	is_deeply [ asked_for($next) ], [ 0, 0 ], 'the next of its CTT waits';
 	kill 'KILL', $c->pids('worker');
 	$c->sim(PUT => '/latency', { queue => 0 });
 	ok $c->quiet, 'the workers are killed: others deliver them';
@@ -235,7 +311,7 @@ for (
 # ---- a worker that has lost its jobs to another says nothing of them ----
 
 {
-	$c->sim(PUT => '/latency', { queue => 1000 });
+	$c->sim(PUT => '/latency', { queue => 2500 });
 	my $rule = $c->rule(partner => 'queue', do => 'status', status => 400);
 	my ($no, $op) = linked();
 	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 1 }),
@@ -243,10 +319,12 @@ for (
 	$c->sim(DELETE => "/rules/$rule");
 	is $c->do('DELETE l FROM job j JOIN lease l ON l.name = j.owner'), 1,
 	    'its lease is lost';
-	ok $c->quiet, 'others deliver them';
 	$c->sim(PUT => '/latency', { queue => 0 });
+	ok $c->quiet, 'others deliver them';
+	ok $c->wait_for(10, sub { $c->heard('queue', ticket => $no,
+		status => 400) == 1 }), 'the first is refused then';
 	is_deeply [ map { @$_{qw(state attempts refusals)} } jobs_of($op) ],
-	    [ DONE => 2, 0, DONE => 1, 0 ], 'and theirs is the last word';
+	    [ DONE => 1, 0, DONE => 1, 0 ], 'and theirs is the last word';
 }
 
 # ---- a worker that is asked to stop ----

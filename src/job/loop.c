@@ -25,6 +25,7 @@ enum {
 	BEAT_MS = 3000, /* between two beats                             */
 	BEAT_LATE_MS = 10000, /* a beat may be so late, plus ROUNDS calls */
 	ROUNDS = 3,     /* calls to partners between two beats           */
+	FREE_MS = 1000,  /* between looks for jobs of workers that died */
 	PURGE_MS = 60000, /* between removals of old idempotency keys    */
 	HEADS_MS = 1000,  /* between looks at the audit trail's end      */
 	HEADS_LATE_MS = 5000,   /* the same, if a row is not committed   */
@@ -140,6 +141,18 @@ static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
 	return db_run(app_db(app), SQL_KEY_PURGE, NULL, mem, NULL, 0);
 }
 
+/* Jobs of workers that died are to be delivered. */
+static enum rc free_jobs(struct app *app, struct arena *mem, int64_t *next)
+{
+	enum rc rc;
+
+	if (clock_mono_ms() < *next)
+		return RC_OK;
+	rc = db_run(app_db(app), SQL_JOB_FREE, NULL, mem, NULL, 0);
+	*next = clock_mono_ms() + FREE_MS;
+	return rc == RC_AGAIN ? RC_OK : rc;
+}
+
 /* Deliver jobs for time_ms. If a partner hangs, each round of operations takes
  * CTT_PARTNER_TIMEOUT_MS, so the jobs get as much time as the operations. */
 static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
@@ -159,7 +172,7 @@ static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
 int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
-	int64_t purge = 0, heads = 0, old = 0, start = 0, sample = 0;
+	int64_t purge = 0, heads = 0, old = 0, start = 0, sample = 0, dead = 0;
 	struct beat beat = {.next = 0};
 	sigset_t waiting;
 
@@ -177,6 +190,8 @@ int job_loop(struct app *app)
 		take_sample(app, mem, &sample);
 		if (rc != RC_ERROR)
 			rc = settle_due(app, mem, &settled);
+		if (rc != RC_ERROR)
+			rc = free_jobs(app, mem, &dead);
 		if (rc != RC_ERROR)
 			rc = deliver(app, mem, clock_mono_ms() - began, &jobs);
 		if (rc == RC_OK)

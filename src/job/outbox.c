@@ -7,18 +7,43 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "job/look.h"
 #include "model/tally.h"
 #include "saga/flow.h"
 
-enum { CLOSE_TRIES = 5 }; /* after a deadlock */
+enum {
+	CLOSE_TRIES = 5, /* after a deadlock                             */
+	CHAIN_MAX = 8,   /* jobs of one CTT that are taken at a time     */
+};
+
+enum job_state { JOB_TAKEN, JOB_READY, JOB_DONE, JOB_DEAD };
+
+static const char *const job_state_name[] = {
+	[JOB_READY] = "READY",
+	[JOB_DONE] = "DONE",
+	[JOB_DEAD] = "DEAD",
+};
 
 struct job {
 	const char *id, *type;
 	const char *dedupe_key;
+	uint64_t ctt_id;
 	int64_t attempts, refusals, age_s; /* before this attempt */
-	uint64_t look_at; /* the CTT of a look-again; 0: another type */
+	struct job *before; /* the one that it waits for, or NULL */
+	unsigned place;     /* in its chain, from 0 */
+	bool ends_chain;    /* the next one is not taken */
+	enum job_state state;
+	int64_t next_ms;    /* until the next try of a READY one */
 	struct call call;
+};
+
+/* Jobs: those that were taken in one round, or those of a wave of it, which are
+ * delivered at the same time. */
+struct jobs {
+	const char *owner;
+	struct job **job;
+	size_t n;
 };
 
 /* The body for the queue: the job with its payload. */
@@ -68,13 +93,9 @@ static void note_call(struct job *job, const char *payload, struct arena *mem)
 	json_object_put(o);
 }
 
-static uint64_t look_at(const char *payload)
+static bool looks_again(const struct job *job)
 {
-	struct json_object *o = json_tokener_parse(payload);
-	int64_t id = json_object_get_int64(json_object_object_get(o, "cttId"));
-
-	json_object_put(o);
-	return (uint64_t)id;
+	return !strcmp(job->type, JOB_LOOK_AGAIN);
 }
 
 static void job_read(struct job *job, const struct picked_job_row *row,
@@ -83,6 +104,7 @@ static void job_read(struct job *job, const struct picked_job_row *row,
 	job->id = row->id;
 	job->type = row->type;
 	job->dedupe_key = row->dedupe_key;
+	job->ctt_id = (uint64_t)cell_int(row->ctt_id);
 	job->attempts = cell_int(row->attempts);
 	job->refusals = cell_int(row->refusals);
 	job->age_s = cell_int(row->age_s);
@@ -95,12 +117,10 @@ static void job_read(struct job *job, const struct picked_job_row *row,
 	};
 	if (!strcmp(job->type, "sync-note-to-taas"))
 		note_call(job, row->payload, mem);
-	if (!strcmp(job->type, JOB_LOOK_AGAIN))
-		job->look_at = look_at(row->payload);
 }
 
-/* Lock the jobs that are due. */
-static enum rc jobs_pick(struct app *app, struct arena *mem, struct rows *r)
+/* Lock the jobs that are due, without those that wait for them. */
+static enum rc pick(struct app *app, struct arena *mem, struct rows *r)
 {
 	enum rc rc = db_run(app_db(app), SQL_JOB_PICK, NULL, mem, r, 1);
 
@@ -112,33 +132,100 @@ static enum rc jobs_pick(struct app *app, struct arena *mem, struct rows *r)
 	return db_run(app_db(app), SQL_JOB_PICK, NULL, mem, r, 1);
 }
 
-/* Lock the jobs that are due, and store this process as their owner. */
-static enum rc jobs_take(struct app *app, struct arena *mem,
-			 struct job **jobs_r, size_t *n_r, const char **owner_r)
+/* Lock the jobs that wait for the picked ones. */
+static enum rc follow(struct app *app, struct arena *mem,
+		      const struct rows *heads, struct rows *r)
 {
-	struct rows r;
 	struct buf doc;
-	enum rc rc = jobs_pick(app, mem, &r);
 
-	*n_r = 0;
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '[');
+	for (size_t i = 0; i < heads->n; i++)
+		put_raw(&doc, NULL, ROW(picked_job, heads, i)->id);
+	put_close(&doc, ']');
+	return db_run(app_db(app), SQL_JOB_FOLLOW, &doc, mem, r, 1);
+}
+
+static struct job *add_job(struct jobs *taken, const struct picked_job_row *row,
+			   struct arena *mem)
+{
+	struct job *job = arena_alloc(mem, sizeof *job);
+
+	job_read(job, row, mem);
+	taken->job[taken->n++] = job;
+	return job;
+}
+
+/* The last taken job of the CTT's chain, or NULL. */
+static struct job *end_of_chain(const struct jobs *taken, uint64_t ctt_id)
+{
+	for (size_t i = taken->n; i-- > 0;)
+		if (taken->job[i]->ctt_id == ctt_id &&
+		    !looks_again(taken->job[i]))
+			return taken->job[i];
+	return NULL;
+}
+
+/* Add a job that waits for a taken one, unless it is not due, or too many are
+ * before it. Then the rest of its chain is not taken either. */
+static void add_follower(struct jobs *taken, const struct picked_job_row *row,
+			 struct arena *mem)
+{
+	struct job *last = end_of_chain(taken, (uint64_t)cell_int(row->ctt_id));
+	struct job *job;
+
+	if (!last || last->ends_chain)
+		return;
+	if (!cell_int(row->due) || last->place + 1 == CHAIN_MAX) {
+		last->ends_chain = true;
+		return;
+	}
+	job = add_job(taken, row, mem);
+	job->before = last;
+	job->place = last->place + 1;
+}
+
+/* Lock the jobs that are due, and those that wait for them. */
+static enum rc jobs_lock(struct app *app, struct arena *mem,
+			 struct jobs *taken)
+{
+	struct rows heads, followers;
+	enum rc rc = pick(app, mem, &heads);
+
+	if (rc != RC_OK || !heads.n)
+		return rc;
+	rc = follow(app, mem, &heads, &followers);
 	if (rc != RC_OK)
 		return rc;
-	*owner_r = arena_strdup(mem, lease_name(app->lease));
-	*jobs_r = arena_array(mem, r.n, sizeof **jobs_r);
+	taken->job = arena_array(mem, heads.n + followers.n,
+				 sizeof *taken->job);
+	for (size_t i = 0; i < heads.n; i++)
+		add_job(taken, ROW(picked_job, &heads, i), mem);
+	for (size_t i = 0; i < followers.n; i++)
+		add_follower(taken, ROW(picked_job, &followers, i), mem);
+	return RC_OK;
+}
+
+/* Lock the jobs, and store this process as their owner. */
+static enum rc jobs_take(struct app *app, struct arena *mem,
+			 struct jobs *taken)
+{
+	struct buf doc;
+	enum rc rc = jobs_lock(app, mem, taken);
+
+	if (rc != RC_OK || !taken->n)
+		return rc;
+	taken->owner = arena_strdup(mem, lease_name(app->lease));
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
-	put_str(&doc, "owner", *owner_r);
+	put_str(&doc, "owner", taken->owner);
 	put_open(&doc, "id", '[');
-	for (size_t i = 0; i < r.n; i++) {
-		job_read(&(*jobs_r)[i], ROW(picked_job, &r, i), mem);
-		put_raw(&doc, NULL, (*jobs_r)[i].id);
-	}
+	for (size_t i = 0; i < taken->n; i++)
+		put_raw(&doc, NULL, taken->job[i]->id);
 	put_close(&doc, ']');
 	put_close(&doc, '}');
 	rc = db_run(app_db(app), SQL_JOB_TAKE, &doc, mem, NULL, 0);
-	if (rc == RC_OK)
-		*n_r = r.n;
-	else
+	if (rc != RC_OK)
 		lease_abandon(app->lease); /* some may have been taken */
 	return rc;
 }
@@ -177,86 +264,152 @@ static int64_t next_try_ms(const struct conf *cf, const struct job *job)
 				cf->retry_cap_ms, cf->retry_cap_ms);
 }
 
-static void put_result(const struct conf *cf, struct buf *doc,
-		       const struct job *job)
+/* What becomes of a job that was called. */
+static void end_job(const struct conf *cf, struct job *job)
 {
-	const char *state = "READY";
-	int64_t next_ms = 0;
-
-	if (job->call.verdict == RC_OK)
-		state = "DONE";
-	else if (job->call.attempts && is_dead(cf, job))
-		state = "DEAD";
-	else
-		next_ms = next_try_ms(cf, job);
-	if (*state == 'D' && job->call.verdict != RC_OK)
+	if (job->call.verdict == RC_OK) {
+		job->state = JOB_DONE;
+		tally_add(TALLY_JOBS_DONE, 1);
+		return;
+	}
+	if (job->call.attempts && is_dead(cf, job)) {
+		job->state = JOB_DEAD;
+		tally_add(TALLY_JOBS_DEAD, 1);
 		log_line(LOG_WARN, "job_dead", "job=%s type=%s key=%s "
 			 "attempts=%lld why=\"%s\"", job->id, job->type,
 			 job->dedupe_key, (long long)job->attempts + 1,
 			 job->call.why);
-	tally_add(job->call.verdict == RC_OK ? TALLY_JOBS_DONE :
-		  *state == 'D' ? TALLY_JOBS_DEAD : TALLY_JOBS_AGAIN, 1);
+		return;
+	}
+	job->state = JOB_READY;
+	job->next_ms = next_try_ms(cf, job);
+	tally_add(TALLY_JOBS_AGAIN, 1);
+}
+
+/* A job is not called if the one before it is to be tried again, or if this
+ * process is to stop. */
+static void hold_up(struct job *job)
+{
+	if (!job->before)
+		return;
+	if (job->before->state == JOB_READY) {
+		job->state = JOB_READY;
+		job->next_ms = job->before->next_ms;
+	} else if (stop_asked()) {
+		job->state = JOB_READY;
+	}
+}
+
+/* Deliver the jobs, all at once. Then do those of the type look-again. */
+static void call_all(struct app *app, struct arena *mem,
+		     const struct jobs *wave)
+{
+	struct call **calls = arena_array(mem, wave->n, sizeof *calls);
+	size_t n = 0;
+
+	for (size_t i = 0; i < wave->n; i++)
+		if (wave->job[i]->state == JOB_TAKEN &&
+		    !looks_again(wave->job[i]))
+			calls[n++] = &wave->job[i]->call;
+	app_wait(app);
+	partner_call(app_http(app), mem, calls, n,
+		     (size_t)app->conf->sync_concurrency, INT64_MAX, NULL,
+		     NULL);
+	for (size_t i = 0; i < wave->n; i++)
+		if (looks_again(wave->job[i]))
+			look_again(app, mem, wave->job[i]->ctt_id,
+				   wave->job[i]->call.request_id,
+				   &wave->job[i]->call);
+}
+
+static void put_result(struct buf *doc, const struct job *job)
+{
 	put_open(doc, NULL, '{');
 	put_raw(doc, "id", job->id);
-	put_str(doc, "state", state);
-	put_int(doc, "next_ms", next_ms);
+	put_str(doc, "state", job_state_name[job->state]);
+	put_int(doc, "next_ms", job->next_ms);
+	put_int(doc, "asked", job->call.attempts != 0);
 	put_int(doc, "refused", was_refused(job));
-	put_int(doc, "unasked", !job->call.attempts);
 	put_str(doc, "why", job->call.why);
 	put_close(doc, '}');
 }
 
-/* Deliver the jobs, all at once. Then do those of the type look-again. */
-static void do_jobs(struct app *app, struct arena *mem, struct job *jobs,
-		    size_t n)
+/* Store what became of the jobs. RC_NO: others have taken some of them. */
+static enum rc close_all(struct app *app, struct arena *mem,
+			 const struct jobs *wave)
 {
-	struct call **calls = arena_array(mem, n, sizeof *calls);
-	size_t ncalls = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (!jobs[i].look_at)
-			calls[ncalls++] = &jobs[i].call;
-	app_wait(app);
-	partner_call(app_http(app), mem, calls, ncalls,
-		     (size_t)app->conf->sync_concurrency, INT64_MAX, NULL,
-		     NULL);
-	for (size_t i = 0; i < n; i++)
-		if (jobs[i].look_at)
-			look_again(app, mem, jobs[i].look_at,
-				   jobs[i].call.request_id, &jobs[i].call);
-}
-
-enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
-{
-	struct job *jobs;
+	enum rc rc = RC_OK;
 	struct buf doc;
-	size_t n;
-	const char *owner;
-	enum rc rc = jobs_take(app, mem, &jobs, &n, &owner);
+	struct rows r;
 
-	*n_r = 0;
-	if (rc != RC_OK || !n)
-		return rc;
-	fault(FAULT_AFTER_JOB_CLAIM);
-	do_jobs(app, mem, jobs, n);
-	fault(FAULT_AFTER_JOB_SENT);
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
-	put_str(&doc, "owner", owner);
+	put_str(&doc, "owner", wave->owner);
 	put_open(&doc, "job", '[');
-	for (size_t i = 0; i < n; i++) {
-		put_result(app->conf, &doc, &jobs[i]);
-		*n_r += jobs[i].call.verdict == RC_OK;
-	}
+	for (size_t i = 0; i < wave->n; i++)
+		put_result(&doc, wave->job[i]);
 	put_close(&doc, ']');
 	put_close(&doc, '}');
 	for (unsigned tries = 0; tries < CLOSE_TRIES; tries++) {
-		rc = db_run(app_db(app), SQL_JOB_CLOSE, &doc, mem, NULL, 0);
+		rc = db_run(app_db(app), SQL_JOB_CLOSE, &doc, mem, &r, 1);
 		if (rc != RC_AGAIN)
 			break;
 		clock_sleep_ms(clock_backoff_ms(tries, 10, 200));
 	}
 	if (rc != RC_OK)
+		return rc;
+	return cell_int(ROW(closed_jobs, &r, 0)->n) == (int64_t)wave->n ?
+		RC_OK : RC_NO;
+}
+
+/* The jobs in this place of their chains. */
+static struct jobs wave_of(const struct jobs *taken, unsigned place,
+			   struct arena *mem)
+{
+	struct jobs wave = {
+		.owner = taken->owner,
+		.job = arena_array(mem, taken->n, sizeof *wave.job),
+	};
+
+	for (size_t i = 0; i < taken->n; i++)
+		if (taken->job[i]->place == place)
+			wave.job[wave.n++] = taken->job[i];
+	return wave;
+}
+
+/* Deliver the jobs of a wave, and store what became of them. *n_r: counts those
+ * that are DONE. */
+static enum rc run_wave(struct app *app, struct arena *mem,
+			const struct jobs *wave, size_t *n_r)
+{
+	for (size_t i = 0; i < wave->n; i++)
+		hold_up(wave->job[i]);
+	call_all(app, mem, wave);
+	fault(FAULT_AFTER_JOB_SENT);
+	for (size_t i = 0; i < wave->n; i++) {
+		if (wave->job[i]->state == JOB_TAKEN)
+			end_job(app->conf, wave->job[i]);
+		*n_r += wave->job[i]->state == JOB_DONE;
+	}
+	return close_all(app, mem, wave);
+}
+
+enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
+{
+	struct jobs taken = {0}, wave;
+	enum rc rc = jobs_take(app, mem, &taken);
+
+	*n_r = 0;
+	if (rc != RC_OK || !taken.n)
+		return rc;
+	fault(FAULT_AFTER_JOB_CLAIM);
+	for (unsigned place = 0; rc == RC_OK && place < CHAIN_MAX; place++) {
+		wave = wave_of(&taken, place, mem);
+		if (!wave.n)
+			break;
+		rc = run_wave(app, mem, &wave, n_r);
+	}
+	if (rc != RC_OK)
 		lease_abandon(app->lease); /* they will be tried again */
-	return rc;
+	return rc == RC_NO ? RC_OK : rc;
 }

@@ -1,16 +1,21 @@
 -- The jobs (job/outbox.c), and the removal of old rows (job/retention.c).
 
--- Begins a transaction and locks jobs that are due. Jobs of a worker that died
--- are READY again. A job waits until the earlier jobs of its CTT are DONE or
--- DEAD; only a job look-again does not wait, and no job waits for it.
+-- Jobs of workers that died are READY again.
+@statement JOB_FREE
+UPDATE job SET state = 'READY', owner = NULL
+WHERE state = 'RUNNING' AND $abandoned(job)
+
+@macro job(due)
+b.id, b.ctt_id, b.type, b.payload, b.dedupe_key, b.attempts, b.refusals,
+	TIMESTAMPDIFF(SECOND, b.since, UTC_TIMESTAMP(3)) AS age_s,
+	$utc(b.created_at) AS created_at, $due AS due
+
+-- Begins a transaction and locks jobs that are due. Jobs of one CTT make a chain
+-- in the order of their ids: only the first that is neither DONE nor DEAD is
+-- found here. A job look-again belongs to no chain.
 @statement JOB_PICK
 START TRANSACTION;
-UPDATE job SET state = 'READY', owner = NULL
-WHERE state = 'RUNNING' AND $abandoned(job);
-SELECT <picked_job> b.id, b.type, b.payload, b.dedupe_key, b.attempts,
-	b.refusals, TIMESTAMPDIFF(SECOND, b.since, UTC_TIMESTAMP(3)) AS age_s,
-	$utc(b.created_at) AS created_at
-FROM job b
+SELECT <picked_job> $job(1) FROM job b
 WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
 	AND (b.type = 'look-again' OR NOT EXISTS(SELECT 1
 		FROM job e FORCE INDEX (job_ctt)
@@ -18,32 +23,45 @@ WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
 		AND e.id < b.id AND e.type <> 'look-again'))
 ORDER BY b.run_at, b.id LIMIT 128 FOR UPDATE SKIP LOCKED;
 
+-- [id...] of picked jobs: locks the jobs that wait for them in their chains. A
+-- job that is not due holds up the rest of its chain. No other worker keeps one
+-- of these rows locked, because it would need the first job of the chain.
+@statement JOB_FOLLOW(:doc)
+SELECT <picked_job> $job((b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)))
+FROM $ids(:doc) STRAIGHT_JOIN job h ON h.id = x.id
+STRAIGHT_JOIN job b FORCE INDEX (job_ctt) ON b.ctt_id = h.ctt_id
+	AND b.state IN ('READY', 'RUNNING') AND b.id > h.id
+WHERE h.type <> 'look-again' AND b.type <> 'look-again'
+ORDER BY b.id LIMIT 384 FOR UPDATE
+
 -- {"id":[id...],"owner":name}: the picked jobs belong to this owner.
 @statement JOB_TAKE(:doc)
 $takes_doc
 UPDATE JSON_TABLE(doc, '$.id[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
 STRAIGHT_JOIN job b ON b.id = x.id
 SET b.state = 'RUNNING', b.owner = JSON_VALUE(doc, '$.owner'),
-	b.attempts = b.attempts + 1, b.updated_at = UTC_TIMESTAMP(3);
+	b.updated_at = UTC_TIMESTAMP(3);
 COMMIT;
 
--- {"job":[{"id","state","next_ms","why","refused","unasked"}],"owner":name}:
--- stores the outcome of the jobs. unasked: the receiver was not called, so this
--- is no attempt.
-@statement JOB_CLOSE(:doc)
+-- {"job":[{"id","state","next_ms","why","asked","refused"}],"owner":name}:
+-- stores the outcome of the jobs. asked: the receiver was called, so this is an
+-- attempt. Another worker may have jobs of this owner, if its lease expired -> how
+-- many were stored.
+@statement JOB_CLOSE(:doc) ends in rows
 $takes_doc
 UPDATE JSON_TABLE(doc, '$.job[*]' COLUMNS(
 	id BIGINT UNSIGNED PATH '$.id',
 	state VARCHAR(16) PATH '$.state',
 	next_ms BIGINT PATH '$.next_ms',
+	asked INT PATH '$.asked',
 	refused INT PATH '$.refused',
-	unasked INT PATH '$.unasked',
 	why TEXT PATH '$.why')) x
 STRAIGHT_JOIN job b ON b.id = x.id
-SET b.state = x.state, b.owner = NULL, b.refusals = b.refusals + x.refused,
-	b.attempts = b.attempts - x.unasked, b.run_at = $in_ms(x.next_ms),
+SET b.state = x.state, b.owner = NULL, b.attempts = b.attempts + x.asked,
+	b.refusals = b.refusals + x.refused, b.run_at = $in_ms(x.next_ms),
 	b.last_error = LEFT(x.why, 255), b.updated_at = UTC_TIMESTAMP(3)
 WHERE b.state = 'RUNNING' AND b.owner = JSON_VALUE(doc, '$.owner');
+SELECT <closed_jobs> ROW_COUNT() AS n;
 
 -- The most rows that one REMOVE_... removes. Each is locked until the COMMIT.
 @constant REMOVE_MOST 500
