@@ -587,7 +587,7 @@ $c->stop;
 
 # A partner is not asked when there is no time left for its answer.
 $c = Ctt->start(pool => 1, workers => 0,
-    set => { CTT_PARTNER_TIMEOUT_MS => 28_000 });
+    set => { CTT_PARTNER_TIMEOUT_MS => 28_000, CTT_SYNC_CONCURRENCY => 1 });
 {
 	my ($ctt, $ntt) = $c->given(ctt => {}, ntt => {});
 	my $r = fastcgi_post($LINK, qq({"cttId":$ctt,"nttId":$ntt}), 24);
@@ -596,6 +596,17 @@ $c = Ctt->start(pool => 1, workers => 0,
 	    'a request of which the time is over';
 	is $c->one('SELECT COUNT(*) FROM operation'), 0, 'begins nothing';
 	is scalar $c->heard('taas'), 0, 'asks no partner any more';
+
+	# Two seconds are left, and each call takes one.
+	my @ctts = $c->given(map { (ctt => {}) } 1 .. 6);
+	$c->sim(PUT => '/latency', { taas => 1000 });
+	$r = fastcgi_post("$LINK/bulk", sprintf('{"items":[%s]}', join ',',
+		map { qq({"cttId":$_,"nttId":$ntt}) } @ctts), 20);
+	my @done = grep { $_->{outcome} eq 'linked' }
+	    @{ $r->{json}{results} };
+	cmp_ok scalar @done, '>', 0, 'a bulk, whose time ends: some are linked';
+	cmp_ok scalar @done, '<', 6, 'the others are not';
+	is scalar $c->heard('taas'), @done, 'their partner is not called';
 	$c->agree;
 }
 $c->stop;

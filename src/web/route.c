@@ -228,7 +228,7 @@ static void change(struct request *rq, const struct route *route)
 	if (!route->change->body(rq, &b))
 		return;
 	b.terms->deadline = rq->deadline;
-	if (!has_good_item(&b)) { /* no work begins: the key stays free */
+	if (!has_good_item(&b)) { /* the key is not looked at */
 		route->change->reply(rq, &b);
 		return;
 	}
