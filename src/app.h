@@ -9,7 +9,7 @@
 #include "store/lease.h"
 
 struct lender;
-struct trays; /* saga/tray.h */
+struct tray; /* saga/tray.h */
 
 /* What the threads of a process share. */
 struct process {
@@ -18,7 +18,7 @@ struct process {
 	struct leases *leases;
 	struct health *health;
 	struct tokens *tokens; /* partner/token.h */
-	struct trays *trays; /* NULL: its threads keep no company */
+	struct tray *tray; /* NULL: its threads keep no company */
 };
 
 /* `threads`: so many take requests; 0: the process takes none. Nothing is

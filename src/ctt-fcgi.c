@@ -73,11 +73,11 @@ static int run(struct process *p, struct verifier *verifier)
 	int status;
 
 	if (p->conf->threads > 1)
-		p->trays = trays_open(p, saga_open_together,
+		p->tray = tray_open(p, saga_open_together,
 				      saga_close_together);
 	verifier_start(verifier);
 	status = fcgi_run(p, verifier);
-	trays_close(p->trays);
+	tray_close(p->tray);
 	return status;
 }
 

@@ -192,6 +192,8 @@ static enum rc jobs_lock(struct app *app, struct arena *mem,
 	struct rows heads, followers;
 	enum rc rc = pick(app, mem, &heads);
 
+	if (rc == RC_OK && !heads.n)
+		store_cancel(app_db(app));
 	if (rc != RC_OK || !heads.n)
 		return rc;
 	rc = follow(app, mem, &heads, &followers);

@@ -271,7 +271,7 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 		close_alone(app, &open, recovered);
 		return;
 	}
-	tray_pass(app, TRAY_CLOSE, &open);
+	tray_pass(app, STAGE_CLOSE, &open);
 	close_the_rest(app, &open);
 }
 
@@ -321,7 +321,7 @@ void saga_close_ended(struct closing *c, size_t least)
 	c->group[c->n] = take_ended(c);
 	batch_each (c->group[c->n], it)
 		step_ended(it);
-	c->entry[c->n] = tray_post(c->app, TRAY_CLOSE, c->group[c->n]);
+	c->entry[c->n] = tray_post(c->app, STAGE_CLOSE, c->group[c->n]);
 	c->n++;
 }
 
@@ -330,7 +330,7 @@ void saga_close_left(struct closing *c)
 	saga_close(c->app, &c->left, false);
 	app_wait(c->app);
 	for (size_t i = 0; i < c->n; i++)
-		tray_wait(c->app, TRAY_CLOSE, c->entry[i]);
+		tray_wait(c->app, c->entry[i]);
 	for (size_t i = 0; i < c->n; i++)
 		close_the_rest(c->app, c->group[i]);
 }

@@ -73,7 +73,7 @@ struct batch saga_followers(const struct batch *b)
 void saga_drive(struct app *app, struct batch b)
 {
 	for (; b.n; b = saga_followers(&b)) {
-		if (app->process->trays && b.n > GROUP) {
+		if (app->process->tray && b.n > GROUP) {
 			sync_and_close(app, &b);
 			continue;
 		}

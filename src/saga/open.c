@@ -465,7 +465,7 @@ static void pass_tray(struct app *app, struct batch *b)
 {
 	struct batch alone = batch_part(b);
 
-	tray_pass(app, TRAY_OPEN, b);
+	tray_pass(app, STAGE_OPEN, b);
 	batch_each (b, it) {
 		if (!it->aside)
 			continue;

@@ -7,26 +7,30 @@
 #include "model/tally.h"
 
 enum {
-	ITEMS_MAX = 64, /* of one run                     */
-	LEADERS = 1,    /* of a stage: doc/performance.txt */
+	ITEMS_MAX = 64, /* of one run              */
+	LEADERS = 1,    /* doc/performance.txt      */
 };
 
-/* A request in a tray. Its thread sleeps until it is served, or is to lead. The
- * thread of one that was posted does other work. */
+/* A request in the tray. Its thread sleeps until it is served, or is to lead.
+ * The thread of one that was posted does other work. */
 struct entry {
 	struct entry *next;
 	struct batch *b;
+	enum stage_of_saga stage;
 	bool posted, served, leads;
 	pthread_cond_t turn;
+};
+
+static const enum health_now now_of[] = {
+	[STAGE_OPEN] = HEALTH_TRAY_OPEN,
+	[STAGE_CLOSE] = HEALTH_TRAY_CLOSE,
 };
 
 struct tray {
 	pthread_mutex_t lock;
 	struct entry *first, **end;
 	unsigned leaders;
-	tray_run *run;
-	enum stage_of_saga stage;
-	enum health_now now;
+	tray_run *run[STAGE__MAX];
 
 	/* leads when the first entry was posted */
 	pthread_t helper;
@@ -35,32 +39,25 @@ struct tray {
 	bool has_helper, helper_leads, stop;
 };
 
-struct trays {
-	struct tray of[TRAY__MAX];
-};
-
-struct trays *trays_open(struct process *p, tray_run *open, tray_run *close)
+struct tray *tray_open(struct process *p, tray_run *open, tray_run *close)
 {
-	struct trays *t = calloc(1, sizeof *t);
+	struct tray *t = calloc(1, sizeof *t);
 
 	if (!t)
 		arena_exhausted();
-	t->of[TRAY_OPEN].run = open;
-	t->of[TRAY_CLOSE].run = close;
-	t->of[TRAY_OPEN].now = HEALTH_TRAY_OPEN;
-	t->of[TRAY_CLOSE].now = HEALTH_TRAY_CLOSE;
-	for (int i = 0; i < TRAY__MAX; i++) {
-		pthread_mutex_init(&t->of[i].lock, NULL);
-		pthread_cond_init(&t->of[i].work, NULL);
-		t->of[i].end = &t->of[i].first;
-		t->of[i].process = p;
-		t->of[i].stage = (enum stage_of_saga)i;
-	}
+	t->run[STAGE_OPEN] = open;
+	t->run[STAGE_CLOSE] = close;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->work, NULL);
+	t->end = &t->first;
+	t->process = p;
 	return t;
 }
 
-static void tray_close(struct tray *t)
+void tray_close(struct tray *t)
 {
+	if (!t)
+		return;
 	pthread_mutex_lock(&t->lock);
 	t->stop = true;
 	pthread_cond_signal(&t->work);
@@ -69,18 +66,12 @@ static void tray_close(struct tray *t)
 		pthread_join(t->helper, NULL);
 	pthread_cond_destroy(&t->work);
 	pthread_mutex_destroy(&t->lock);
-}
-
-void trays_close(struct trays *t)
-{
-	for (int i = 0; t && i < TRAY__MAX; i++)
-		tray_close(&t->of[i]);
 	free(t);
 }
 
 bool tray_takes(const struct app *app, const struct batch *b)
 {
-	return app->process->trays && b->n <= ITEMS_MAX / 2;
+	return app->process->tray && b->n <= ITEMS_MAX / 2;
 }
 
 static bool has_ctt(struct entry *const *taken, size_t n, uint64_t id)
@@ -92,11 +83,13 @@ static bool has_ctt(struct entry *const *taken, size_t n, uint64_t id)
 	return false;
 }
 
-/* Would the entry's items be too many, or does a CTT come again? */
+/* Does the entry need another stage, would its items be too many, or does a CTT
+ * come again? */
 static bool has_no_place(struct entry *const *taken, size_t n, size_t items,
 			 const struct entry *e)
 {
-	if (n && items + e->b->n > ITEMS_MAX)
+	if (n && (e->stage != taken[0]->stage ||
+		  items + e->b->n > ITEMS_MAX))
 		return true;
 	batch_each (e->b, it)
 		if (has_ctt(taken, n, it->want.ctt.id))
@@ -104,8 +97,8 @@ static bool has_no_place(struct entry *const *taken, size_t n, size_t items,
 	return false;
 }
 
-/* Take entries out of the tray, the first ones first; those that have no place
- * stay for the next run. At least one is taken. */
+/* Take entries of the first one's stage out of the tray, the first ones first;
+ * those that have no place stay for the next run. At least one is taken. */
 static size_t take(struct tray *t, struct entry *taken[ITEMS_MAX])
 {
 	struct entry **at = &t->first, *e;
@@ -163,21 +156,22 @@ static void serve(struct app *app, struct entry *const *taken, size_t n,
 
 static void put_in(struct tray *t, struct entry *e)
 {
-	health_now(t->process->health, t->now, 1);
+	health_now(t->process->health, now_of[e->stage], 1);
 	*t->end = e;
 	t->end = &e->next;
 }
 
-/* Run the stage once. The lock is held, but not during the run. */
+/* Run one stage once. The lock is held, but not during the run. */
 static void run_once(struct tray *t, struct app *app)
 {
 	struct entry *taken[ITEMS_MAX];
 	size_t n = take(t, taken);
+	enum stage_of_saga stage = taken[0]->stage;
 
-	tally_size(TALLY_TRAY_SIZES + t->stage * TALLY_SIZES, n);
-	health_now(app->process->health, t->now, -(int)n);
+	tally_size(TALLY_TRAY_SIZES + stage * TALLY_SIZES, n);
+	health_now(app->process->health, now_of[stage], -(int)n);
 	pthread_mutex_unlock(&t->lock);
-	serve(app, taken, n, t->run);
+	serve(app, taken, n, t->run[stage]);
 	pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < n; i++) {
 		taken[i]->served = true;
@@ -229,10 +223,11 @@ static void *help(void *tray)
 struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 			struct batch *b)
 {
-	struct tray *t = &app->process->trays->of[stage];
+	struct tray *t = app->process->tray;
 	struct entry *e = arena_alloc(b->mem, sizeof *e);
 
 	e->b = b;
+	e->stage = stage;
 	e->posted = true;
 	pthread_cond_init(&e->turn, NULL);
 	pthread_mutex_lock(&t->lock);
@@ -249,9 +244,9 @@ struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 	return e;
 }
 
-void tray_wait(struct app *app, enum stage_of_saga stage, struct entry *e)
+void tray_wait(struct app *app, struct entry *e)
 {
-	struct tray *t = &app->process->trays->of[stage];
+	struct tray *t = app->process->tray;
 	enum spent before = spent_on(SPENT_TRAY);
 
 	pthread_mutex_lock(&t->lock);
@@ -264,8 +259,8 @@ void tray_wait(struct app *app, enum stage_of_saga stage, struct entry *e)
 
 void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b)
 {
-	struct tray *t = &app->process->trays->of[stage];
-	struct entry own = {.b = b};
+	struct tray *t = app->process->tray;
+	struct entry own = {.b = b, .stage = stage};
 	enum spent before = spent_on(SPENT_TRAY);
 
 	pthread_cond_init(&own.turn, NULL);

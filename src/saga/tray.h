@@ -5,13 +5,13 @@
 #include "model/batch.h"
 
 /*
- * A tray before a stage: requests that come together are served together
- * (contract section 10.9). A thread that finds the stage idle leads: it takes
- * the requests in the tray, runs the stage once for all of their items, and
- * wakes their threads. So nobody waits for company, and the batches grow with
- * the load.
+ * The tray of a process: requests that come together are served together
+ * (contract section 10.9). A thread that finds no other at work leads: it takes
+ * the first request in the tray and the others that need the same stage, runs
+ * the stage once for all of their items, and wakes their threads. So nobody
+ * waits for company, and the batches grow with the load.
  */
-enum stage_of_saga { TRAY_OPEN, TRAY_CLOSE, TRAY__MAX };
+enum stage_of_saga { STAGE_OPEN, STAGE_CLOSE, STAGE__MAX };
 
 /*
  * Serves the items of a batch, perhaps of several requests, but never two of one
@@ -20,9 +20,10 @@ enum stage_of_saga { TRAY_OPEN, TRAY_CLOSE, TRAY__MAX };
  */
 typedef void tray_run(struct app *app, struct batch *together);
 
-/* The trays of a process whose requests keep company, and what serves each. */
-struct trays *trays_open(struct process *p, tray_run *open, tray_run *close);
-void trays_close(struct trays *t);
+/* The tray of a process whose requests keep company, and what serves each
+ * stage. */
+struct tray *tray_open(struct process *p, tray_run *open, tray_run *close);
+void tray_close(struct tray *t);
 
 /*
  * Have the items of *b served, perhaps by another thread and in company. What is
@@ -37,9 +38,9 @@ struct entry;
  * thread's until then. */
 struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 			struct batch *b);
-void tray_wait(struct app *app, enum stage_of_saga stage, struct entry *e);
+void tray_wait(struct app *app, struct entry *e);
 
-/* Should this batch pass the trays? One that is large already is alone. */
+/* Should this batch pass the tray? One that is large already is alone. */
 bool tray_takes(const struct app *app, const struct batch *b);
 
 #endif
