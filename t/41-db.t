@@ -114,6 +114,31 @@ killed("at $_", 0, {}, $_)
     $c->faults;
 $c->expect(qr/close_failed/);
 
+# Killed while a link reads its tickets, for longer than a request waits for it:
+# there is no doubt that nothing was changed.
+{
+	my ($ctt) = $c->given(ctt => {});
+	my ($r) = $c->parallel(2, sub ($i) {
+		if ($i == 0) {
+			sleep 0.3;
+			return $c->link($ctt, $ntt);
+		}
+		my $other = $c->connect_db('CTT_DB_MIGRATE');
+		$other->{InactiveDestroy} = 1;    # its server will be gone
+		$other->begin_work;
+		$other->do('SELECT id FROM ctt WHERE id = ? FOR UPDATE', undef,
+		    $ctt);
+		sleep 1;
+		$c->stack('kill', 'db');
+		sleep 10;
+		$c->stack('start', 'db');
+		return {};
+	});
+	is_deeply [ $r->{status}, $r->{json}{code} ], [ 503, 'DB_UNAVAILABLE' ],
+	    'killed while tickets are read: nothing was changed';
+	is $c->link($ctt, $ntt)->{status}, 200, 'so it is tried again';
+}
+
 # ---- memcached ----
 
 {

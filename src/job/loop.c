@@ -20,7 +20,7 @@
 #include "store/audit.h"
 
 enum {
-	POLL_MS = 100,  /* pause if there was no work                    */
+	POLL_MS = 100,  /* pause, so that jobs are delivered together    */
 	AWAY_MS = 1000, /* pause if the database is away                 */
 	BEAT_MS = 3000, /* between two beats                             */
 	BEAT_LATE_MS = 10000, /* a beat may be so late, plus ROUNDS calls */
@@ -156,15 +156,15 @@ static enum rc free_jobs(struct app *app, struct arena *mem, int64_t *next)
 /* Deliver jobs for time_ms. If a partner hangs, each round of operations takes
  * CTT_PARTNER_TIMEOUT_MS, so the jobs get as much time as the operations. */
 static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
-		       size_t *n_r)
+		       size_t *n_r, bool *more_r)
 {
 	int64_t until = clock_mono_ms() + time_ms;
 	enum rc rc;
 
 	do {
 		arena_reset(mem);
-		rc = outbox_run(app, mem, n_r);
-	} while (rc == RC_OK && *n_r && clock_mono_ms() < until &&
+		rc = outbox_run(app, mem, n_r, more_r);
+	} while (rc == RC_OK && *more_r && clock_mono_ms() < until &&
 		 !stop_asked());
 	return rc;
 }
@@ -183,6 +183,7 @@ int job_loop(struct app *app)
 	while (!stop_asked()) {
 		struct timespec wait = {0};
 		size_t jobs = 0, settled = 0;
+		bool more = false;
 		int64_t began = clock_mono_ms();
 		enum rc rc = beat_now(app, mem, &beat);
 
@@ -193,7 +194,8 @@ int job_loop(struct app *app)
 		if (rc != RC_ERROR)
 			rc = free_jobs(app, mem, &dead);
 		if (rc != RC_ERROR)
-			rc = deliver(app, mem, clock_mono_ms() - began, &jobs);
+			rc = deliver(app, mem, clock_mono_ms() - began, &jobs,
+				     &more);
 		if (rc == RC_OK)
 			rc = purge_keys(app, mem, &purge);
 		if (rc == RC_OK)
@@ -206,7 +208,7 @@ int job_loop(struct app *app)
 		beat.worked |= jobs || settled;
 		if (rc == RC_ERROR)
 			wait.tv_sec = AWAY_MS / 1000;
-		else if (!jobs && !settled)
+		else if (!more && !settled)
 			wait.tv_nsec = POLL_MS * 1000000L;
 		pselect(0, NULL, NULL, NULL, &wait, &waiting);
 	}

@@ -44,6 +44,7 @@ struct jobs {
 	const char *owner;
 	struct job **job;
 	size_t n;
+	bool more; /* others are due, perhaps */
 };
 
 /* The body for the queue: the job with its payload. */
@@ -196,6 +197,7 @@ static enum rc jobs_lock(struct app *app, struct arena *mem,
 		store_cancel(app_db(app));
 	if (rc != RC_OK || !heads.n)
 		return rc;
+	taken->more = heads.n == PICK_MOST;
 	rc = follow(app, mem, &heads, &followers);
 	if (rc != RC_OK)
 		return rc;
@@ -396,12 +398,13 @@ static enum rc run_wave(struct app *app, struct arena *mem,
 	return close_all(app, mem, wave);
 }
 
-enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r)
+enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r,
+		   bool *more_r)
 {
 	struct jobs taken = {0}, wave;
 	enum rc rc = jobs_take(app, mem, &taken);
 
-	*n_r = 0;
+	*more_r = taken.more;
 	if (rc != RC_OK || !taken.n)
 		return rc;
 	fault(FAULT_AFTER_JOB_CLAIM);

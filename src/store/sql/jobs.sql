@@ -5,6 +5,9 @@
 UPDATE job SET state = 'READY', owner = NULL
 WHERE state = 'RUNNING' AND $abandoned(job)
 
+-- The most chains that are taken at a time.
+@constant PICK_MOST 128
+
 @macro job(due)
 b.id, b.ctt_id, b.type, b.payload, b.dedupe_key, b.attempts, b.refusals,
 	TIMESTAMPDIFF(SECOND, b.since, UTC_TIMESTAMP(3)) AS age_s,
@@ -21,7 +24,7 @@ WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
 		FROM job e FORCE INDEX (job_ctt)
 		WHERE e.ctt_id = b.ctt_id AND e.state IN ('READY', 'RUNNING')
 		AND e.id < b.id AND e.type <> 'look-again'))
-ORDER BY b.run_at, b.id LIMIT 128 FOR UPDATE SKIP LOCKED;
+ORDER BY b.run_at, b.id LIMIT $PICK_MOST FOR UPDATE SKIP LOCKED;
 
 -- [id...] of picked jobs: locks the jobs that wait for them in their chains. A
 -- job that is not due holds up the rest of its chain. No other worker keeps one
