@@ -281,7 +281,9 @@ $c->sim(PUT => '/latency', { taas => 15 });
 	});
 	$c->no_rules;
 	ok $c->stack('start', 'pool', '--pool', 1), 'a smaller pool';
-	ok $c->wait_for(10, sub { metric($waiting) == 0 }), 'nobody waits there';
+	ok $c->wait_for(10, sub { metric('cttd_pool_processes') == 1 }),
+	    'the dead ones are not counted';
+	is metric($waiting), 0, 'nobody waits there';
 	$c->restart_pool(POOL, CTT_THREADS => THREADS);
 }
 

@@ -156,6 +156,27 @@ for (
 	    if $r->{status} == 200;
 }
 
+# It wakes while another process that took the operation over calls the partner.
+{
+	my ($ctt, $ntt) = $c->given_ctts(1, source => 'TAAS');
+
+	$c->sim(PUT => '/latency', { taas => 2500 });
+	$c->fault('after-intent', 'stop');
+	my ($r) = $c->parallel(2, sub ($i) {
+		return $c->link($ctt, $ntt) unless $i;
+		$c->wait_for(10, sub { stopped() });
+		$c->wait_for(20, sub { $c->heard('taas', ticket => "C-$ctt") });
+		kill 'CONT', stopped();
+		return {};
+	});
+	$c->sim(PUT => '/latency', { taas => 0 });
+	like $r->{status}, qr/^(200|504)$/, 'woken while another calls';
+	ok $c->settle, 'it is settled';
+	is $c->row(ctt => $ctt)->{ntt_id}, $ntt, 'it is linked';
+	is scalar $c->heard('taas', ticket => "C-$ctt"), 1, 'by one call';
+	$c->agree('both sides');
+}
+
 # A process has loaded the tickets of a request with a key, and is stopped. Its
 # lease expires, its sessions end, and another process is asked with the same
 # key: the request is run once.
