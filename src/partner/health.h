@@ -73,7 +73,7 @@ int health_retry_s(const struct health *h, enum partner_id p);
 /* What the pool does at this moment. */
 enum health_now {
 	HEALTH_REQUESTS,   /* threads that serve one            */
-	HEALTH_TRAY_OPEN,  /* requests in the tray of that name */
+	HEALTH_TRAY_OPEN,  /* requests in the tray, by stage */
 	HEALTH_TRAY_CLOSE,
 	HEALTH_NOW__MAX
 };

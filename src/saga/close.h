@@ -13,7 +13,7 @@
  */
 void saga_close(struct app *app, struct batch *b, bool recovered);
 
-/* What serves the tray before it. */
+/* The stage, for the tray. */
 void saga_close_together(struct app *app, struct batch *b);
 
 /*

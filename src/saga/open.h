@@ -17,7 +17,7 @@
  */
 void saga_open(struct app *app, struct batch *b);
 
-/* What serves the tray before it. */
+/* The stage, for the tray. */
 void saga_open_together(struct app *app, struct batch *b);
 
 /* An item's operation begins: its local change and its journal row, owned by
