@@ -214,7 +214,8 @@ sub check_logs ($self) {
 	for my $line (map { $self->log_lines($_) } @parts) {
 		next if grep { $line =~ $_ } @{ $self->{expected} };
 		push @errors, $line
-		    if $line =~ /level"?[=:]"?error|\[(alert|emerg)\]/;
+		    if $line =~ /level"?[=:]"?error|\[(alert|emerg)\]/
+		    || $line =~ /Illegal mix of collations/;
 		push @crashes, $line if $line =~ /Sanitizer|runtime error:/;
 	}
 	is_deeply \@errors, [], 'no error in the logs';

@@ -108,7 +108,8 @@ payload         JSON
 +delay_ms       BIGINT
 
 -- Audit rows; the rows of one ticket are adjacent. The row marked `first`
--- follows the last row of its ticket in the database (store/audit.h).
+-- follows the last row of its ticket in the database (store/audit.h). MariaDB
+-- 11.8 does not join a seal that is ASCII to a hash in a variable.
 @table audit_row 2
 n FOR ORDINALITY
 entity_id       BIGINT UNSIGNED
@@ -120,7 +121,7 @@ request_id      VARCHAR(64)
 operation_id    VARCHAR(64)
 detail          JSON
 +first          BOOLEAN
-+seal           CHAR(64) CHARACTER SET ascii
++seal           CHAR(64)
 
 -- Changes of the NTTs' counts.
 @table count
