@@ -228,6 +228,29 @@ static bool learn_server(struct db *db, MYSQL *my)
 	return row;
 }
 
+#define SYSTEM_CAS "/etc/ssl/certs"
+
+static const char *or_null(const char *path)
+{
+	return *path ? path : NULL;
+}
+
+/* Without CTT_DB_TLS each version of the library would do as it likes. */
+static void set_tls(MYSQL *my, const struct conf *cf)
+{
+	const unsigned tcp = MYSQL_PROTOCOL_TCP; /* to localhost, too */
+	const my_bool on = cf->db_tls && !*cf->db_socket;
+
+	mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &on);
+	mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on);
+	if (!on)
+		return;
+	mysql_options(my, MYSQL_OPT_PROTOCOL, &tcp);
+	mysql_options(my, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
+	mysql_ssl_set(my, or_null(cf->db_key), or_null(cf->db_cert),
+		      or_null(cf->db_ca), *cf->db_ca ? NULL : SYSTEM_CAS, NULL);
+}
+
 static enum rc connect_now(struct db *db)
 {
 	const struct conf *cf = db->cf;
@@ -248,6 +271,7 @@ static enum rc connect_now(struct db *db)
 	/* a server that is not ours could ask for any file, our keys too */
 	mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no);
 	mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	set_tls(my, cf);
 	mysql_options(my, MYSQL_INIT_COMMAND, init);
 	if (!mysql_real_connect(my, *cf->db_socket ? NULL : cf->db_host,
 				cf->db_user, cf->db_password, cf->db_name,
