@@ -79,8 +79,8 @@ static int check_all(struct process *p, struct verifier *verifier)
 	bool good;
 
 	app_open(&app, p);
-	good = db_try_all(app_db(&app)) == RC_OK &&
-	       tables_are_good(app_db(&app), err, sizeof err);
+	good = tables_are_good(app_db(&app), err, sizeof err) &&
+	       db_try_all(app_db(&app)) == RC_OK;
 	app_close(&app);
 	if (!verifier_try(verifier, line, sizeof line))
 		conf_add_error(err, sizeof err, line);

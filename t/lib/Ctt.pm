@@ -81,7 +81,7 @@ sub start ($class, %opt) {
 	    '--workers', $opt{workers} // 1,
 	    (map { exists $opt{"${_}_url"} ? ("--$_-url", $opt{"${_}_url"}) : () }
 		qw(taas tmf nig queue)),
-	    $opt{idp} ? ('--idp', $opt{idp}) : (),
+	    (map { $opt{$_} ? ("--$_", $opt{$_}) : () } qw(idp database)),
 	    (map { ('--mariadb', $_) } @{ $opt{mariadb} // [] }),
 	    (map { ('--set', "$_=$set{$_}") } sort keys %set))
 	    or BAIL_OUT('the stack did not come up');
