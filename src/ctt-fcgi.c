@@ -79,8 +79,8 @@ static int check_all(struct process *p, struct verifier *verifier)
 	bool good;
 
 	app_open(&app, p);
-	good = tables_are_good(app_db(&app), err, sizeof err) &&
-	       db_try_all(app_db(&app)) == RC_OK;
+	good = db_try_all(app_db(&app)) == RC_OK;
+	good &= tables_are_good(app_db(&app), err, sizeof err);
 	app_close(&app);
 	if (!verifier_try(verifier, line, sizeof line))
 		conf_add_error(err, sizeof err, line);

@@ -28,7 +28,16 @@ is $c->cttctl('audit', 'verify')->{status}, 0, 'the old trail is whole';
 
 # The id of the first CTT that had no part in what the version before did.
 my $next = 1000;
-sub fresh ($n) { return $next .. ($next += $n) - 1 }
+
+sub fresh ($n) {
+	my $from = $next;
+
+	$next += $n;
+	return $from .. $next - 1;
+}
+
+# Those of TMF: the simulator's TaaS has not heard of the old links.
+sub of_tmf (@ctts) { return grep { $_ % 3 } @ctts }
 
 sub done ($r, $name, $n) {
 	is_deeply [ $r->{status}, scalar grep { $_->{outcome}
@@ -50,10 +59,10 @@ my $commits = sub () { $c->dbh->selectrow_arrayref(
 	cmp_ok $commits->() - $before, '<', 150,
 	    'with a few commits: the bulk is not halved';
 }
-done($c->unlink_from(1, [ 200 .. 249 ]), '50 old links are undone', 50);
-done($c->move_to('NTT-0000005', [ 250 .. 299 ]), '50 are moved', 50);
+done($c->unlink_from(1, [ of_tmf(201 .. 260) ]), '40 old links are undone', 40);
+done($c->move_to('NTT-0000005', [ of_tmf(261 .. 320) ]), '40 are moved', 40);
 done($c->post('/ticket/ctt/bulk-resolve-by-ticket-id', { $c->codes,
-	remark => "r\x{e9}par\x{e9}", ticketIds => [ 300 .. 349 ] }),
+	remark => "r\x{e9}par\x{e9}", ticketIds => [ 321 .. 370 ] }),
 	'50 are resolved', 50);
 is $c->bulk([ 1, 1 ], [ 'CTT-0000002', 'NTT-0000001' ])->{json}{success}, 2,
     'by id and by number';
