@@ -5,6 +5,7 @@ use v5.36;
 
 use Cpanel::JSON::XS ();
 use Cwd qw(abs_path);
+use Digest::MD5 qw(md5_hex);
 use File::Path qw(make_path);
 use File::Temp ();
 use FindBin;
@@ -30,8 +31,14 @@ sub openapi_faults ($data) {
 	    @{ JSON::Validator::Schema::OpenAPIv3->new($data)->errors };
 }
 
-is_deeply [ openapi_faults(copy($doc)) ], [], 'the document is OpenAPI 3.0.3';
-{
+# Debian 13's JSON::Validator would fetch the schema of OpenAPI from the network.
+my $SCHEMA = $INC{'JSON/Validator.pm'} =~ s/\.pm$/\/cache\//r
+    . md5_hex(JSON::Validator::Schema::OpenAPIv3->new->specification);
+
+SKIP: {
+	skip 'JSON::Validator has no schema of OpenAPI', 2 if !-e $SCHEMA;
+	is_deeply [ openapi_faults(copy($doc)) ], [],
+	    'the document is OpenAPI 3.0.3';
 	my $broken = copy($doc);
 	$broken->{components}{schemas}{CTT}{propertees} = {};
 	like join('', openapi_faults($broken)), qr/CTT/, 'a slip in it is seen';

@@ -39,6 +39,11 @@ for (
 		q{init_connect = 'SET NAMES latin1'} ],
 	[ 'other order', q{collation_server = 'utf8mb4_bin'},
 		q{init_connect = 'SET NAMES utf8mb4 COLLATE utf8mb4_bin'} ],
+	[ 'another order of the database',
+		'ALTER DATABASE ctt COLLATE = utf8mb4_unicode_ci' ],
+	$dba->selectrow_array(q{SHOW VARIABLES LIKE 'character_set_collations'})
+		? [ 'another order of utf8mb4', 'character_set_collations ='
+			. q{ 'utf8mb4=utf8mb4_unicode_ci'} ] : (),
 	[ 'safe updates', q{init_connect = 'SET sql_safe_updates = 1'} ],
 	[ 'NULL is what was inserted', q{init_connect ='SET sql_auto_is_null = 1,
 		max_sort_length = 8, div_precision_increment = 0'} ],
@@ -51,7 +56,7 @@ for (
 	my @ctts = $c->given(map { (ctt => {}) } 1 .. 8);
 	my %remark = (remark => "D\x{e9}j\x{e0} $FACE");
 
-	$dba->do("SET GLOBAL $_") for @globals;
+	$dba->do($_) for map { /^ALTER/ ? $_ : "SET GLOBAL $_" } @globals;
 	anew();
 	is_deeply [ map { $_->{outcome} } @{ $c->bulk(
 		map { [ $_, $ntt, %remark ] } @ctts)->{json}{results} } ],
@@ -79,7 +84,8 @@ for (
 	ok $c->quiet, 'the jobs are delivered';
 	is $c->cttctl('check')->{out}, '', 'check finds nothing';
 	is $c->cttctl('audit', 'verify')->{status}, 0, 'the trail is whole';
-	s/=.*/= DEFAULT/s, $dba->do("SET GLOBAL $_") for @globals;
+	$dba->do(s/=.*/= DEFAULT/sr)
+	    for map { /^ALTER/ ? $_ : "SET GLOBAL $_" } @globals;
 	anew();
 }
 

@@ -198,6 +198,38 @@ sub schema () {
 	ok $c->stack('start', $_), "the $_ starts" for qw(pool worker);
 }
 
+# ---- texts of another collation: MariaDB 11 gives its own to new tables ----
+
+# What SHOW CREATE TABLE says of all tables.
+sub tables () {
+	return { map { $_ => $c->dbh->selectrow_arrayref(
+		"SHOW CREATE TABLE `$_`")->[1] =~ s/ AUTO_INCREMENT=\d+//r }
+		@{ $c->dbh->selectcol_arrayref("SHOW TABLES") } };
+}
+
+{
+	my $tables = tables();
+	my $other = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci';
+	my @columns = $c->rows('SELECT table_name t, column_name c,'
+	    . ' column_type type, IF(is_nullable = "NO", "NOT NULL", "") n,'
+	    . ' COALESCE(CONCAT("DEFAULT ", column_default), "") d'
+	    . ' FROM information_schema.columns WHERE table_schema = DATABASE()'
+	    . ' AND collation_name = "utf8mb4_general_ci"');
+
+	cmp_ok @columns, '>', 40, 'the texts have one collation';
+	$c->do("ALTER TABLE $_->{t} DEFAULT $other,"
+	    . " MODIFY $_->{c} $_->{type} $other $_->{n} $_->{d}") for @columns;
+	my $check = $c->run('ctt.fcgi', '--check');
+	is $check->{status}, 1, '--check fails';
+	is_deeply [ sort $check->{err} =~ /the table (\w+) have a wrong coll/g ],
+	    [ sort keys %{ { map { $_->{t} => 1 } @columns } } ],
+	    'and names the tables';
+	is $c->cttctl('migrate')->{status}, 0, 'cttctl migrate';
+	is_deeply tables(), $tables, 'makes them what they were';
+	is $c->run('ctt.fcgi', '--check')->{err}, '', '--check is content';
+	ok $c->stack('restart', 'pool'), 'the pool has no old statements';
+}
+
 # ---- times are UTC, whoever inserts the row ----
 
 {

@@ -34,6 +34,8 @@ struct conf {
 	struct arena *mem; /* where the strings are */
 	const char *db_host, *db_socket, *db_user, *db_password, *db_name;
 	int64_t db_port;
+	bool db_tls;
+	const char *db_ca, *db_cert, *db_key; /* paths; "": none */
 	const char *memcached;
 	/* of the partners; "" for none */
 	const char *url[PARTNER__MAX]; /* no slash at the end of its path */

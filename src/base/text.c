@@ -9,8 +9,7 @@
 #include <wctype.h>
 
 #include "base/arena.h"
-
-#include "base/arena.h"
+#include "base/json.h"
 
 /* The present position of a scan. */
 struct scan {
@@ -357,6 +356,11 @@ static const char *grammar_error(enum json_tokener_error error)
 	}
 }
 
+/*
+ * Without JSON_TOKENER_STRICT json-c takes [1,] and {} {}, and with it 0.18
+ * refuses each letter in a string that is not ASCII. So json.c knows the
+ * grammar; json-c says at most that a text is too deep or too short.
+ */
 struct json_object *json_read(const char *s, size_t n, const char **error_r)
 {
 	struct json_object *value;
@@ -370,14 +374,17 @@ struct json_object *json_read(const char *s, size_t n, const char **error_r)
 		*error_r = no_memory;
 		return NULL;
 	}
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT |
-					    JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
 	value = json_tokener_parse_ex(tok, s, (int)n);
 	if (json_tokener_get_error(tok) == json_tokener_continue)
 		value = json_tokener_parse_ex(tok, "", -1); /* the end */
 	*error_r = grammar_error(json_tokener_get_error(tok));
 	json_tokener_free(tok);
-	return value;
+	if (*error_r || json_is_whole(s, n))
+		return value;
+	*error_r = bad_grammar;
+	json_object_put(value);
+	return NULL;
 }
 
 static int by_name(const void *a, const void *b)

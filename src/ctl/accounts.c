@@ -68,7 +68,13 @@ static bool is_ready(const struct conf *cf, const char *hosts)
 					  cf->migrate_user);
 }
 
-static bool take_user(struct taker *t, struct arena *mem, const char *user,
+/* With TLS the server takes the user by nothing else. */
+static const char *requires(const struct conf *cf)
+{
+	return cf->db_tls && !*cf->db_socket ? " REQUIRE SSL" : "";
+}
+
+static bool take_user(struct taker *t, struct console *con, const char *user,
 		      const char *host, const char *password)
 {
 	static const char *const how[] = {
@@ -78,22 +84,25 @@ static bool take_user(struct taker *t, struct arena *mem, const char *user,
 
 	hash_of(password, hash);
 	for (int i = 0; i < 2; i++)
-		if (!t->take(t, arena_printf(mem, "%s '%s'@'%s' IDENTIFIED BY "
-					     "PASSWORD '%s'", how[i], user,
-					     host, hash)))
+		if (!t->take(t, arena_printf(con->mem, "%s '%s'@'%s' IDENTIFIED"
+					     " BY PASSWORD '%s'%s", how[i],
+					     user, host, hash,
+					     requires(&con->conf))))
 			return false;
 	return true;
 }
 
-static bool take_host(struct taker *t, struct arena *mem,
-		      const struct conf *cf, const char *host)
+static bool take_host(struct taker *t, struct console *con, const char *host)
 {
-	return take_user(t, mem, cf->migrate_user, host,
+	const struct conf *cf = &con->conf;
+	struct arena *mem = con->mem;
+
+	return take_user(t, con, cf->migrate_user, host,
 			 cf->migrate_password) &&
 	       t->take(t, arena_printf(mem, "GRANT ALL ON `%s`.* TO '%s'@'%s' "
 				       "WITH GRANT OPTION", cf->db_name,
 				       cf->migrate_user, host)) &&
-	       take_user(t, mem, cf->db_user, host, cf->db_password) &&
+	       take_user(t, con, cf->db_user, host, cf->db_password) &&
 	       t->take(t, arena_printf(mem, "GRANT '" ROLE_OF "' TO '%s'@'%s'",
 				       cf->db_user, cf->db_user, host)) &&
 	       t->take(t, arena_printf(mem, "SET DEFAULT ROLE '" ROLE_OF "' "
@@ -112,13 +121,13 @@ static bool take_all(struct taker *t, struct console *con,
 		if (!is_ready(cf, host))
 			return false;
 	if (!t->take(t, arena_printf(con->mem, "CREATE DATABASE IF NOT EXISTS "
-				     "`%s` CHARACTER SET utf8mb4",
-				     cf->db_name)) ||
+				     "`%s` CHARACTER SET utf8mb4 COLLATE "
+				     "utf8mb4_general_ci", cf->db_name)) ||
 	    !t->take(t, arena_printf(con->mem, "CREATE ROLE IF NOT EXISTS '"
 				     ROLE_OF "'", cf->db_user)))
 		return false;
 	while ((host = strsep(&list, ",")))
-		if (!take_host(t, con->mem, cf, host))
+		if (!take_host(t, con, host))
 			return false;
 	return true;
 }

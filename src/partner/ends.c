@@ -76,6 +76,17 @@ static int64_t end_of_token_file(const char *path)
 	return end;
 }
 
+/* Of the certificates in the file as it is now, which each connection reads. */
+static int64_t end_of_pem_file(const char *path)
+{
+	struct arena *mem = arena_open();
+	const char *pem = *path ? conf_read_secret(path, mem) : NULL;
+	int64_t end = pem ? end_of_pem(pem) : 0;
+
+	arena_close(mem);
+	return end;
+}
+
 static void add(struct ending *r, size_t *n, const char *partner,
 		const char *file, int64_t at_s)
 {
@@ -98,5 +109,7 @@ size_t endings_find(const struct conf *cf, struct ending r[ENDINGS_MOST])
 		add(r, &n, code, "CA", end_of_pem(cf->ca[p]));
 	}
 	add(r, &n, "JWT", "CA", end_of_pem(cf->jwt_ca));
+	add(r, &n, "DB", "CERT", end_of_pem_file(cf->db_cert));
+	add(r, &n, "DB", "CA", end_of_pem_file(cf->db_ca));
 	return n;
 }

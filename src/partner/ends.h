@@ -13,7 +13,7 @@ struct ending {
 	int64_t at_s; /* since 1970 */
 };
 
-enum { ENDINGS_MOST = 3 * PARTNER__MAX + 1 };
+enum { ENDINGS_MOST = 3 * PARTNER__MAX + 3 };
 
 /* All of them, as this process has read them. Of several certificates in a file
  * the first to end counts. */

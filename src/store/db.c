@@ -34,10 +34,15 @@ enum {
  * What the statements lean on. The server's own settings and its init_connect
  * may say otherwise, so each session says it itself. group_concat_max_len: the
  * last hashes of the trails that a bulk adds to are one such text (change.sql).
- * SESSION: without it these two are the next transaction's only.
+ * SESSION: without it these two are the next transaction's only. The tables'
+ * collation: NAMES gives it to literals and results, collation_database to
+ * JSON_TABLE, and character_set_collations to variables and new tables, for
+ * which MariaDB 11 has one of its own.
  */
 #define SESSION                                                              \
-	"SET NAMES utf8mb4,SESSION tx_isolation='READ-COMMITTED',"           \
+	"SET NAMES utf8mb4 COLLATE utf8mb4_general_ci,"                      \
+	"collation_database=utf8mb4_general_ci,"                             \
+	"SESSION tx_isolation='READ-COMMITTED',"                             \
 	"SESSION tx_read_only=0,autocommit=1,completion_type='NO_CHAIN',"    \
 	"time_zone='+00:00',timestamp=DEFAULT,sql_mode='STRICT_ALL_TABLES,"  \
 	"NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"                \
@@ -47,7 +52,8 @@ enum {
 	"sql_safe_updates=0,sql_auto_is_null=0,unique_checks=1,"             \
 	"check_constraint_checks=1,div_precision_increment=4,"               \
 	"innodb_lock_wait_timeout=%d,wait_timeout=%d,"                       \
-	"wsrep_sync_wait=7,@held=GET_LOCK('cttd:%s',0)"
+	"wsrep_sync_wait=7,@held=GET_LOCK('cttd:%s',0)"                      \
+	"/*M!110201 ,character_set_collations='' */"
 
 struct prepared {
 	MYSQL_STMT *st;   /* NULL: not yet */
@@ -222,6 +228,29 @@ static bool learn_server(struct db *db, MYSQL *my)
 	return row;
 }
 
+#define SYSTEM_CAS "/etc/ssl/certs"
+
+static const char *or_null(const char *path)
+{
+	return *path ? path : NULL;
+}
+
+/* Without CTT_DB_TLS each version of the library would do as it likes. */
+static void set_tls(MYSQL *my, const struct conf *cf)
+{
+	const unsigned tcp = MYSQL_PROTOCOL_TCP; /* to localhost, too */
+	const my_bool on = cf->db_tls && !*cf->db_socket;
+
+	mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &on);
+	mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on);
+	if (!on)
+		return;
+	mysql_options(my, MYSQL_OPT_PROTOCOL, &tcp);
+	mysql_options(my, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
+	mysql_ssl_set(my, or_null(cf->db_key), or_null(cf->db_cert),
+		      or_null(cf->db_ca), *cf->db_ca ? NULL : SYSTEM_CAS, NULL);
+}
+
 static enum rc connect_now(struct db *db)
 {
 	const struct conf *cf = db->cf;
@@ -242,6 +271,7 @@ static enum rc connect_now(struct db *db)
 	/* a server that is not ours could ask for any file, our keys too */
 	mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no);
 	mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	set_tls(my, cf);
 	mysql_options(my, MYSQL_INIT_COMMAND, init);
 	if (!mysql_real_connect(my, *cf->db_socket ? NULL : cf->db_host,
 				cf->db_user, cf->db_password, cf->db_name,

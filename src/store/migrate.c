@@ -38,6 +38,21 @@ enum rc schema_version_of(struct db *db, struct arena *mem, int *version_r)
 	return version_of(db, mem, version_r);
 }
 
+enum rc schema_odd_tables(struct db *db, struct arena *mem, struct rows *odd_r)
+{
+	return db_run(db, SQL_ODD_TABLES, NULL, mem, odd_r, 1);
+}
+
+static enum rc mend_odd_tables(struct db *db, struct arena *mem)
+{
+	struct rows odd;
+	enum rc rc = schema_odd_tables(db, mem, &odd);
+
+	for (size_t i = 0; rc == RC_OK && i < odd.n; i++)
+		rc = db_text(db, ROW(odd_table, &odd, i)->statement);
+	return rc;
+}
+
 static enum rc migrate_locked(struct db *db, struct arena *mem,
 			      void (*report)(const struct schema_step *))
 {
@@ -46,7 +61,8 @@ static enum rc migrate_locked(struct db *db, struct arena *mem,
 			     "version INT NOT NULL PRIMARY KEY,"
 			     "name VARCHAR(64) NOT NULL,"
 			     "applied_at DATETIME(3) NOT NULL DEFAULT"
-			     " (UTC_TIMESTAMP(3))) ENGINE=InnoDB");
+			     " (UTC_TIMESTAMP(3))) ENGINE=InnoDB"
+			     " DEFAULT CHARSET=utf8mb4");
 
 	if (rc == RC_OK)
 		rc = version_of(db, mem, &version);
@@ -63,7 +79,7 @@ static enum rc migrate_locked(struct db *db, struct arena *mem,
 		if (rc == RC_OK)
 			report(step);
 	}
-	return rc;
+	return rc == RC_OK ? mend_odd_tables(db, mem) : rc;
 }
 
 enum rc schema_migrate(struct db *db, struct arena *mem,

@@ -26,6 +26,10 @@ enum rc schema_version_of(struct db *db, struct arena *mem, int *version_r);
 enum rc schema_migrate(struct db *db, struct arena *mem,
 		       void (*report)(const struct schema_step *));
 
+/* The tables (ROW(odd_table)) that have texts of another collation than ours,
+ * which the server does not compare with ours. A migration changes them. */
+enum rc schema_odd_tables(struct db *db, struct arena *mem, struct rows *odd_r);
+
 /* Give another user, the one as whom `app` connects, or its role, the rights
  * that cttd needs. *user_r is its name, from `mem`. */
 enum rc schema_grant(struct db *db, struct db *app, struct arena *mem,

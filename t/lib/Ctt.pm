@@ -81,7 +81,7 @@ sub start ($class, %opt) {
 	    '--workers', $opt{workers} // 1,
 	    (map { exists $opt{"${_}_url"} ? ("--$_-url", $opt{"${_}_url"}) : () }
 		qw(taas tmf nig queue)),
-	    $opt{idp} ? ('--idp', $opt{idp}) : (),
+	    (map { $opt{$_} ? ("--$_", $opt{$_}) : () } qw(idp database)),
 	    (map { ('--mariadb', $_) } @{ $opt{mariadb} // [] }),
 	    (map { ('--set', "$_=$set{$_}") } sort keys %set))
 	    or BAIL_OUT('the stack did not come up');
@@ -214,7 +214,8 @@ sub check_logs ($self) {
 	for my $line (map { $self->log_lines($_) } @parts) {
 		next if grep { $line =~ $_ } @{ $self->{expected} };
 		push @errors, $line
-		    if $line =~ /level"?[=:]"?error|\[(alert|emerg)\]/;
+		    if $line =~ /level"?[=:]"?error|\[(alert|emerg)\]/
+		    || $line =~ /Illegal mix of collations/;
 		push @crashes, $line if $line =~ /Sanitizer|runtime error:/;
 	}
 	is_deeply \@errors, [], 'no error in the logs';

@@ -4,6 +4,8 @@ package Relay;
 #
 #	my $proxy = Relay->start;		# HTTP, with CONNECT
 #	my $slow = Relay->start(to => 'localhost:8443', delay => 1.5);
+#	my $wire = Relay->start(to => "localhost:$port", keep => 1);
+#	$wire->bytes				# all that went over it
 #	$proxy->url				# http://127.0.0.1:PORT
 #	$proxy->lines				# what it was asked: request lines
 #	$proxy->stop
@@ -43,6 +45,8 @@ sub port ($self) { return $self->{port} }
 sub url ($self) { return "http://127.0.0.1:$self->{port}" }
 sub lines ($self) { return split /\n/, slurp($self->{log}->filename) }
 
+sub bytes ($self) { return slurp($self->{log}->filename) }
+
 sub stop ($self) {
 	my $pid = delete $self->{pid} // return;
 
@@ -68,7 +72,8 @@ sub serve ($listener, $log, %opt) {
 }
 
 sub take ($client, $log, %opt) {
-	return pass($client, connect_to($opt{to}), $opt{delay}) if $opt{to};
+	return pass($client, connect_to($opt{to}), $opt{delay} // 0,
+		$opt{keep} && $log) if $opt{to};
 	my $head = '';
 
 	while ($head !~ /\r\n\r\n/) {
@@ -100,7 +105,7 @@ sub put ($socket, $bytes) {
 	}
 }
 
-sub pass ($client, $server, $delay = 0) {
+sub pass ($client, $server, $delay = 0, $log = undef) {
 	my $all = IO::Select->new($client, $server);
 
 	for (;;) {
@@ -110,6 +115,7 @@ sub pass ($client, $server, $delay = 0) {
 				$delay = 0;
 			}
 			sysread $from, my $bytes, 1 << 16 or return;
+			syswrite $log, $bytes if $log;
 			put($from == $client ? $server : $client, $bytes);
 		}
 	}

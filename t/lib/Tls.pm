@@ -50,11 +50,22 @@ sub cert ($self, $file, %opt) {
 	    "-extfile $file.ext -out $file.crt");
 }
 
+# nginx 1.25.1 and later want "http2 on;" in the place of "listen ... http2;".
+sub as_nginx_likes ($text) {
+	my ($major, $minor, $patch) = `nginx -v 2>&1` =~ /(\d+)\.(\d+)\.(\d+)/;
+
+	return $text if $major * 1e6 + $minor * 1e3 + $patch < 1_025_001;
+	return join '', map { s/ ssl http2;/ ssl;/g
+			? s/ ssl;/ ssl; http2 on;/r : $_ }
+	    split /(?=^\s*server\s*\{)/m, $text;
+}
+
 # Writes its configuration around what is to stand in http { }; its path.
 sub nginx_conf ($self, $http) {
 	my $dir = $self->{dir};
 	my $user = $> == 0 ? 'user root;' : '';
 
+	$http = as_nginx_likes($http);
 	return $self->spew('nginx.conf', <<"END");
 $user
 daemon off;

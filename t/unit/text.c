@@ -126,6 +126,8 @@ static const struct json_case good[] = {
 	{TEXT("\"NaN 01 ' /* \\u002f\""), "\"NaN 01 ' /* /\""},
 	{TEXT("{\"a\":1,\"b\":2,\"a\":[3]}"), "{\"a\":[3],\"b\":2}"},
 	{TEXT("{\"\":0}"), "{\"\":0}"},
+	{TEXT("{\"\303\266\":\"c\303\242ble coup\303\251\"}"),
+	 "{\"\303\266\":\"c\303\242ble coup\303\251\"}"},
 };
 
 static void accepts(void **state)
@@ -231,7 +233,7 @@ static const struct json_case shown[] = {
 	{TEXT("{};"), "not valid JSON"},
 };
 
-/* What is left to json-c. */
+/* What only the grammar shows. */
 static const struct json_case grammar[] = {
 	{TEXT(""), "early"},
 	{TEXT(" \n"), "early"},

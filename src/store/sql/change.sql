@@ -108,7 +108,8 @@ payload         JSON
 +delay_ms       BIGINT
 
 -- Audit rows; the rows of one ticket are adjacent. The row marked `first`
--- follows the last row of its ticket in the database (store/audit.h).
+-- follows the last row of its ticket in the database (store/audit.h). MariaDB
+-- 11.8 does not join a seal that is ASCII to a hash in a variable.
 @table audit_row 2
 n FOR ORDINALITY
 entity_id       BIGINT UNSIGNED
@@ -120,7 +121,7 @@ request_id      VARCHAR(64)
 operation_id    VARCHAR(64)
 detail          JSON
 +first          BOOLEAN
-+seal           CHAR(64) CHARACTER SET ascii
++seal           CHAR(64)
 
 -- Changes of the NTTs' counts.
 @table count
@@ -203,7 +204,7 @@ IF :note.rows THEN
 	INSERT INTO activity_note(ctt_id, activity_id, text, author, created_at)
 	SELECT a.ctt_id, a.id, x.text, a.created_by, UTC_TIMESTAMP(3)
 	FROM $note.json x
-	STRAIGHT_JOIN ctt_activity a ON a.operation_id = x.operation_id;
+	STRAIGHT_JOIN $activity_of(x.operation_id);
 END IF;
 
 -- The equipment, its copy for reporting, and its history.
@@ -379,7 +380,7 @@ $close(; )
 IF :activity.rows THEN
 	SELECT <stored_activity> x.operation_id, a.id, t.id AS note_id, c.status
 	FROM $activity.json(operation_id) x
-	STRAIGHT_JOIN ctt_activity a ON a.operation_id = x.operation_id
+	STRAIGHT_JOIN $activity_of(x.operation_id)
 	LEFT JOIN ctt c ON c.id = a.ctt_id
 	LEFT JOIN activity_note t ON t.ctt_id = a.ctt_id
 		AND t.activity_id = a.id;

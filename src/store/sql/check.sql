@@ -230,7 +230,7 @@ SELECT <breach> CONCAT('operation ', o.id, ': has ', COUNT(a.id), ' activities')
 		',o.actor,UTC_TIMESTAMP(3),o.id FROM operation o
 		JOIN ctt c ON c.id=o.ctt_id WHERE o.id=', QUOTE(o.id), '; ',
 		$mend_note)) AS mend
-FROM operation o LEFT JOIN ctt_activity a ON a.operation_id = o.id
+FROM operation o LEFT JOIN $activity_of(o.id)
 WHERE o.state = 'SUCCEEDED' AND NOT o.mends
 	AND ($given_status(o) IS NOT NULL OR o.kind = 'UNLINK'
 	AND o.steps LIKE '%["follow_up","ok",%')
@@ -255,7 +255,7 @@ FROM (SELECT c.id, c.status, c.resolved_at, o.id op, a.id activity,
 		FROM operation p WHERE p.ctt_id = c.id
 		AND $given_status(p) IS NOT NULL
 		AND p.state = 'SUCCEEDED' AND NOT p.mends)
-	JOIN ctt_activity a ON a.operation_id = o.id
+	JOIN $activity_of(o.id)
 	WHERE c.status NOT IN ('Closed', 'Cancel')) u
 WHERE (LOWER(u.status) <> LOWER(u.given)
 	OR (u.resolved_at IS NULL) <> (u.at IS NULL)
@@ -280,7 +280,7 @@ FROM (SELECT o.id op, o.actor, a.id activity, a.ctt_id,
 			CONCAT('Unlinked from NTT ', COALESCE(JSON_VALUE(
 				o.partner_call, '$.nttTicketNo'), n.ticket_no)),
 			o.remark), o.remark) text, $mend_note mend
-	FROM operation o JOIN ctt_activity a ON a.operation_id = o.id
+	FROM operation o JOIN $activity_of(o.id)
 	LEFT JOIN ntt n ON n.id = o.ntt_id
 	WHERE o.state = 'SUCCEEDED' AND NOT o.mends AND (o.kind = 'UNLINK'
 		OR $given_status(o) IS NOT NULL AND o.remark IS NOT NULL)) u

@@ -12,6 +12,23 @@ SELECT <schema_version> COALESCE(MAX(version), 0) AS version FROM schema_version
 SELECT <has_schema> COUNT(*) AS n FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name = 'schema_version'
 
+-- The tables that have texts of another collation than the session's, and the
+-- statements that change that. MariaDB 11 gave its own to the tables that an
+-- earlier version of cttd made there.
+@statement ODD_TABLES
+SELECT <odd_table> c.table_name, CONCAT('ALTER TABLE `', c.table_name,
+	'` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+	GROUP_CONCAT(', MODIFY `', c.column_name, '` ', c.column_type,
+		' CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+		IF(c.is_nullable = 'NO', ' NOT NULL', ' NULL'),
+		COALESCE(CONCAT(' DEFAULT ', c.column_default), '')
+		ORDER BY c.ordinal_position SEPARATOR '')) AS statement
+FROM information_schema.columns c
+WHERE c.table_schema = DATABASE() AND c.character_set_name = 'utf8mb4'
+	AND c.collation_name NOT IN ('utf8mb4_general_ci', 'utf8mb4_bin',
+		'utf8mb4_nopad_bin')
+GROUP BY c.table_name
+
 -- The role that the session has, or else its user.
 @statement CURRENT_USER
 SELECT <current_user> COALESCE(CURRENT_ROLE(), CURRENT_USER()) AS name

@@ -77,7 +77,7 @@ ORDER BY o.item_index, o.seq;
 $takes_doc
 SELECT <stored_activity> o.id AS operation_id, a.id, t.id AS note_id, c.status
 FROM operation o
-STRAIGHT_JOIN ctt_activity a ON a.operation_id = o.id
+STRAIGHT_JOIN $activity_of(o.id)
 STRAIGHT_JOIN ctt c ON c.id = a.ctt_id
 LEFT JOIN activity_note t ON t.ctt_id = a.ctt_id AND t.activity_id = a.id
 WHERE o.idempotency_id = $doc_id;
