@@ -117,14 +117,19 @@ static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 	return RC_OK;
 }
 
-/* Store once since when the trail is chained. */
+/* Store once since when the trail is chained, and by whose key. */
 static enum rc note_start(struct app *app, struct arena *mem, int64_t *next)
 {
+	struct buf mark;
 	enum rc rc;
 
 	if (!*app->conf->audit_key || clock_mono_ms() < *next)
 		return RC_OK;
 	rc = db_run(app_db(app), SQL_AUDIT_START, NULL, mem, NULL, 0);
+	buf_init(&mark, mem);
+	buf_str(&mark, lease_mark(app->conf, mem));
+	if (rc == RC_OK)
+		rc = db_run(app_db(app), SQL_MARK, &mark, mem, NULL, 0);
 	if (rc == RC_OK)
 		*next = INT64_MAX;
 	return rc;
@@ -138,6 +143,12 @@ static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
 	if (db_run(app_db(app), SQL_LEASE_PURGE, NULL, mem, NULL, 0) == RC_ERROR)
 		return RC_ERROR;
 	return db_run(app_db(app), SQL_KEY_PURGE, NULL, mem, NULL, 0);
+}
+
+/* Nothing is delivered or settled then. */
+static bool is_copy(struct app *app)
+{
+	return lease_take(app->lease) && !lease_may_call(app->lease);
 }
 
 /* Deliver jobs for time_ms. If a partner hangs, each round of operations takes
@@ -175,10 +186,12 @@ int job_loop(struct app *app)
 
 		notify_alive();
 		take_sample(app, mem, &sample);
-		if (rc != RC_ERROR)
+		if (rc != RC_ERROR && !is_copy(app)) {
 			rc = settle_due(app, mem, &settled);
-		if (rc != RC_ERROR)
-			rc = deliver(app, mem, clock_mono_ms() - began, &jobs);
+			if (rc != RC_ERROR)
+				rc = deliver(app, mem, clock_mono_ms() - began,
+					     &jobs);
+		}
 		if (rc == RC_OK)
 			rc = purge_keys(app, mem, &purge);
 		if (rc == RC_OK)
