@@ -69,6 +69,9 @@ is $a->link($later, $latest)->{status}, 200, 'and a link is made afterwards';
 ok $a->quiet, 'all of it';
 ok $a->wait_for(10, sub { $a->one('SELECT LENGTH(mark) FROM installation')
 	== 64 }), 'the worker has marked the database';
+ok $a->wait_for(20, sub { -s $a->env('CTT_AUDIT_HEADS_FILE') > -s $heads
+	&& !$a->one('SELECT MAX(id) > (SELECT audit_id FROM audit_mark)'
+	. ' FROM audit_log') }), 'and has written the heads';
 $a->agree('at the original both sides');
 ok $a->stack('stop', $_), "the original is lost: no $_" for qw(pool worker);
 
