@@ -189,9 +189,16 @@ if test -e "$dir/new"; then
 	rm "$dir/new"
 	more=--wsrep-new-cluster
 elif test -e "\$data/grastate.dat"; then
+	# once it has said so it may not end by itself
 	nsenter --net=\$net $real "\$@" --wsrep-recover --log-error=\$data/at.err \
-	    >/dev/null 2>&1
-	at=\$(sed -n 's/.*WSREP: Recovered position: *//p' \$data/at.err | tail -1)
+	    >/dev/null 2>&1 &
+	for i in \$(seq 300); do
+		at=\$(sed -n 's/.*WSREP: Recovered position: *//p' \$data/at.err)
+		test "\$at" || ! kill -0 \$! 2>/dev/null && break
+		sleep 0.1
+	done
+	kill -9 \$! 2>/dev/null
+	wait
 	rm -f "\$data/at.err"
 	more=\${at:+--wsrep-start-position=\$at}
 fi
