@@ -24,7 +24,7 @@ use constant {
 # everything by purpose; what there is once for each database or host.
 my %EXCEPT = (
 	(map { $_ => 'cttctl migrate' } qw(HAS_SCHEMA MIGRATE_LOCK SCHEMA_VERSION
-		CURRENT_USER GRANTS SCHEMA_LATER)),
+		CURRENT_USER GRANTS)),
 	ADOPT => 'cttctl adopt',
 	SEED => 'cttctl seed',
 	(map { $_ => 'cttctl operations, jobs: all that are open or dead' }
