@@ -145,10 +145,12 @@ static enum rc purge_keys(struct app *app, struct arena *mem, int64_t *next)
 	return db_run(app_db(app), SQL_KEY_PURGE, NULL, mem, NULL, 0);
 }
 
-/* Nothing is delivered or settled then. */
+/* Nothing is delivered or settled then. Who knows that it is none asks again with
+ * its work: a worker that has none writes nothing. */
 static bool is_copy(struct app *app)
 {
-	return lease_take(app->lease) && !lease_may_call(app->lease);
+	return !lease_is_ours(app->lease) && lease_take(app->lease) &&
+	       !lease_is_ours(app->lease);
 }
 
 /* Deliver jobs for time_ms. If a partner hangs, each round of operations takes

@@ -282,13 +282,18 @@ bool lease_keep(struct lease *l)
 	return age_ms(t) < LEASE_MS && l->lapses == atomic_load(&t->lapses);
 }
 
+bool lease_is_ours(const struct lease *l)
+{
+	return atomic_load(&l->all->ours);
+}
+
 bool lease_may_call(struct lease *l)
 {
 	if (l->held)
 		lease_keep(l);
 	else
 		lease_take(l);
-	return atomic_load(&l->all->ours);
+	return lease_is_ours(l);
 }
 
 /* If it was the last hold of a tenancy that was given up, end its lease. */

@@ -59,6 +59,9 @@ bool lease_keep(struct lease *l);
  */
 bool lease_may_call(struct lease *l);
 
+/* What the database said last; nobody is asked. */
+bool lease_is_ours(const struct lease *l);
+
 /* The mark of this installation; NULL: it has no audit key. */
 const char *lease_mark(const struct conf *cf, struct arena *mem);
 
