@@ -1005,7 +1005,7 @@ static void run(struct call *c, unsigned how)
 	handles = 0;
 	began = now;
 	http = http_open(&cf, tokens);
-	http_use(http, visit, (struct sender){may_send, NULL});
+	http_use(http, visit, (struct sender){may_send, may_send, NULL});
 	partner_call(http, mem, &c, 1, 1, now + 60000, NULL, NULL);
 	http_close(http);
 	visit_leave(visit);

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/lender.h"
+#include "base/log.h"
 #include "partner/token.h"
+#include "store/schema.h"
 
 static void *db_make(void *process)
 {
@@ -60,6 +62,20 @@ void process_open(struct process *p, const struct conf *cf, unsigned threads)
 	p->health = health_open(cf, threads);
 }
 
+bool process_fits(struct process *p)
+{
+	struct arena *mem = arena_open();
+	struct db *db = db_open(p->conf);
+	const char *line = NULL;
+
+	schema_too_new(db, mem, true, &line);
+	if (line)
+		log_line(LOG_ERROR, "schema_too_new", "error=\"%s\"", line);
+	db_close(db);
+	arena_close(mem);
+	return !line;
+}
+
 void process_close(struct process *p)
 {
 	health_close(p->health);
@@ -103,6 +119,11 @@ void app_give_cache(struct app *app, struct cache *c)
 	lender_give(app->process->caches, c);
 }
 
+static bool is_adopted(void *lease)
+{
+	return lease_may_call(lease);
+}
+
 static bool keep_lease(void *lease)
 {
 	return lease_keep(lease);
@@ -114,7 +135,7 @@ struct http *app_http(struct app *app)
 		return app->http_lent;
 	app->http_lent = lender_take(app->process->transports);
 	http_use(app->http_lent, app->visit,
-		 (struct sender){keep_lease, app->lease});
+		 (struct sender){is_adopted, keep_lease, app->lease});
 	return app->http_lent;
 }
 

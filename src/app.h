@@ -26,6 +26,10 @@ struct process {
 void process_open(struct process *p, const struct conf *cf, unsigned threads);
 void process_close(struct process *p);
 
+/* Can this version work on the database? If not, the log says why. True also if
+ * the database is away: it is a later one that is the exception. */
+bool process_fits(struct process *p);
+
 /*
  * What one thread works with. It borrows a connection when it first needs one,
  * and gives it back before it waits for a partner or for other threads: who

@@ -75,12 +75,19 @@ static bool tables_are_good(struct db *db, char *err, size_t errlen)
 static int check_all(struct process *p, struct verifier *verifier)
 {
 	char err[CONF_ERR] = "", line[640];
+	struct arena *mem = arena_open();
+	const char *too_new;
 	struct app app;
 	bool good;
 
 	app_open(&app, p);
 	good = db_try_all(app_db(&app)) == RC_OK;
 	good &= tables_are_good(app_db(&app), err, sizeof err);
+	good = good &&
+	       schema_too_new(app_db(&app), mem, false, &too_new) == RC_OK;
+	if (good && too_new)
+		conf_add_error(err, sizeof err, too_new);
+	arena_close(mem);
 	app_close(&app);
 	if (!verifier_try(verifier, line, sizeof line))
 		conf_add_error(err, sizeof err, line);
@@ -93,6 +100,8 @@ static int run(struct process *p, struct verifier *verifier)
 {
 	int status;
 
+	if (!process_fits(p))
+		return EXIT_FAILURE;
 	if (p->conf->threads > 1)
 		p->tray = tray_open(p, saga_open_together,
 				      saga_close_together);

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 	log_deaths();
 	process_open(&process, &cf, 0);
 	app_open(&app, &process);
-	status = job_loop(&app);
+	status = process_fits(&process) ? job_loop(&app) : EXIT_FAILURE;
 	app_close(&app);
 	process_close(&process);
 	conf_close(&cf);

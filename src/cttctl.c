@@ -65,6 +65,8 @@ static const struct command commands[] = {
 {"restart", "[--migrate]", "after a change of programs, settings or secrets: "
  "check, migrate if\n      allowed, and restart one process after the other",
  CONF_NEED_DB | CONF_OWNER, run_restart},
+{"adopt", "", "make a restored copy the database of this installation: until then\n"
+ "      no partner is called", CONF_NEED_DB | CONF_NEED_PARTNERS, run_adopt},
 {"status", "", "the state of all parts in one screen; exit 0 if all is well, 1 for a\n"
  "      warning, 2 if it is critical, 3 if it could not look", CONF_NEED_DB,
  run_status},
@@ -458,6 +460,16 @@ static bool can_compare(const struct conf *cf, int partner)
 	return false;
 }
 
+/* May partners be read? If not, an error is printed. */
+static bool may_compare(struct app *app)
+{
+	if (lease_may_call(app->lease))
+		return true;
+	fputs("cttctl: the database is away, or it is a copy: see cttctl "
+	      "status\n", stderr);
+	return false;
+}
+
 static enum rc compare_all(struct reconcile *r)
 {
 	struct arena *mem = arena_open();
@@ -514,7 +526,9 @@ static int run_reconcile(struct console *con, int argc, char **argv)
 	app_open(&app, &process);
 	r.app = &app;
 	r.only = (enum partner_id)partner;
-	if (ticket)
+	if (!may_compare(&app))
+		status = COULD_NOT_LOOK, rc = RC_OK;
+	else if (ticket)
 		status = compare_one(con, &r, ticket, &rc);
 	else
 		rc = compare_all(&r);

@@ -25,6 +25,7 @@ use constant {
 my %EXCEPT = (
 	(map { $_ => 'cttctl migrate' } qw(HAS_SCHEMA MIGRATE_LOCK ODD_TABLES
 		SCHEMA_VERSION CURRENT_USER GRANTS)),
+	ADOPT => 'cttctl adopt',
 	SEED => 'cttctl seed',
 	(map { $_ => 'cttctl operations, jobs: all that are open or dead' }
 		qw(OPEN_OPERATIONS ASSUMED_OPERATIONS RETRY_OPERATIONS

@@ -24,6 +24,7 @@ int run_migrate(struct console *con, int argc, char **argv);
 int run_restart(struct console *con, int argc, char **argv);
 int run_status(struct console *con, int argc, char **argv);
 int run_setup(struct console *con, int argc, char **argv);
+int run_adopt(struct console *con, int argc, char **argv);
 int run_setup_database(struct console *con, int argc, char **argv);
 
 /* Print why the database failed; EXIT_FAILURE. */

@@ -63,13 +63,36 @@ static void connect_as_owner(struct console *con, struct conf *owner)
 	db_patience(con->db, PATIENCE_S);
 }
 
-int run_migrate(struct console *con, int argc, char **argv)
+/* The database of a later version is left alone. */
+static bool is_too_new(struct console *con, enum rc *rc_r)
+{
+	const char *too_new;
+
+	*rc_r = schema_too_new(con->db, con->mem, false, &too_new);
+	if (too_new)
+		fprintf(stderr, "cttctl: %s\n", too_new);
+	return too_new;
+}
+
+static enum rc run_steps(struct console *con)
 {
 	int64_t until = clock_mono_ms() + MIGRATE_WAIT_S * 1000;
+	enum rc rc;
+
+	while ((rc = schema_migrate(con->db, con->mem, print_step)) ==
+		       RC_AGAIN &&
+	       clock_mono_ms() < until)
+		fputs("cttctl: another migration is running; waiting\n",
+		      stderr);
+	return rc;
+}
+
+int run_migrate(struct console *con, int argc, char **argv)
+{
 	bool owned = *con->conf.migrate_user;
+	int status = EXIT_FAILURE;
 	struct conf owner;
 	enum rc rc;
-	int status;
 
 	if (take_flag(&argc, argv, "--pending"))
 		return print_pending(con);
@@ -79,13 +102,12 @@ int run_migrate(struct console *con, int argc, char **argv)
 	}
 	if (owned)
 		connect_as_owner(con, &owner);
-	while ((rc = schema_migrate(con->db, con->mem, print_step)) ==
-		       RC_AGAIN &&
-	       clock_mono_ms() < until)
-		fputs("cttctl: another migration is running; waiting\n",
-		      stderr);
-	status = rc != RC_OK ? failed(con) :
-		 owned ? grant_app(con) : EXIT_SUCCESS;
+	if (!is_too_new(con, &rc)) {
+		if (rc == RC_OK)
+			rc = run_steps(con);
+		status = rc != RC_OK ? failed(con) :
+			 owned ? grant_app(con) : EXIT_SUCCESS;
+	}
 	if (status == EXIT_SUCCESS)
 		printf("the schema is at version %d\n",
 		       schema_steps[schema_nsteps - 1].version);

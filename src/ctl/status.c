@@ -90,6 +90,13 @@ static void tell_database(struct report *r, const struct sample *s)
 		     "; it is too slow to count what waits"));
 }
 
+static void tell_copy(struct report *r, struct app *app, const struct sample *s)
+{
+	if (s->writable && !lease_may_call(app->lease))
+		tell(r, CRITICAL, "copy", "the database is a copy; no partner is "
+		     "called before cttctl adopt");
+}
+
 static void tell_memcached(struct report *r, const struct conf *cf,
 			   const struct sample *s)
 {
@@ -264,6 +271,7 @@ static void tell_all(struct report *r, struct app *app)
 		     "cttctl migrate --pending");
 	else
 		tell_database(r, &s);
+	tell_copy(r, app, &s);
 	tell_pool(r, health);
 	tell_worker(r, &s);
 	tell_memcached(r, app->conf, &s);

@@ -118,14 +118,19 @@ static enum rc write_heads(struct app *app, struct arena *mem, int64_t *next)
 	return RC_OK;
 }
 
-/* Store once since when the trail is chained. */
+/* Store once since when the trail is chained, and by whose key. */
 static enum rc note_start(struct app *app, struct arena *mem, int64_t *next)
 {
+	struct buf mark;
 	enum rc rc;
 
 	if (!*app->conf->audit_key || clock_mono_ms() < *next)
 		return RC_OK;
 	rc = db_run(app_db(app), SQL_AUDIT_START, NULL, mem, NULL, 0);
+	buf_init(&mark, mem);
+	buf_str(&mark, lease_mark(app->conf, mem));
+	if (rc == RC_OK)
+		rc = db_run(app_db(app), SQL_MARK, &mark, mem, NULL, 0);
 	if (rc == RC_OK)
 		*next = INT64_MAX;
 	return rc;
@@ -151,6 +156,14 @@ static enum rc free_jobs(struct app *app, struct arena *mem, int64_t *next)
 	rc = db_run(app_db(app), SQL_JOB_FREE, NULL, mem, NULL, 0);
 	*next = clock_mono_ms() + FREE_MS;
 	return rc == RC_AGAIN ? RC_OK : rc;
+}
+
+/* Nothing is delivered or settled then. Who knows that it is none asks again with
+ * its work: a worker that has none writes nothing. */
+static bool is_copy(struct app *app)
+{
+	return !lease_is_ours(app->lease) && lease_take(app->lease) &&
+	       !lease_is_ours(app->lease);
 }
 
 /* Deliver jobs for time_ms. If a partner hangs, each round of operations takes
@@ -189,13 +202,14 @@ int job_loop(struct app *app)
 
 		notify_alive();
 		take_sample(app, mem, &sample);
-		if (rc != RC_ERROR)
+		if (rc != RC_ERROR && !is_copy(app)) {
 			rc = settle_due(app, mem, &settled);
-		if (rc != RC_ERROR)
-			rc = free_jobs(app, mem, &dead);
-		if (rc != RC_ERROR)
-			rc = deliver(app, mem, clock_mono_ms() - began, &jobs,
-				     &more);
+			if (rc != RC_ERROR)
+				rc = free_jobs(app, mem, &dead);
+			if (rc != RC_ERROR)
+				rc = deliver(app, mem, clock_mono_ms() - began,
+					     &jobs, &more);
+		}
 		if (rc == RC_OK)
 			rc = purge_keys(app, mem, &purge);
 		if (rc == RC_OK)

@@ -1095,12 +1095,31 @@ static bool any_busy(const struct http *h)
 	return false;
 }
 
+/* End a call that is not begun. */
+static void leave_out(struct call *c, const char *why)
+{
+	c->began = clock_wall_ms();
+	conclude(c, SAID_NOTHING, why);
+}
+
+/* The database is a copy, with the tickets of partners that do not know of it:
+ * no call is made, not even to read. */
+static bool is_barred(struct http *h, struct call *const *calls, size_t n)
+{
+	if (!n || h->sender.may_call(h->sender.of))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		leave_out(calls[i], "The database is a copy, so no partner is "
+			  "called before cttctl adopt");
+	return true;
+}
+
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline,
 		  void (*meanwhile)(void *of), void *of)
 {
 	enum spent before = spent_on(SPENT_PARTNER);
-	size_t next = 0;
+	size_t next = is_barred(h, calls, n) ? n : 0;
 
 	have_slots(h, n < width ? n : width);
 	while (next < n || any_busy(h)) {
@@ -1109,11 +1128,9 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		bool ended;
 		int wait, running;
 
-		for (; next < n && now >= deadline; next++) {
-			calls[next]->began = clock_wall_ms();
-			conclude(calls[next], SAID_NOTHING, "The request's "
-				 "time was over before the partner was called");
-		}
+		for (; next < n && now >= deadline; next++)
+			leave_out(calls[next], "The request's time was over "
+				  "before the partner was called");
 		while (next < n && (s = slot_free(h, width)) &&
 		       call_start(s, calls[next], mem))
 			next++;

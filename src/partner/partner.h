@@ -149,9 +149,11 @@ struct http;
 struct tokens; /* partner/token.h */
 struct visit;  /* partner/health.h */
 
-/* may_send: may this process still send a change? partner_call asks this before
- * each such request, and at least once a second while it waits. */
+/* may_call: may partners be called at all? may_send: may this process still send
+ * a change? partner_call asks this before each such request, and at least once a
+ * second while it waits. */
 struct sender {
+	bool (*may_call)(void *of);
 	bool (*may_send)(void *of);
 	void *of;
 };
@@ -171,8 +173,8 @@ void http_close(struct http *h);
  * call has CTT_PARTNER_TIMEOUT_MS from its begin; none is begun after
  * `deadline` (clock_mono_ms). A call that was in doubt before is made again
  * with the same key; if the partner can be read, its ticket is read first. If a
- * partner's breaker is open, or too many calls to it are under way, it is not
- * called: RC_AGAIN. `meanwhile(of)`, if there is one, runs now and then, at the
+ * partner's breaker is open, or too many calls to it are under way, or no partner
+ * may be called, it is not called: RC_AGAIN. `meanwhile(of)`, if there is one, runs now and then, at the
  * latest after 50 ms.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,

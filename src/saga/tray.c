@@ -8,7 +8,7 @@
 
 enum {
 	ITEMS_MAX = 64, /* of one run              */
-	LEADERS = 1,    /* doc/performance.txt      */
+	LEADERS = 2,    /* doc/performance.txt     */
 };
 
 /* A request in the tray. Its thread sleeps until it is served, or is to lead.
@@ -17,7 +17,7 @@ struct entry {
 	struct entry *next;
 	struct batch *b;
 	enum stage_of_saga stage;
-	bool posted, served, leads;
+	bool posted, taken, served, leads;
 	pthread_cond_t turn;
 };
 
@@ -36,7 +36,8 @@ struct tray {
 	pthread_t helper;
 	pthread_cond_t work;
 	struct process *process;
-	bool has_helper, helper_leads, stop;
+	unsigned helper_leads; /* how often it is to lead */
+	bool has_helper, stop;
 };
 
 struct tray *tray_open(struct process *p, tray_run *open, tray_run *close)
@@ -110,6 +111,7 @@ static size_t take(struct tray *t, struct entry *taken[ITEMS_MAX])
 			continue;
 		}
 		*at = e->next;
+		e->taken = true;
 		items += e->b->n;
 		taken[n++] = e;
 	}
@@ -189,7 +191,7 @@ static void pass_lead(struct tray *t)
 	if (!e) {
 		t->leaders--;
 	} else if (e->posted) {
-		t->helper_leads = true;
+		t->helper_leads++;
 		pthread_cond_signal(&t->work);
 	} else {
 		e->leads = true;
@@ -209,7 +211,7 @@ static void *help(void *tray)
 			pthread_cond_wait(&t->work, &t->lock);
 			continue;
 		}
-		t->helper_leads = false;
+		t->helper_leads--;
 		if (t->first)
 			run_once(t, &app);
 		app_rest(&app);
@@ -237,7 +239,7 @@ struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 	put_in(t, e);
 	if (t->leaders < LEADERS) {
 		t->leaders++;
-		t->helper_leads = true;
+		t->helper_leads++;
 		pthread_cond_signal(&t->work);
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -275,10 +277,16 @@ void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b)
 	while (!own.served && !own.leads)
 		pthread_cond_wait(&own.turn, &t->lock);
 	spent_on(before);
-	while (!own.served)
+	while (!own.taken)
 		run_once(t, app);
 	if (own.leads)
 		pass_lead(t);
+	spent_on(SPENT_TRAY);
+	if (!own.served) /* another leader took it */
+		app_wait(app);
+	while (!own.served)
+		pthread_cond_wait(&own.turn, &t->lock);
+	spent_on(before);
 	pthread_mutex_unlock(&t->lock);
 	pthread_cond_destroy(&own.turn);
 }

@@ -40,9 +40,13 @@ struct leases {
 	struct tenancy *current;
 	unsigned n;
 	char host[HOST_LEN + 1];
+	const char *mark; /* of the installation; NULL: it has no audit key */
+	atomic_bool ours; /* so the database said last                      */
 	pthread_mutex_t run; /* of the connection, with `mem` */
 	struct db *db;
 	struct arena *mem; /* of one statement */
+	struct arena *own; /* of `mark` */
+	bool told;         /* that it is a copy */
 };
 
 struct lease {
@@ -120,6 +124,14 @@ bool lease_is_dead(const struct lease *l, const char *name)
 	return now && start && now != start;
 }
 
+const char *lease_mark(const struct conf *cf, struct arena *mem)
+{
+	static const char of[] = "cttd installation";
+
+	return *cf->audit_key ? hash_hmac(mem, cf->audit_key, of,
+					  sizeof of - 1) : NULL;
+}
+
 struct leases *leases_open(const struct conf *cf)
 {
 	struct leases *all = calloc(1, sizeof *all);
@@ -130,6 +142,8 @@ struct leases *leases_open(const struct conf *cf)
 	pthread_mutex_init(&all->run, NULL);
 	all->db = db_open(cf);
 	all->mem = arena_open();
+	all->own = arena_open();
+	all->mark = lease_mark(cf, all->own);
 	name_host(all->host);
 	all->current = tenancy_new(all);
 	return all;
@@ -168,20 +182,34 @@ static bool is_fresh(const struct tenancy *t)
 	return age_ms(t) < RENEW_MS;
 }
 
+static void learn_whose(struct leases *all, bool ours)
+{
+	if (!ours && !all->told)
+		log_line(LOG_WARN, "not_adopted", "error=\"the database is a "
+			 "copy; no partner is called before cttctl adopt\"");
+	all->told = !ours;
+	atomic_store(&all->ours, ours);
+}
+
 static enum rc renew(struct leases *all, struct tenancy *t)
 {
 	struct buf param[P_LEASE_RENEW__MAX];
 	int64_t now = clock_boot_ms(); /* its row expires no earlier */
+	struct rows r;
 	enum rc rc;
 
 	arena_reset(all->mem);
+	buf_init(&param[P_LEASE_RENEW_MARK], all->mem);
+	if (all->mark)
+		buf_str(&param[P_LEASE_RENEW_MARK], all->mark);
 	buf_init(&param[P_LEASE_RENEW_NAME], all->mem);
 	buf_str(&param[P_LEASE_RENEW_NAME], t->name);
 	buf_init(&param[P_LEASE_RENEW_FOR_MS], all->mem);
 	put_int(&param[P_LEASE_RENEW_FOR_MS], NULL, LEASE_MS);
-	rc = db_run(all->db, SQL_LEASE_RENEW, param, all->mem, NULL, 0);
+	rc = db_run(all->db, SQL_LEASE_RENEW, param, all->mem, &r, 1);
 	if (rc != RC_OK)
 		return rc;
+	learn_whose(all, cell_int(ROW(lease_renewed, &r, 0)->ours));
 	if (age_ms(t) >= LEASE_MS)
 		atomic_fetch_add(&t->lapses, 1);
 	atomic_store(&t->renewed, now);
@@ -254,6 +282,20 @@ bool lease_keep(struct lease *l)
 	return age_ms(t) < LEASE_MS && l->lapses == atomic_load(&t->lapses);
 }
 
+bool lease_is_ours(const struct lease *l)
+{
+	return atomic_load(&l->all->ours);
+}
+
+bool lease_may_call(struct lease *l)
+{
+	if (l->held)
+		lease_keep(l);
+	else
+		lease_take(l);
+	return lease_is_ours(l);
+}
+
 /* If it was the last hold of a tenancy that was given up, end its lease. */
 static void let_go(struct lease *l, bool give_up)
 {
@@ -307,6 +349,7 @@ void leases_close(struct leases *all)
 		end(all, all->current->name);
 	db_close(all->db);
 	arena_close(all->mem);
+	arena_close(all->own);
 	free(all->current);
 	free(all);
 }

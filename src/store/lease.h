@@ -51,6 +51,20 @@ bool lease_is_fresh(const struct lease *l);
  */
 bool lease_keep(struct lease *l);
 
+/*
+ * Is the database this installation's, so that partners may be called? With the
+ * lease the database tells whose it is. It is a copy if its mark is of another
+ * audit key, or missing, as in a dump without the data of `installation`. False
+ * also if the database has not been asked yet, and is away.
+ */
+bool lease_may_call(struct lease *l);
+
+/* What the database said last; nobody is asked. */
+bool lease_is_ours(const struct lease *l);
+
+/* The mark of this installation; NULL: it has no audit key. */
+const char *lease_mark(const struct conf *cf, struct arena *mem);
+
 /* This thread owns nothing any more. */
 void lease_give(struct lease *l);
 

@@ -53,6 +53,37 @@ static enum rc mend_odd_tables(struct db *db, struct arena *mem)
 	return rc;
 }
 
+/* A step that takes away what earlier programs need: see HACKING. */
+static bool takes_away(const char *name)
+{
+	return strstr(name, "-contract-");
+}
+
+enum rc schema_too_new(struct db *db, struct arena *mem, bool runs,
+		       const char **line_r)
+{
+	int ours = schema_steps[schema_nsteps - 1].version, version = ours + 1;
+	struct buf param;
+	struct rows r = {0};
+	enum rc rc = runs ? RC_OK : schema_version_of(db, mem, &version);
+
+	*line_r = NULL;
+	buf_init(&param, mem);
+	put_int(&param, NULL, ours);
+	if (rc == RC_OK && version > ours)
+		rc = db_run(db, SQL_SCHEMA_LATER, &param, mem, &r, 1);
+	for (size_t i = 0; rc == RC_OK && !*line_r && i < r.n; i++) {
+		const struct schema_later_row *row = ROW(schema_later, &r, i);
+
+		if (!runs || takes_away(row->name))
+			*line_r = arena_printf(mem, "the schema has step %s "
+				"(%s) of a later version, and this version "
+				"knows steps up to %d: install the later one",
+				row->version, row->name, ours);
+	}
+	return rc;
+}
+
 static enum rc migrate_locked(struct db *db, struct arena *mem,
 			      void (*report)(const struct schema_step *))
 {

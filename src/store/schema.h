@@ -1,6 +1,7 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "store/db.h"
@@ -17,6 +18,14 @@ extern const size_t schema_nsteps;
 
 /* The version of the database's schema; 0 if it has no tables yet. */
 enum rc schema_version_of(struct db *db, struct arena *mem, int *version_r);
+
+/*
+ * Is the schema too new for this program? Then *line_r says so, from `mem`; else
+ * it is NULL. A process that `runs` works beside the next version, so for it
+ * only a step is too new that takes something away.
+ */
+enum rc schema_too_new(struct db *db, struct arena *mem, bool runs,
+		       const char **line_r);
 
 /*
  * Run the steps that the database does not have yet, one migration at a time

@@ -175,7 +175,7 @@ sub sum_of ($c, $table) {
 # Everything that is in the database, in numbers; what was sent, and what
 # memcached was told. (The worker marks later that it has noted what was done.)
 sub world ($c) {
-	my @tables = grep { !/^(audit_mark|lease|worker)$/ } $c->column('SHOW TABLES');
+	my @tables = grep { !/^(audit_mark|installation|lease|worker)$/ } $c->column('SHOW TABLES');
 	my $socket = IO::Socket::INET->new(PeerAddr => $c->env('CTT_MEMCACHED'));
 	my %world = map { ($_ => sum_of($c, $_)) } @tables;
 

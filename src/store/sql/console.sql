@@ -8,6 +8,11 @@ SELECT <migrate_lock> GET_LOCK(CONCAT('cttd-migrate:', DATABASE()), 5) AS held
 @statement SCHEMA_VERSION
 SELECT <schema_version> COALESCE(MAX(version), 0) AS version FROM schema_version
 
+-- The steps after this one.
+@statement SCHEMA_LATER(:version)
+SELECT <schema_later> version, name FROM schema_version
+WHERE version > :version ORDER BY version
+
 @statement HAS_SCHEMA
 SELECT <has_schema> COUNT(*) AS n FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name = 'schema_version'
