@@ -90,31 +90,34 @@ sub times_run ($sql) {
 	return scalar grep { /event=db .*\bsql=$sql / } $c->log_lines('pool');
 }
 
-# The answers to these, which meet in the tray: a first request of its own holds
-# the stage up until all have come. $meanwhile->() runs while they wait.
+# The answers to these, which meet in the tray: two requests of their own keep
+# its leaders busy until all have come. $meanwhile->() runs while they wait.
 sub gather ($meanwhile, @send) {
-	my $first = $MAKE{link}->('first');
+	my @first = map { $MAKE{link}->('first') } 1, 2;
+	my @fault = ('after-load', 'delay', ms => GATHER_MS);
 
-	$c->fault('after-load', 'delay', ms => GATHER_MS);
-	my ($own, @answers) = $c->parallel(1 + @send, sub ($i) {
-		if (!$i) {
-			my $r = $first->{send}->();
+	unlink $c->dir . '/again';
+	$c->fault(@fault);
+	my ($one, $two, @answers) = $c->parallel(2 + @send, sub ($i) {
+		if ($i < 2) {
+			$c->fault_again(@fault) if $i == 1;
+			my $r = $first[$i]{send}->();
 			return { status => $r->{status} };
 		}
-		$c->wait_for(10, sub { !-e $c->dir . '/fault' });
-		$meanwhile->() if $i == 1;
+		$c->both_fired;
+		$meanwhile->() if $i == 2;
 		my $began = time;
-		my $r = $send[ $i - 1 ]->();
+		my $r = $send[ $i - 2 ]->();
 		return { status => $r->{status}, json => $r->{json},
 			s => time - $began };
 	});
-	return ($own, @answers);
+	return ([ map { $_->{status} } $one, $two ], @answers);
 }
 
 sub together (@send) {
 	my ($own, @answers) = gather(sub { }, @send);
 
-	is $own->{status}, 200, 'the first one is done';
+	is_deeply $own, [ 200, 200 ], 'the first two are done';
 	return @answers;
 }
 
@@ -138,8 +141,8 @@ sub in_order ($name) {
 	is_deeply [ grep { !is_good($_) } @r ], [], 'five kinds: all are done';
 	is times_run('LOAD_ALL_TOGETHER') - $loads, 1,
 	    'they were loaded by one statement';
-	# and one for the first
-	is times_run('SAVE') - $saves, 2, 'and begun by one transaction';
+	# and one for each of the first
+	is times_run('SAVE') - $saves, 3, 'and begun by one transaction';
 	is_deeply [ map { $c->one('SELECT actor FROM operation WHERE ctt_id = ?'
 		. ' ORDER BY seq LIMIT 1', $_->{ctt}) } @five ], \@WHO,
 	    'each for its own caller';
@@ -364,7 +367,7 @@ for my $point (qw(before-intent after-intent after-sync after-close)) {
 	my (undef, @r) = gather(sub {
 		sleep 0.2;
 		$c->fault($point, 'kill', skip => $point =~ /before|after-intent/
-		    ? 1 : 0);
+		    ? 2 : 0);
 	}, map { $_->{send} } @five);
 
 	ok $c->wait_for(20, sub { $c->pids('pool') == 1 }),

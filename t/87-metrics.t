@@ -402,11 +402,15 @@ ok $c->stack('stop', 'worker'), 'no worker';
 
 $c->restart_pool(1, CTT_THREADS => 16);
 {
-	my @new = map { scalar $c->given_ctts(1) } 0 .. 5;
+	my @new = map { scalar $c->given_ctts(1) } 0 .. 7;
+	my @fault = ('after-load', 'delay', ms => 800);
 	my $before = all();
 
-	$c->fault('after-load', 'delay', ms => 600);
-	my ($waiting) = (grep { ref } $c->parallel(7, sub ($i) {
+	# two keep the leaders busy
+	$c->fault(@fault);
+	my ($waiting) = (grep { ref } $c->parallel(9, sub ($i) {
+		$c->fault_again(@fault) if $i == 2;
+		$c->both_fired if $i > 2;
 		return $c->link($new[ $i - 1 ], $ntt)->{status} if $i;
 		my $seen;
 		$c->wait_for(3, sub { ($seen = all())
@@ -414,17 +418,17 @@ $c->restart_pool(1, CTT_THREADS => 16);
 		return $seen;
 	}));
 	cmp_ok $waiting->{'tray_waiting{tray="open"}'}, '>=', 4,
-	    'requests wait in the first tray';
+	    'requests wait in the tray';
 	my $after = all();
 	is $after->{"tray_waiting{tray=\"$_\"}"}, 0, "none in the tray $_"
 	    for qw(open close);
 	for (qw(open close)) {
 		my $labels = "tray=\"$_\"";
 		is $after->{"tray_requests_sum{$labels}"}
-		    - ($before->{"tray_requests_sum{$labels}"} // 0), 6,
+		    - ($before->{"tray_requests_sum{$labels}"} // 0), 8,
 		    "$_: each was served";
 		cmp_ok $after->{"tray_requests_count{$labels}"}
-		    - ($before->{"tray_requests_count{$labels}"} // 0), '<', 6,
+		    - ($before->{"tray_requests_count{$labels}"} // 0), '<', 8,
 		    'some together';
 	}
 	ok $c->quiet, 'all jobs are done';

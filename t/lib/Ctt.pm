@@ -36,7 +36,7 @@ use lib dirname(__FILE__);
 use Api ();
 use Proxy ();
 use Tmf ();
-use Util qw(replace slurp slurp_if);
+use Util qw(replace slurp slurp_if spew);
 
 my $TOP = dirname(dirname(dirname(abs_path(__FILE__))));
 my $BIN = $ENV{CTT_BIN} // $TOP;
@@ -289,6 +289,21 @@ sub faults ($self) {
 sub fault ($self, $point, $action, %opt) {
 	replace("$self->{dir}/fault", sprintf "%s %s %d %d\n", $point, $action,
 	    $opt{ms} // 0, $opt{skip} // 0);
+}
+
+# The same fault again when the first has fired; then others may pass.
+sub fault_again ($self, @fault) {
+	my $armed = sub { -e "$self->{dir}/fault" };
+
+	$self->wait_for(10, sub { !$armed->() });
+	$self->fault(@fault);
+	spew("$self->{dir}/again", '');
+}
+
+# Until that one has fired as well.
+sub both_fired ($self) {
+	return $self->wait_for(10, sub { -e "$self->{dir}/again"
+		&& !-e "$self->{dir}/fault" });
 }
 
 # Disarms it; true if it was acted on.
