@@ -15,6 +15,7 @@
 enum {
 	CLOSE_TRIES = 5, /* after a deadlock                             */
 	CHAIN_MAX = 8,   /* jobs of one CTT that are taken at a time     */
+	ROUND_MS = 1000, /* of a round; then it begins no more calls     */
 };
 
 enum job_state { JOB_TAKEN, JOB_READY, JOB_DONE, JOB_DEAD };
@@ -44,7 +45,8 @@ struct jobs {
 	const char *owner;
 	struct job **job;
 	size_t n;
-	bool more; /* others are due, perhaps */
+	int64_t until; /* clock_mono_ms after which no wave begins */
+	bool more;     /* others are due, perhaps */
 };
 
 /* The body for the queue: the job with its payload. */
@@ -290,16 +292,16 @@ static void end_job(const struct conf *cf, struct job *job)
 	tally_add(TALLY_JOBS_AGAIN, 1);
 }
 
-/* A job is not called if the one before it is to be tried again, or if this
- * process is to stop. */
-static void hold_up(struct job *job)
+/* A job is not called if the one before it is to be tried again. It is given
+ * back if this process is to stop, or has other work to do by now. */
+static void hold_up(struct job *job, int64_t until)
 {
 	if (!job->before)
 		return;
 	if (job->before->state == JOB_READY) {
 		job->state = JOB_READY;
 		job->next_ms = job->before->next_ms;
-	} else if (stop_asked()) {
+	} else if (stop_asked() || clock_mono_ms() >= until) {
 		job->state = JOB_READY;
 	}
 }
@@ -372,6 +374,7 @@ static struct jobs wave_of(const struct jobs *taken, unsigned place,
 {
 	struct jobs wave = {
 		.owner = taken->owner,
+		.until = taken->until,
 		.job = arena_array(mem, taken->n, sizeof *wave.job),
 	};
 
@@ -387,7 +390,7 @@ static enum rc run_wave(struct app *app, struct arena *mem,
 			const struct jobs *wave, size_t *n_r)
 {
 	for (size_t i = 0; i < wave->n; i++)
-		hold_up(wave->job[i]);
+		hold_up(wave->job[i], wave->until);
 	call_all(app, mem, wave);
 	fault(FAULT_AFTER_JOB_SENT);
 	for (size_t i = 0; i < wave->n; i++) {
@@ -408,6 +411,7 @@ enum rc outbox_run(struct app *app, struct arena *mem, size_t *n_r,
 	if (rc != RC_OK || !taken.n)
 		return rc;
 	fault(FAULT_AFTER_JOB_CLAIM);
+	taken.until = clock_mono_ms() + ROUND_MS;
 	for (unsigned place = 0; rc == RC_OK && place < CHAIN_MAX; place++) {
 		wave = wave_of(&taken, place, mem);
 		if (!wave.n)
