@@ -214,8 +214,9 @@ sub restart_db () {
 }
 
 # The packet of its first statement: one that has nothing to do ends instead by
-# closing three statements and the connection.
-my $head = migrate_killed('ctt', 0, 0) - 3;
+# looking at the tables (two packets), closing four statements and the
+# connection.
+my $head = migrate_killed('ctt', 0, 0) - 6;
 
 sub kill_at_each ($db) {
 	my ($n, $at, $killed, $servers) = (0, version($db), 0, 0);
