@@ -160,7 +160,7 @@ for (
 {
 	my ($ctt, $ntt) = $c->given_ctts(1, source => 'TAAS');
 
-	$c->sim(PUT => '/latency', { taas => 2500 });
+	$c->sim(PUT => '/latency', { taas => 1000 });
 	$c->fault('after-intent', 'stop');
 	my ($r) = $c->parallel(2, sub ($i) {
 		return $c->link($ctt, $ntt) unless $i;
