@@ -104,7 +104,7 @@ static int run(struct process *p, struct verifier *verifier)
 		return EXIT_FAILURE;
 	if (p->conf->threads > 1)
 		p->tray = tray_open(p, saga_open_together,
-				      saga_close_together);
+				    saga_close_together);
 	verifier_start(verifier);
 	status = fcgi_run(p, verifier);
 	tray_close(p->tray);

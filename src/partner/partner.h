@@ -174,8 +174,8 @@ void http_close(struct http *h);
  * `deadline` (clock_mono_ms). A call that was in doubt before is made again
  * with the same key; if the partner can be read, its ticket is read first. If a
  * partner's breaker is open, or too many calls to it are under way, or no partner
- * may be called, it is not called: RC_AGAIN. `meanwhile(of)`, if there is one, runs now and then, at the
- * latest after 50 ms.
+ * may be called, it is not called: RC_AGAIN. `meanwhile(of)`, if there is one,
+ * runs now and then, at the latest after 50 ms.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		  size_t n, size_t width, int64_t deadline,

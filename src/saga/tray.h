@@ -6,9 +6,9 @@
 
 /*
  * The tray of a process: requests that come together are served together
- * (contract section 10.9). A thread that finds no other at work leads: it takes
- * the first request in the tray and the others that need the same stage, runs
- * the stage once for all of their items, and wakes their threads. So nobody
+ * (contract section 10.9). At most two threads lead. One that finds a lead free
+ * takes the first request in the tray and the others that need the same stage,
+ * runs the stage once for all of their items, and wakes their threads. So nobody
  * waits for company, and the batches grow with the load.
  */
 enum stage_of_saga { STAGE_OPEN, STAGE_CLOSE, STAGE__MAX };

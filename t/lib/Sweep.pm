@@ -104,7 +104,8 @@ sub forget ($c) {
 	open my $heads, '>>', $file or die "$file: $!\n";
 	flock $heads, LOCK_EX or die "$file: $!\n";
 	$c->dbh->begin_work;
-	$c->do("DELETE FROM $_") for grep { !/^(installation|lease|lov|schema_version)$/ }
+	$c->do("DELETE FROM $_")
+	    for grep { !/^(installation|lease|lov|schema_version)$/ }
 	    $c->column('SHOW TABLES');
 	$c->dbh->commit;
 	truncate $heads, 0 or die "$file: $!\n";
