@@ -311,20 +311,28 @@ my ($NOW, $LATER) = ('UTC_TIMESTAMP(3)', 'UTC_TIMESTAMP(3) + INTERVAL 1 HOUR');
 # ---- a worker that has lost its jobs to another says nothing of them ----
 
 {
-	$c->sim(PUT => '/latency', { queue => 2500 });
+	$c->sim(PUT => '/latency', { queue => 1500 });
 	my $rule = $c->rule(partner => 'queue', do => 'status', status => 400);
 	my ($no, $op) = linked();
 	ok $c->wait_for(5, sub { $c->heard('queue', ticket => $no) == 1 }),
 	    'a job is under way, and will be refused';
 	$c->sim(DELETE => "/rules/$rule");
-	is $c->do('DELETE l FROM job j JOIN lease l ON l.name = j.owner'), 1,
-	    'its lease is lost';
+	my ($owner) = map { $_->{owner} } jobs_of($op);
+	my ($pid) = $owner =~ /^[^-]+-(\d+)-/;
+	kill 'STOP', $pid;
+	is $c->do('DELETE FROM lease WHERE name = ?', $owner), 1,
+	    'the worker stands still, and its lease is lost';
 	$c->sim(PUT => '/latency', { queue => 0 });
 	ok $c->quiet, 'others deliver them';
 	ok $c->wait_for(10, sub { $c->heard('queue', ticket => $no,
 		status => 400) == 1 }), 'the first is refused then';
+	kill 'CONT', $pid;
+	ok $c->wait_for(10, sub { grep { /pid=$pid .*event=partner_call
+	    .*status=400/x } $c->log_lines('worker') }), 'so the worker hears';
+	ok $c->stack('stop', 'worker') && $c->stack('start', 'worker'),
+	    'and ends';
 	is_deeply [ map { @$_{qw(state attempts refusals)} } jobs_of($op) ],
-	    [ DONE => 1, 0, DONE => 1, 0 ], 'and theirs is the last word';
+	    [ DONE => 1, 0, DONE => 1, 0 ], 'theirs is the last word';
 }
 
 # ---- a worker that is asked to stop ----

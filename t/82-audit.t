@@ -229,7 +229,9 @@ ok $c->stack('stop', 'worker'), 'the worker stops';
 spew($heads, slurp_if($heads) =~ s/^.* CTT 4711 .*\n//gmr);
 ok $c->stack('start', 'worker'), 'the worker starts';
 
-# What MariaDB shows but would lose if it died now is not in the file.
+# What MariaDB shows but would lose if it died now is not in the file. If another
+# thread of MariaDB writes first, nobody sees the row: then once more.
+my $tries = 0;
 {
 	my $db = $c->pid('db');
 	my $strace = Strace->slow($db, $c->dir . '/db/ib_logfile0', 60);
@@ -240,18 +242,19 @@ ok $c->stack('start', 'worker'), 'the worker starts';
 		    . ' entity_id, action, outcome, actor, hash) VALUES'
 		    . " ('CTT', $ctt, 'LINK', 'SUCCESS', 'lost', REPEAT(0, 64))")
 		    } if $i == 0;
-		$c->wait_for(20, sub { $c->one($seen) });
+		$c->wait_for(10, sub { $c->one($seen) });
 		my $id = $c->one($seen);
-		$c->wait_for(6, sub { slurp_if($heads) =~ /^$id /m });
+		$c->wait_for(6, sub { slurp_if($heads) =~ /^$id /m }) if $id;
 		kill 'KILL', $db;
 		$strace->stop;
 		return $id;
 	});
 	$whole = slurp_if($heads);
-	ok $c->stack('start', 'db'), 'MariaDB died before it had written a row';
-	ok $id, 'that was seen';
-	is $c->one($seen), undef, 'and is lost';
-	unlike $whole, qr/^$id /m, 'that row had not been noted';
+	$c->stack('start', 'db') or die "MariaDB does not start\n";
+	redo if !$id && $tries++ < 3;
+	ok $id, 'a row was seen, and MariaDB died before it had written it';
+	is $c->one($seen), undef, 'it is lost';
+	unlike $whole, qr/^$id /m, 'and had not been noted';
 	is verify()->{status}, 0, 'nothing is missing';
 }
 
