@@ -403,7 +403,7 @@ ok $c->stack('stop', 'worker'), 'no worker';
 $c->restart_pool(1, CTT_THREADS => 16);
 {
 	my @new = map { scalar $c->given_ctts(1) } 0 .. 7;
-	my @fault = ('after-load', 'delay', ms => 800);
+	my @fault = ('after-load', 'delay', ms => 4000);
 	my $before = all();
 
 	# two keep the leaders busy
@@ -413,7 +413,7 @@ $c->restart_pool(1, CTT_THREADS => 16);
 		$c->both_fired if $i > 2;
 		return $c->link($new[ $i - 1 ], $ntt)->{status} if $i;
 		my $seen;
-		$c->wait_for(3, sub { ($seen = all())
+		$c->wait_for(12, sub { ($seen = all())
 			->{'tray_waiting{tray="open"}'} >= 4 });
 		return $seen;
 	}));
