@@ -138,14 +138,14 @@ void change_op_new(struct change *ch, const struct item *it,
 	cell(ch, CELL_NEW_ACTOR, it->want.actor);
 	cell(ch, CELL_NEW_REQUEST_ID, it->want.request_id);
 	cell(ch, CELL_NEW_REMARK, it->want.remark);
-	cell_json(ch, CELL_NEW_INTENT, it->journal.intent);
 	cell(ch, CELL_NEW_ERROR_CODE, error_of(it));
 	cell(ch, CELL_NEW_OWNER, op_is_open(it->state) ? owner : NULL);
 	cell_ref(ch, CELL_NEW_IDEMPOTENCY_ID, it->want.idempotency_id);
 	cell_number(ch, CELL_NEW_ITEM_INDEX, (int64_t)it->index);
-	cell_json(ch, CELL_NEW_STEPS, steps_text(ch->mem, it));
-	cell_json(ch, CELL_NEW_PARTNER_CALL, it->sync.call_json);
 	cell_number(ch, CELL_NEW_MENDS, it->want.mends);
+	cell_json(ch, CELL_NEW_INTENT, it->journal.intent);
+	cell_json(ch, CELL_NEW_PARTNER_CALL, it->sync.call_json);
+	cell_json(ch, CELL_NEW_STEPS, steps_text(ch->mem, it));
 	end_row(ch);
 }
 
@@ -167,15 +167,17 @@ void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 	begin_row(ch, CHANGE_OP);
 	cell(ch, CELL_OP_ID, it->op_id);
 	cell(ch, CELL_OP_WAS, op_state_name[it->was]);
+	cell(ch, CELL_OP_OWNER, it->journal.owner);
+	cell(ch, CELL_OP_KIND, kind_name[it->kind]);
+	cell(ch, CELL_OP_ACTOR, it->want.actor);
 	cell(ch, CELL_OP_STATE, op_state_name[it->state]);
 	cell(ch, CELL_OP_ERROR_CODE, error_of(it));
 	cell_number(ch, CELL_OP_TRIES, it->journal.tries);
 	cell_number(ch, CELL_OP_NEXT_MS, next_ms);
 	cell(ch, CELL_OP_WHY, it->journal.why);
-	cell_json(ch, CELL_OP_STEPS, steps_text(ch->mem, it));
 	cell_history(ch, &it->sync.past);
 	cell_number(ch, CELL_OP_ASSUMED, it->sync.assumed);
-	cell(ch, CELL_OP_OWNER, it->journal.owner);
+	cell_json(ch, CELL_OP_STEPS, steps_text(ch->mem, it));
 	end_row(ch);
 }
 
@@ -249,8 +251,8 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 	cell(ch, CELL_JOB_TYPE, type);
 	cell(ch, CELL_JOB_DEDUPE_KEY,
 	     arena_printf(ch->mem, "%s:%s", it->op_id, type));
-	cell_json(ch, CELL_JOB_PAYLOAD, payload->s);
 	cell_number(ch, CELL_JOB_DELAY_MS, delay_ms);
+	cell_json(ch, CELL_JOB_PAYLOAD, payload->s);
 	end_row(ch);
 }
 
@@ -377,16 +379,16 @@ static void put_audits(struct change *ch, const char *key)
 		begin_row(ch, CHANGE_AUDIT_ROW);
 		cell_ref(ch, CELL_AUDIT_ROW_ENTITY_ID, a->id);
 		cell(ch, CELL_AUDIT_ROW_ENTITY_TYPE, a->entity);
+		cell_number(ch, CELL_AUDIT_ROW_FIRST,
+			    !i || by_ticket(a, a - 1));
 		cell(ch, CELL_AUDIT_ROW_ACTION, a->action);
 		cell(ch, CELL_AUDIT_ROW_OUTCOME, a->outcome);
 		cell(ch, CELL_AUDIT_ROW_ACTOR, a->actor);
 		cell(ch, CELL_AUDIT_ROW_REQUEST_ID, a->request_id);
 		cell(ch, CELL_AUDIT_ROW_OPERATION_ID, a->operation_id);
-		cell_json(ch, CELL_AUDIT_ROW_DETAIL, a->detail);
-		cell_number(ch, CELL_AUDIT_ROW_FIRST,
-			    !i || by_ticket(a, a - 1));
 		cell(ch, CELL_AUDIT_ROW_SEAL,
 		     *key ? audit_seal(ch->mem, key, a) : NULL);
+		cell_json(ch, CELL_AUDIT_ROW_DETAIL, a->detail);
 		end_row(ch);
 	}
 }

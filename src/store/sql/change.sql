@@ -8,7 +8,8 @@
 -- (doc/performance.txt): in that form :op.state is a parameter. A number after
 -- the name is the most rows that a single item has (:job1.type to :job3.type).
 -- A table "as JSON" has only the JSON form. A + marks a column that the table
--- in the database does not have.
+-- in the database does not have. Long texts come last in a row, because MariaDB
+-- reads the row from its beginning for each column.
 --
 -- Locks are taken in this order everywhere: operation, ctt (ids rising), ntt
 -- (ids rising). A hot NTT's row is locked as late as possible.
@@ -24,14 +25,14 @@ partner         VARCHAR(8)
 actor           VARCHAR(128)
 request_id      VARCHAR(64)
 remark          TEXT
-intent          JSON
 error_code      VARCHAR(64)
 owner           VARCHAR(64)
 idempotency_id  BIGINT UNSIGNED
 item_index      INT UNSIGNED
-steps           JSON
-partner_call    JSON
 mends           BOOLEAN
+intent          JSON
+partner_call    JSON
+steps           JSON
 
 -- Idempotency keys whose requests are saved: `held` ones are claimed already.
 @table key as JSON
@@ -55,19 +56,21 @@ ntt_ticket_no   VARCHAR(64)
 @table op
 id              VARCHAR(64) CHARACTER SET ascii
 was             VARCHAR(16)
+owner           VARCHAR(64) CHARACTER SET ascii
+kind            VARCHAR(16)
+actor           VARCHAR(128)
 state           VARCHAR(16)
 error_code      VARCHAR(64)
 tries           INT UNSIGNED
 next_ms         BIGINT
 why             TEXT
-steps           JSON
 doubt_ms        BIGINT
 accepted        BOOLEAN
 refusals        INT UNSIGNED
 bodies          INT UNSIGNED
 body_hash       BIGINT UNSIGNED
 assumed         BOOLEAN
-owner           VARCHAR(64) CHARACTER SET ascii
+steps           JSON
 
 -- New statuses of CTTs, and the step of the trace that tells of them.
 @table status as JSON
@@ -104,8 +107,8 @@ operation_id    VARCHAR(64) CHARACTER SET ascii
 @table job 3
 type            VARCHAR(64)
 dedupe_key      VARCHAR(128)
-payload         JSON
 +delay_ms       BIGINT
+payload         JSON
 
 -- Audit rows; the rows of one ticket are adjacent. The row marked `first`
 -- follows the last row of its ticket in the database (store/audit.h). MariaDB
@@ -114,14 +117,14 @@ payload         JSON
 n FOR ORDINALITY
 entity_id       BIGINT UNSIGNED
 entity_type     VARCHAR(8)
++first          BOOLEAN
 action          VARCHAR(16)
 outcome         VARCHAR(16)
 actor           VARCHAR(128)
 request_id      VARCHAR(64)
 operation_id    VARCHAR(64)
-detail          JSON
-+first          BOOLEAN
 +seal           CHAR(64)
+detail          JSON
 
 -- Changes of the NTTs' counts.
 @table count
@@ -152,21 +155,35 @@ ELSEIF :link.rows THEN
 END IF;
 
 @macro set_operation(of)
-SET o.state = $of.state, o.error_code = $of.error_code, o.steps = $of.steps,
-	o.tries = $of.tries, o.next_try_at = $in_ms($of.next_ms),
-	o.last_error = LEFT($of.why, 255), o.owner = NULL,
-	o.doubted_at = $in_ms(-$of.doubt_ms), o.accepted = $of.accepted,
-	o.refusals = $of.refusals, o.bodies = $of.bodies,
-	o.body_hash = $of.body_hash, o.assumed = $of.assumed,
-	o.updated_at = UTC_TIMESTAMP(3)
+state = $of.state, error_code = $of.error_code, steps = $of.steps,
+	tries = $of.tries, next_try_at = $in_ms($of.next_ms),
+	last_error = LEFT($of.why, 255), owner = NULL,
+	doubted_at = $in_ms(-$of.doubt_ms), accepted = $of.accepted,
+	refusals = $of.refusals, bodies = $of.bodies,
+	body_hash = $of.body_hash, assumed = $of.assumed,
+	updated_at = UTC_TIMESTAMP(3)
 
+-- Locks the operations -> @held: how many this process still owns.
+@macro lock_operations
+SELECT COUNT(*) INTO @held FROM $op.json(id was owner) x
+STRAIGHT_JOIN operation o ON o.id = x.id
+WHERE o.state = x.was AND o.owner = x.owner FOR UPDATE;
+
+-- Several operations are inserted, which updates them, because they are there:
+-- an UPDATE of a join would write their steps to a temporary table on disk. Each
+-- inserted row must have a kind and an actor; both stay as they are.
 @macro update_operations
 IF :single THEN
-	UPDATE operation o $set_operation(:op)
-	WHERE o.id = :op.id AND o.state = :op.was AND o.owner = :op.owner;
+	UPDATE operation SET $set_operation(:op)
+	WHERE id = :op.id AND state = :op.was AND owner = :op.owner;
+	SET @held = ROW_COUNT();
 ELSE
-	UPDATE $op.json x STRAIGHT_JOIN operation o ON o.id = x.id
-	$set_operation(x) WHERE o.state = x.was AND o.owner = x.owner;
+	$lock_operations
+	IF @held = :op.rows THEN
+		INSERT INTO operation(id, kind, actor, state)
+		SELECT x.id, x.kind, x.actor, x.state FROM $op.json x
+		ON DUPLICATE KEY UPDATE $set_operation(x);
+	END IF;
 END IF;
 
 -- A CTT that was closed or cancelled meanwhile keeps its status, and the trace
@@ -351,7 +368,7 @@ END IF;
 @macro close(changes; answers)
 START TRANSACTION;
 $update_operations
-IF ROW_COUNT() <> :op.rows THEN
+IF @held <> :op.rows THEN
 	ROLLBACK;
 	SELECT <closed> 0 AS won, NULL AS ntt_id, NULL AS ctt_count;
 ELSE
