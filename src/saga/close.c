@@ -328,7 +328,6 @@ void saga_close_ended(struct closing *c, size_t least)
 void saga_close_left(struct closing *c)
 {
 	saga_close(c->app, &c->left, false);
-	app_wait(c->app);
 	for (size_t i = 0; i < c->n; i++)
 		tray_wait(c->app, c->entry[i]);
 	for (size_t i = 0; i < c->n; i++)

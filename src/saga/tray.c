@@ -1,6 +1,8 @@
 #include "saga/tray.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #include "base/spent.h"
@@ -11,14 +13,19 @@ enum {
 	LEADERS = 2,    /* doc/performance.txt     */
 };
 
-/* A request in the tray. Its thread sleeps until it is served, or is to lead.
- * The thread of one that was posted does other work. */
+/*
+ * A request in the tray. Its thread sleeps until it is served, or is to lead.
+ * The thread of one that was posted does other work. `turn` is posted once if
+ * the thread is to lead, and once when the request is served; the second is the
+ * last that anybody does with the entry. A thread that is woken needs no lock,
+ * which the leader may hold while it wakes the others.
+ */
 struct entry {
 	struct entry *next;
 	struct batch *b;
 	enum stage_of_saga stage;
-	bool posted, taken, served, leads;
-	pthread_cond_t turn;
+	bool posted, taken, leads; /* with the tray's lock */
+	sem_t turn;
 };
 
 static const enum health_now now_of[] = {
@@ -156,6 +163,24 @@ static void serve(struct app *app, struct entry *const *taken, size_t n,
 	arena_close(all.mem); /* the requests keep it */
 }
 
+static void entry_init(struct entry *e, enum stage_of_saga stage,
+		       struct batch *b)
+{
+	*e = (struct entry){.b = b, .stage = stage};
+	sem_init(&e->turn, 0, 0);
+}
+
+/* Wait until the entry's thread is to lead, or the request is served. A
+ * connection is given back for that time. */
+static void wait_turn(struct app *app, struct entry *e)
+{
+	if (!sem_trywait(&e->turn))
+		return;
+	app_wait(app);
+	while (sem_wait(&e->turn) && errno == EINTR)
+		;
+}
+
 static void put_in(struct tray *t, struct entry *e)
 {
 	health_now(t->process->health, now_of[e->stage], 1);
@@ -174,11 +199,9 @@ static void run_once(struct tray *t, struct app *app)
 	health_now(app->process->health, now_of[stage], -(int)n);
 	pthread_mutex_unlock(&t->lock);
 	serve(app, taken, n, t->run[stage]);
+	for (size_t i = 0; i < n; i++)
+		sem_post(&taken[i]->turn);
 	pthread_mutex_lock(&t->lock);
-	for (size_t i = 0; i < n; i++) {
-		taken[i]->served = true;
-		pthread_cond_signal(&taken[i]->turn);
-	}
 }
 
 /* The first entry's thread leads from now on, or the helper, or nobody. */
@@ -195,7 +218,7 @@ static void pass_lead(struct tray *t)
 		pthread_cond_signal(&t->work);
 	} else {
 		e->leads = true;
-		pthread_cond_signal(&e->turn);
+		sem_post(&e->turn);
 	}
 }
 
@@ -228,10 +251,8 @@ struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 	struct tray *t = app->process->tray;
 	struct entry *e = arena_alloc(b->mem, sizeof *e);
 
-	e->b = b;
-	e->stage = stage;
+	entry_init(e, stage, b);
 	e->posted = true;
-	pthread_cond_init(&e->turn, NULL);
 	pthread_mutex_lock(&t->lock);
 	if (!t->has_helper && pthread_create(&t->helper, NULL, help, t))
 		arena_exhausted();
@@ -248,45 +269,45 @@ struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 
 void tray_wait(struct app *app, struct entry *e)
 {
-	struct tray *t = app->process->tray;
 	enum spent before = spent_on(SPENT_TRAY);
 
-	pthread_mutex_lock(&t->lock);
-	while (!e->served)
-		pthread_cond_wait(&e->turn, &t->lock);
-	pthread_mutex_unlock(&t->lock);
+	wait_turn(app, e);
 	spent_on(before);
-	pthread_cond_destroy(&e->turn);
+	sem_destroy(&e->turn);
+}
+
+/* Run stages until the own entry was in one, by this leader or another. */
+static void lead(struct tray *t, struct app *app, const struct entry *own)
+{
+	pthread_mutex_lock(&t->lock);
+	while (!own->taken)
+		run_once(t, app);
+	pass_lead(t);
+	pthread_mutex_unlock(&t->lock);
 }
 
 void tray_pass(struct app *app, enum stage_of_saga stage, struct batch *b)
 {
 	struct tray *t = app->process->tray;
-	struct entry own = {.b = b, .stage = stage};
 	enum spent before = spent_on(SPENT_TRAY);
+	struct entry own;
+	bool leads;
 
-	pthread_cond_init(&own.turn, NULL);
+	entry_init(&own, stage, b);
 	pthread_mutex_lock(&t->lock);
 	put_in(t, &own);
-	if (t->leaders < LEADERS) {
+	own.leads = leads = t->leaders < LEADERS;
+	if (leads)
 		t->leaders++;
-		own.leads = true;
-	} else {
-		app_wait(app);
-	}
-	while (!own.served && !own.leads)
-		pthread_cond_wait(&own.turn, &t->lock);
-	spent_on(before);
-	while (!own.taken)
-		run_once(t, app);
-	if (own.leads)
-		pass_lead(t);
-	spent_on(SPENT_TRAY);
-	if (!own.served) /* another leader took it */
-		app_wait(app);
-	while (!own.served)
-		pthread_cond_wait(&own.turn, &t->lock);
-	spent_on(before);
 	pthread_mutex_unlock(&t->lock);
-	pthread_cond_destroy(&own.turn);
+	if (!leads)
+		wait_turn(app, &own);
+	if (own.leads) {
+		spent_on(before);
+		lead(t, app, &own);
+		spent_on(SPENT_TRAY);
+		wait_turn(app, &own); /* another leader may have taken it */
+	}
+	spent_on(before);
+	sem_destroy(&own.turn);
 }
