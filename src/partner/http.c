@@ -569,7 +569,7 @@ static void call_end(struct slot *s, enum said said, const char *why)
 	struct call *c = s->call;
 
 	conclude(c, said, why);
-	c->ms = clock_wall_ms() - c->began;
+	c->ms = clock_mono_ms() - c->since;
 	visit_report(s->http->visit, c->partner, is_answered(s), c->status,
 		     c->ms);
 	if (s->extra)
@@ -665,6 +665,7 @@ static bool call_start(struct slot *s, struct call *c, struct arena *mem)
 	c->seen = NOT_SEEN;
 	c->looked = NULL;
 	c->began = clock_wall_ms();
+	c->since = clock_mono_ms();
 	c->ms = 0;
 	if (bad || !room || !visit_may_call(s->http->visit, c->partner)) {
 		if (room && !bad && s->extra)
