@@ -73,7 +73,7 @@ END {
 set_clocks(0);
 load_faketime();
 my $c = Ctt->start(pool => 2, set => { CTT_THREADS => 16,
-	CTT_PARTNER_TIMEOUT_MS => 8000, CTT_UNLINK_BLOCK_TTL => 2 });
+	CTT_PARTNER_TIMEOUT_MS => 20_000, CTT_UNLINK_BLOCK_TTL => 2 });
 my $drill = Drill->new($c, "$tmp");
 my @admin = (Authorization => 'Bearer ' . $c->token(roles => ['ctt-admin']));
 
