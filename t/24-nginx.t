@@ -318,7 +318,9 @@ for ([ 'http1.1', '1.1' ], [ 'http2', 2 ]) {
 	serve(\&with_tls);
 	for (@OWN) {
 		my ($status, $code, $path, @options) = @$_;
-		next if $version == 2 && $status == 501;
+		# CONNECT: 400 in nginx 1.26
+		next if $version == 2
+		    && ($status == 501 || "@options" =~ /CONNECT/);
 		my $r = curled($option, $path, qw(-g --path-as-is), @options);
 
 		$status =~ /^4[13][14]$/

@@ -42,6 +42,7 @@ my $nig = free_port();
 
 $tls->ca('ca', days => 90);
 $tls->cert($_, ca => 'ca', name => 'localhost', days => 90) for qw(us-good nig);
+$tls->cert('nig-soon', ca => 'ca', name => 'localhost', days => 5);
 $tls->cert("$_-ended", ca => 'ca', name => 'localhost', days => 0)
     for qw(us nig);
 
@@ -218,6 +219,15 @@ my @DRILLS = (
 	sub { show_nig('us-good') },
 	sub { until_ok(10, sub { tell_nig()->{status} == 200 })
 		&& $c->cttctl('status')->{out} !~ /FILE ended/ } ],
+
+	[ 'a partner\'s certificate ends soon', ['CttdExpiry'],
+	qr/^WARNING   expiry +CTT_NIG_URL ends in 4 days/m,
+	sub { serve_nig('nig-soon');
+		until_ok(10, sub { tell_nig()->{status} == 200 }) },
+	sub { is link_one()->{status}, 200, 'nothing fails' },
+	sub { serve_nig('nig') },
+	sub { until_ok(10, sub { tell_nig()->{status} == 200 })
+		&& $c->cttctl('status')->{out} !~ /URL ends in 4 days/ } ],
 
 	[ 'a partner\'s certificate has ended', ['CttdPartner'],
 	qr/^CRITICAL  NIG/m,

@@ -66,7 +66,8 @@ enum { TALLY_TRAYS = 2 }; /* before the first and the second transaction */
 	T(JOB_S, 1)          /* the age of the oldest that is not delivered */ \
 	T(OPEN_LATE_S, 1)    /* how long work is due */                      \
 	T(JOB_LATE_S, 1)                                                     \
-	T(WORKERS, 1)
+	T(WORKERS, 1)                                                        \
+	T(SERVER_ENDS, PARTNER__MAX) /* the certificates that were shown, in s */
 
 enum tally {
 #define T(name, places)                                                      \
