@@ -75,7 +75,7 @@ struct looks {
 };
 
 /* What is to wait for longer than anything does is tried sooner. */
-static void bring_near(struct app *app, struct arena *mem)
+static enum rc bring_near(struct app *app, struct arena *mem)
 {
 	const struct conf *cf = app->conf;
 	int64_t late_ms = cf->partner_late_s * 1000;
@@ -84,11 +84,11 @@ static void bring_near(struct app *app, struct arena *mem)
 	buf_init(&most, mem);
 	put_int(&most, NULL, late_ms > cf->retry_cap_ms ? late_ms :
 						 cf->retry_cap_ms);
-	db_run(app_db(app), SQL_CLOCK_BACK, &most, mem, NULL, 0);
+	return db_run(app_db(app), SQL_CLOCK_BACK, &most, mem, NULL, 0);
 }
 
 /* Was the database's clock set back? So it may have been before this worker
- * began. */
+ * began. What fails is done after the next look. */
 static void see_clock(struct app *app, struct arena *mem, struct looks *looks,
 		      int64_t clock_ms)
 {
@@ -96,8 +96,9 @@ static void see_clock(struct app *app, struct arena *mem, struct looks *looks,
 
 	if (clock_ms < 0)
 		return;
-	if (looks->clock_ms < 0 || back_ms > BACK_MS)
-		bring_near(app, mem);
+	if ((looks->clock_ms < 0 || back_ms > BACK_MS) &&
+	    bring_near(app, mem) != RC_OK)
+		return;
 	if (looks->clock_ms >= 0 && back_ms > BACK_MS)
 		log_line(LOG_WARN, "clock_back", "ms=%lld", (long long)back_ms);
 	looks->clock_ms = clock_ms;
