@@ -26,6 +26,7 @@ static enum rc look_at_database(struct app *app, struct arena *mem,
 	struct db *db = sample_connection(app);
 	enum rc rc;
 
+	s->asked_at = clock_mono_ms();
 	rc = db_run(db, SQL_HEALTH, NULL, mem, s->sets, SAMPLE_SETS);
 	s->counted = rc == RC_OK;
 	if (!s->counted) /* what came before it broke off */
@@ -105,6 +106,16 @@ static void count_jobs(struct sample *s)
 	s->workers = number(sample_worker(s)->running);
 }
 
+/* A jump of this host's clock does not move it. */
+static void read_clock(struct sample *s)
+{
+	const char *now = sample_worker(s)->now;
+	int64_t wall_ms;
+
+	if (now && clock_read(now, &wall_ms))
+		s->clock_ms = wall_ms - s->asked_at;
+}
+
 /* What is not known is -1; that there is none, 0. */
 static int64_t known(const struct sample *s, int64_t n)
 {
@@ -116,6 +127,7 @@ static void leave_to_metrics(const struct sample *s, const struct conf *cf)
 	tally_set(TALLY_DB_UP, s->up);
 	tally_set(TALLY_DB_WRITABLE, s->writable);
 	tally_set(TALLY_DB_WRITE_MS, s->writable ? s->ms : -1);
+	tally_set(TALLY_DB_CLOCK_MS, s->clock_ms);
 	for (unsigned i = 0; i < OPEN_STATES; i++)
 		tally_set(TALLY_OPEN + i, known(s, s->open.in[i]));
 	tally_set(TALLY_OPEN_S, known(s, s->open_s));
@@ -144,10 +156,12 @@ enum rc sample_take(struct app *app, struct arena *mem, struct sample *s_r)
 	enum rc rc;
 
 	*s_r = (struct sample){.open_s = -1, .job_s = -1, .open_late_s = -1,
-			       .job_late_s = -1, .workers = -1};
+			       .job_late_s = -1, .workers = -1,
+			       .clock_ms = -1};
 	rc = look_at_database(app, mem, s_r);
 	count_open(s_r);
 	count_jobs(s_r);
+	read_clock(s_r);
 	s_r->cache_up = sample_cache(app);
 	leave_to_metrics(s_r, app->conf);
 	return rc;

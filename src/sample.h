@@ -37,6 +37,7 @@ extern const char *const sample_job_state[JOB_STATES];
 struct sample {
 	bool up, writable; /* the database */
 	int64_t ms;        /* that a write took, if it takes any */
+	int64_t asked_at;  /* clock_mono_ms */
 	bool counted; /* if not, for it is away or slow, what follows is empty */
 	struct rows sets[SAMPLE_SETS];
 	struct open_count open, of_kind[KIND__MAX], of_age[OPEN_AGE_GROUPS];
@@ -44,6 +45,8 @@ struct sample {
 	int64_t open_s, job_s;           /* the age of the oldest         */
 	int64_t open_late_s, job_late_s; /* of what is due for longest    */
 	int64_t workers;                 /* that run; -1: not known       */
+	int64_t clock_ms; /* the database's clock when clock_mono_ms was 0; -1:
+			   * not known */
 
 	bool cache_up;
 };

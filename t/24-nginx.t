@@ -1,8 +1,11 @@
 # What nginx in front does, as it ships: the headers of every answer, what is
-# for the local host alone, the limits, clients that are slow on purpose, TLS.
+# for the local host alone, the limits, clients that are slow on purpose, TLS, its
+# own answers over HTTP/1.1 and HTTP/2, compressed answers.
 
 use v5.36;
 
+use Compress::Zlib ();
+use Cpanel::JSON::XS ();
 use File::Temp ();
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -14,6 +17,7 @@ use Time::HiRes qw(sleep time);
 use Tls;
 use Util qw(free_port slurp spew);
 
+my $JSON = Cpanel::JSON::XS->new;
 my $c = Ctt->start(pool => 1, workers => 0);
 my $tls = Tls->new(File::Temp::tempdir(CLEANUP => 1) . '/tls');
 my $LINK = '/ticket/ctt/link';
@@ -257,7 +261,7 @@ sub curled ($version, $path, @options) {
 
 	unlink $out;
 	return { version => $got, status => $status, headers => \%headers,
-		json => scalar eval { $c->json($text) } };
+		raw => $text, json => scalar eval { $c->json($text) } };
 }
 
 sub is_own ($r, $version, $status, $code) {
@@ -277,10 +281,52 @@ my $body = $tls->file('post.json');
 
 sub write_body ($text) { spew($body, $text) }
 
+# What it answers by itself: a path and options of curl. HTTP/2 knows no
+# Transfer-Encoding, and nginx answers nothing there to what is too long: it
+# ends the connection.
+my $long = '~Z' x 20_000;
+my @OWN = (
+	[ 400, 'BAD_REQUEST', '/%zz' ],
+	[ 400, 'BAD_REQUEST', '/../..' ],
+	[ 400, 'BAD_REQUEST', '/', '-H "Host: a b"' ],
+	[ 400, 'BAD_REQUEST', $LINK, '-d x -H "Content-Length: -1"' ],
+	[ 403, 'FORBIDDEN', '/metrics', '--interface 127.0.0.2' ],
+	[ 404, 'NOT_FOUND', '/_problem' ],
+	[ 405, 'METHOD_NOT_ALLOWED', '/', '-X TRACE' ],
+	[ 405, 'METHOD_NOT_ALLOWED', '/', '-X CONNECT' ],
+	[ 413, 'PAYLOAD_TOO_LARGE', $LINK,
+		'-d x -m 20 -H "Content-Length: 3000000"' ],
+	[ 414, 'URI_TOO_LONG', '/' . substr $long, 0, 9000 ],
+	[ 431, 'HEADER_TOO_LARGE', '/', '-H "X: ' . substr($long, 0, 9000) . '"' ],
+	[ 431, 'HEADER_TOO_LARGE', '/', map { "-H 'X$_: "
+		. substr($long, 0, 7000) . "'" } 1 .. 6 ],
+	[ 501, 'NOT_IMPLEMENTED', $LINK, '-d x -H "Transfer-Encoding: foo"' ],
+);
+
+sub is_cut_or_own ($r, $version, $status, $code) {
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	return is_own($r, $version, $status, $code)
+	    if $version == 1.1 || $r->{status} =~ /^\d/;
+	like $r->{status}, qr/^curl: /, "HTTP/2: the connection ends for $code";
+	is curled('http2', '/healthz')->{status}, 200, 'and nothing else';
+}
+
 for ([ 'http1.1', '1.1' ], [ 'http2', 2 ]) {
 	my ($option, $version) = @$_;
 
 	serve(\&with_tls);
+	for (@OWN) {
+		my ($status, $code, $path, @options) = @$_;
+		# CONNECT: 400 in nginx 1.26
+		next if $version == 2
+		    && ($status == 501 || "@options" =~ /CONNECT/);
+		my $r = curled($option, $path, qw(-g --path-as-is), @options);
+
+		$status =~ /^4[13][14]$/
+		    ? is_cut_or_own($r, $version, $status, $code)
+		    : is_own($r, $version, $status, $code);
+	}
 	write_body('x' x 3_000_000);
 	is_own(curled($option, $LINK, $post, "--data-binary \@$body"),
 	    $version, 413, 'PAYLOAD_TOO_LARGE');
@@ -317,6 +363,50 @@ for ([ 'http1.1', '1.1' ], [ 'http2', 2 ]) {
 		nttId => $ntt } ] })->{status}, 200, 'and undone';
 	$c->do('UPDATE operation SET updated_at = updated_at - INTERVAL 1 DAY');
 	$c->stack('restart', 'memcached');
+}
+
+# ---- compressed, if it is worth it and the client can read it ----
+
+serve(\&with_tls);
+my @many = $c->given_ctts(100);
+my $to_link = pop @many;
+my $bulk = $tls->file('bulk.json');
+spew($bulk, $JSON->encode({ items => [ map { { cttId => 0 + $_,
+	nttId => 0 + $to_link } } @many[ 0 .. 19 ] ] }));
+write_body($JSON->encode({ items => [ map { { cttId => 999_000 + $_,
+	nttId => 1 } } 1 .. 20 ] }));
+for ([ 'http1.1', '1.1' ], [ 'http2', 2 ]) {
+	my ($option, $version) = @$_;
+
+	for (
+		[ 'a list', 200, 1, '/ticket/ctt?limit=100', $post ],
+		[ 'openapi.json', 200, 1, '/openapi.json' ],
+		[ 'a bulk', 200, 1, "$LINK/bulk?dryRun=true", $post,
+			"--data-binary \@$bulk" ],
+		# nginx compresses no other status than 200, 403 and 404
+		[ 'a long problem', 422, 0, "$LINK/bulk", $post,
+			"--data-binary \@$body" ],
+		[ 'a short answer', 200, 0, '/ticket/ctt?limit=1', $post ],
+		[ 'a short problem', 401, 0, '/ticket/lov' ],
+		[ 'the metrics', 200, 0, '/metrics' ],
+	) {
+		my ($name, $status, $is_long, $path, @options) = @$_;
+		my ($plain, $small) = map { curled($option, $path,
+			"-H 'Accept-Encoding: $_'", @options) } qw(identity gzip);
+
+		is_deeply [ map { my $r = $_; $r->{status}, map {
+			$r->{headers}{$_} } qw(content-encoding vary) }
+			$plain, $small ], [ $status, undef,
+			($is_long ? 'Accept-Encoding' : undef), $status,
+			$is_long ? qw(gzip Accept-Encoding) : (undef, undef) ],
+		    "HTTP/$version: $name: "
+		    . ($is_long ? 'compressed' : 'as it is');
+		next if !$is_long;
+		my $text = Compress::Zlib::memGunzip($small->{raw}) // '';
+		is length $text, length $plain->{raw}, 'the same answer';
+		cmp_ok 4 * length $small->{raw}, '<', length $text,
+		    length($text) . ' bytes are ' . length $small->{raw};
+	}
 }
 
 # ---- browsers, from an origin that is written down and from others ----

@@ -388,7 +388,9 @@ ok $c->stack('stop', 'worker'), 'no worker';
 			return 1;
 		}
 		$c->wait_for(5, sub {
-			all()->{pool_requests} == POOL });
+			my $now = all();
+			$now->{pool_requests} == POOL && $now->{
+			'partner_waiting{partner="TAAS"}'} == POOL - 1 });
 		return timed();
 	});
 	my $m = at_once($seen, 'all others wait');

@@ -39,6 +39,7 @@ sub status (%env) {
 my %WELL = (
 	pool       => qr/^2 processes of this host have 0 of 2 requests under way$/,
 	database   => qr/^a write takes \d+ ms$/,
+	clock      => qr/^the database and this host agree$/,
 	worker     => qr/^1 run; the last report was $AGE ago, the last work $AGE ago$/,
 	memcached  => qr/^it answers$/,
 	TaaS       => qr/^answered $AGE ago; its slower answers take \d+ ms; 0 calls are under way$/,
@@ -49,7 +50,7 @@ my %WELL = (
 	jobs       => qr/^none is to be delivered$/,
 	audit      => qr/^a worker of this host wrote its ends $AGE ago$/,
 );
-my %ORDER = map { state $n = 0; $_ => $n++ } qw(database pool worker memcached
+my %ORDER = map { state $n = 0; $_ => $n++ } qw(database clock pool worker memcached
     TaaS TMF NIG queue operations jobs audit expiry);
 
 # It is well but for these parts: [ word, pattern ].
@@ -197,6 +198,7 @@ $c->expect(qr/event=db_away|event=db_error kind=lost/);
 ok $c->stack('stop', 'db'), 'no database';
 is_status('no database', CRITICAL, 'CRITICAL', status(),
     database => [ CRITICAL => qr/^it is away/ ],
+    clock => [ UNKNOWN => qr/^only the database knows its own$/ ],
     map { $_ => [ UNKNOWN => qr/^only the database knows$/ ] }
 	qw(worker operations jobs));
 ok $c->stack('start', 'db'), 'it is back';

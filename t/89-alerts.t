@@ -116,6 +116,11 @@ my %FIRES = (
 		[ one(memcached_up => 1) ] ],
 	CttdAuditHeads => [ [ one(audit_heads_age_seconds => 610) ], {%I},
 		[ one(audit_heads_age_seconds => 590) ] ],
+	CttdClock => [ [ series('cttd_clock_timestamp_seconds', '11+60x60', %I,
+		of => 'host') ], { %I, of => 'host' },
+		[ series('cttd_clock_timestamp_seconds', '9+60x60', %I,
+		of => 'host'), series('cttd_clock_timestamp_seconds',
+		'-9+60x60', %I, of => 'database') ] ],
 	CttdExpiry => [ [ one(expires_timestamp_seconds => 86_400 * 13,
 		setting => 'S') ], { %I, setting => 'S' },
 		[ one(expires_timestamp_seconds => 86_400 * 15,
@@ -125,6 +130,8 @@ my %FIRES = (
 my @MORE = (
 	[ CttdDatabase => [ one(database_writable => 0) ], {%I} ],
 	[ CttdWorkerHere => [ one(sample_age_seconds => 130) ], {%I} ],
+	[ CttdClock => [ series('cttd_clock_timestamp_seconds', '-3600+60x60',
+		%I, of => 'database') ], { %I, of => 'database' } ],
 );
 
 sub minutes ($duration) { return ($duration // '0m') =~ /^(\d+)m$/ ? $1 : die }

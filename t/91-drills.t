@@ -8,20 +8,19 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Ctt;
+use Drill;
 use File::Temp ();
 use MIME::Base64 qw(encode_base64url);
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
-use Util qw(output slurp spew);
-use YAML::XS ();
+use Tls;
+use Util qw(free_port output slurp spew);
 
 use constant { POOL => 2, DISK_MB => 24 };
 
 my $TOP = "$FindBin::Bin/..";
 
-plan skip_all => 'promtool is not installed'
-    if !grep { -x "$_/promtool" } split /:/, $ENV{PATH};
+plan skip_all => 'promtool is not installed' if !Drill::can_run();
 
 # The disk that gets full is mounted where only this test sees it.
 my $may_mount = $> == 0 && !system 'unshare --mount true 2>/dev/null';
@@ -38,50 +37,29 @@ sub jwt ($ends) {
 }
 
 my $token = spew("$tmp/token", jwt(time + 90 * 86_400));
-my $c = Ctt->start(pool => POOL, set => { CTT_THREADS => 16,
+my $tls = Tls->new("$tmp/tls");
+my $nig = free_port();
+
+$tls->ca('ca', days => 90);
+$tls->cert($_, ca => 'ca', name => 'localhost', days => 90) for qw(us-good nig);
+$tls->cert('nig-soon', ca => 'ca', name => 'localhost', days => 5);
+$tls->cert("$_-ended", ca => 'ca', name => 'localhost', days => 0)
+    for qw(us nig);
+
+sub we_are ($cert) {
+	spew($tls->file("us.$_"), slurp($tls->file("$cert.$_"))) for qw(crt key);
+}
+
+we_are('us-good');
+my $c = Ctt->start(pool => POOL, nig_url => "https://localhost:$nig/nig",
+	set => { CTT_THREADS => 16,
 	CTT_PARTNER_TIMEOUT_MS => 400, CTT_JOB_ATTEMPTS => 2,
-	CTT_NIG_TOKEN_FILE => $token });
+	CTT_NIG_TOKEN_FILE => $token, CTT_NIG_CA_FILE => $tls->file('ca.crt'),
+	CTT_NIG_CERT_FILE => $tls->file('us.crt'),
+	CTT_NIG_KEY_FILE => $tls->file('us.key') });
 my @admin = (Authorization => 'Bearer ' . $c->token(roles => ['ctt-admin']));
 
-# ---- does an alert fire? ----
-
-sub metrics () {
-	my $text = $c->get('/metrics', Authorization => undef)->{raw};
-	return { at => time, of => { $text =~ /^(cttd_\S+?(?:\{.*\})?) ([\d.]+)$/mg } };
-}
-
-# What a rule reads if what happened between the two goes on: a counter rises as
-# much each minute; so does an age that rose, as time does; the rest stays.
-sub series ($before, $after) {
-	my $minute = 60 / ($after->{at} - $before->{at});
-
-	return map {
-		my ($name, $new) = ($_, $after->{of}{$_});
-		# promtool's time begins with 0
-		$new -= $after->{at} if /_timestamp_seconds/;
-		my $more = $new - ($before->{of}{$name} // 0);
-		my $rises = /_total\b|_bucket\b|_count\b|_sum\b/ ? $more
-		    : /_(?:seen|age)_seconds/ && $more > 5 ? $more * $minute : 0;
-		my $labels = s/\}$/,instance="a"}/r;
-		{ series => $labels =~ /\}$/ ? $labels : "$_\{instance=\"a\"}",
-		    values => sprintf '%s+%sx90', $new, $rises };
-	} sort keys %{ $after->{of} };
-}
-
-# The alerts that fire an hour later.
-sub firing ($before, $after) {
-	my @names = map { $_->{alert} } @{ YAML::XS::LoadFile(
-		"$TOP/doc/alerts.yml")->{groups}[0]{rules} };
-
-	spew("$tmp/tests.yml", YAML::XS::Dump({ evaluation_interval => '1m',
-		rule_files => ["$TOP/doc/alerts.yml"], tests => [ {
-		interval => '1m', input_series => [ series($before, $after) ],
-		alert_rule_test => [ map { { eval_time => '60m',
-			alertname => $_, exp_alerts => [] } } @names ] } ] }));
-	my ($said) = output("promtool test rules $tmp/tests.yml");
-	my %fires = map { $_ => 1 } $said =~ /alertname: ?(\w+)/g;
-	return sort keys %fires;
-}
+my $drill = Drill->new($c, "$tmp");
 
 # ---- the drills ----
 
@@ -97,14 +75,49 @@ sub until_ok ($seconds, $test) { return $c->wait_for($seconds, $test) }
 sub until_seen ($name, $value) {
 	return until_ok(30, sub {
 		$c->get('/ticket/health', @admin);
-		(metrics()->{of}{"cttd_$name"} // -1) == $value });
+		$drill->metric($name) == $value });
+}
+
+sub until_broken ($partner) {
+	return until_ok(30, sub { $drill->metric(
+		"partner_broken{partner=\"$partner\"}") == 1 });
 }
 
 sub statuses ($n, %ctt) { return map { link_one(%ctt)->{status} } 1 .. $n }
 
+# NIG, which wants a certificate and has this one.
+sub serve_nig ($cert) {
+	$tls->stop;
+	$tls->nginx(<<"END");
+	server {
+		listen 127.0.0.1:$nig ssl;
+		ssl_certificate @{[$tls->file("$cert.crt")]};
+		ssl_certificate_key @{[$tls->file("$cert.key")]};
+		ssl_verify_client on;
+		ssl_client_certificate @{[$tls->file('ca.crt')]};
+		location / { proxy_pass @{[$c->env('CTT_SIM_URL')]}; }
+	}
+END
+	return 1;
+}
+
+# An update of a new CTT's equipment, which goes to NIG: its answer.
+sub tell_nig () {
+	my $ctt = $c->given(ctt => { segment_group => 'Managed Services' });
+
+	$c->given_element($ctt);
+	return $c->update_cpe($ctt, { model => 'G-010' });
+}
+
+# Ours is this one; and, as cttctl restart does.
+sub show_nig ($cert) {
+	we_are($cert);
+	return $c->stack('restart', 'pool') && $c->stack('restart', 'worker');
+}
+
 my ($old_key, $new_key) = map { "$tmp/key-$_" } 1, 2;
 my $data = $c->dir . '/db';
-my $dead;
+my ($dead, $heard);
 
 # name => [ alerts, what cttctl status says; break; what is seen then; do as the
 # runbook says; what is seen in the end ]
@@ -112,8 +125,7 @@ my @DRILLS = (
 	[ 'a partner hangs', ['CttdPartner'], qr/^CRITICAL  TaaS/m,
 	sub { $c->rule(partner => 'taas', do => 'hold');
 		statuses(1) for 1 .. 12;
-		until_ok(20, sub { (metrics()->{of}
-			{'cttd_partner_broken{partner="TAAS"}'} // 0) == 1 }) },
+		until_broken('TAAS') },
 	sub { is link_one(source => 'TMF')->{status}, 200, 'TMF goes on';
 		my $r = $c->cttctl('operations');
 		like $r->{out}, qr/TAAS.*tried/, 'cttctl operations: what is left' },
@@ -147,8 +159,7 @@ my @DRILLS = (
 	[ 'the queue is away', ['CttdPartner'], qr/^CRITICAL  queue/m,
 	sub { $c->rule(partner => 'queue', do => 'status', status => 503);
 		link_one() for 1 .. 4;
-		until_ok(30, sub { (metrics()->{of}
-			{'cttd_partner_broken{partner="QUEUE"}'} // 0) == 1 }) },
+		until_broken('QUEUE') },
 	sub { is link_one()->{status}, 200, 'links are made';
 		cmp_ok $c->one("SELECT COUNT(*) FROM job WHERE state = 'READY'"),
 		'>', 0, 'and jobs wait' },
@@ -160,8 +171,8 @@ my @DRILLS = (
 			says => 'create-ctt-related-kci', times => 2);
 		$dead = link_one()->{json}{operationId};
 		until_ok(30, sub { $c->get('/ticket/health', @admin)
-			->{json}{jobs}{DEAD} }) && until_ok(10, sub { (metrics()
-			->{of}{'cttd_jobs{state="DEAD"}'} // 0) > 0 }) },
+			->{json}{jobs}{DEAD} }) && until_ok(10, sub {
+			$drill->metric('jobs{state="DEAD"}') > 0 }) },
 	sub { like $c->cttctl('jobs')->{out}, qr/DEAD .*\Q$dead\E.*422/,
 		'cttctl jobs: the reason' },
 	sub { !$c->cttctl('jobs', 'retry', '--all')->{status} },
@@ -194,6 +205,42 @@ my @DRILLS = (
 		qr/CTT_NIG_TOKEN_FILE ended/, 'cttctl status: which one' },
 	sub { spew($token, jwt(time + 90 * 86_400)) },
 	sub { $c->cttctl('status')->{out} !~ /TOKEN_FILE ended/ } ],
+
+	[ 'our certificate has ended', ['CttdExpiry'], qr/^CRITICAL  expiry/m,
+	sub { show_nig('us-ended') },
+	sub { my $r;
+		until_ok(10, sub { ($r = tell_nig())->{json}{partnerStatus} });
+		is_deeply [ $r->{status}, @{ $r->{json} }{qw(partner
+			partnerStatus settled)} ], [ 502, 'NIG', 400, 1 ],
+		'NIG refuses us, and the change is undone';
+		is link_one()->{status}, 200, 'links are made';
+		like $c->cttctl('status')->{out},
+		qr/CTT_NIG_CERT_FILE ended/, 'cttctl status: which one' },
+	sub { show_nig('us-good') },
+	sub { until_ok(10, sub { tell_nig()->{status} == 200 })
+		&& $c->cttctl('status')->{out} !~ /FILE ended/ } ],
+
+	[ 'a partner\'s certificate ends soon', ['CttdExpiry'],
+	qr/^WARNING   expiry +CTT_NIG_URL ends in 4 days/m,
+	sub { serve_nig('nig-soon');
+		until_ok(10, sub { tell_nig()->{status} == 200 }) },
+	sub { is link_one()->{status}, 200, 'nothing fails' },
+	sub { serve_nig('nig') },
+	sub { until_ok(10, sub { tell_nig()->{status} == 200 })
+		&& $c->cttctl('status')->{out} !~ /URL ends in 4 days/ } ],
+
+	[ 'a partner\'s certificate has ended', ['CttdPartner'],
+	qr/^CRITICAL  NIG/m,
+	sub { $heard = $c->heard('nig');
+		serve_nig('nig-ended');
+		tell_nig() for 1 .. 12;
+		until_broken('NIG') },
+	sub { ok +(grep { /event=partner_call .*certificate has expired/ }
+		$c->log_lines('pool')), 'the log says why';
+		is scalar $c->heard('nig'), $heard, 'NIG has heard nothing';
+		is link_one()->{status}, 200, 'links are made' },
+	sub { serve_nig('nig') },
+	sub { until_ok(30, sub { tell_nig()->{status} == 200 }) } ],
 
 	[ 'processes are killed', [], undef,
 	sub { my ($ctt, $ntt) = $c->given_ctts(1, source => 'TAAS');
@@ -241,36 +288,24 @@ push @DRILLS, [ 'the disk of MariaDB is full', ['CttdErrors'], undef,
 
 END {
 	my $status = $?;
+	$tls->stop if $tls;
 	system "umount -l '$data' 2>/dev/null" if defined $data && $may_mount;
 	$? = $status;
 }
 
+serve_nig('nig');
 is link_one()->{status}, 200, 'a link';
 ok $c->quiet, 'all is well';
 until_seen(workers_running => 1);
 {
-	my $before = metrics();
+	my $before = $drill->metrics;
 	sleep 1;
 	link_one() for 1 .. 3;
-	is_deeply [ firing($before, metrics()) ], [], 'no alert fires';
+	is_deeply [ $drill->firing($before, $drill->metrics) ], [],
+	    'no alert fires';
 }
 
-for (@DRILLS) {
-	my ($name, $alerts, $says, $break, $seen, $mend, $well) = @$_;
-	my $before = metrics();
-
-	ok $break->(), $name;
-	my $after = metrics();
-	my %fires = map { $_ => 1 } firing($before, $after);
-	is_deeply [ grep { !$fires{$_} } @$alerts ], [],
-	    @$alerts ? "@$alerts: fires" : 'no alert is due'
-	    or diag join ' ', sort keys %fires;
-	like $c->cttctl('status')->{out}, $says, 'cttctl status says so' if $says;
-	$seen->();
-	ok $mend->(), 'what the runbook says is done';
-	ok $well->(), "$name: all is well again";
-	ok $c->settle(60), 'what was begun is settled';
-}
+$drill->run(@DRILLS);
 ok $c->quiet(60), 'all jobs are delivered';
 $c->agree('in the end both sides');
 if ($may_mount) {    # back to the folder that there was

@@ -249,8 +249,15 @@ export function Table({ columns, rows, rowKey, caption }) {
 	return html`<div class="table-box" tabindex="0" role="group"
 		aria-label=${caption}><table><caption class="sr">${caption}</caption>
 		<${Head} columns=${columns} />
-		<tbody>${rows.map((row, i) => html`<${Row} key=${rowKey?.(row) ?? i}
+		<tbody>${rows.map((row, i) => html`<${StillRow} key=${rowKey?.(row) ?? i}
 			row=${row} columns=${columns} />`)}</tbody></table></div>`;
+}
+
+// Of a long list only the rows that are new are rendered: a row does not change
+// unless it is another object.
+function StillRow({ row, columns }) {
+	return useMemo(() => html`<${Row} row=${row} columns=${columns} />`,
+		[row, columns]);
 }
 
 function classOf({ num, wide }) {

@@ -21,6 +21,7 @@ enum { /* as in doc/alerts.yml */
 	LATE_S = 300,           /* work that is due           */
 	SLOW_MS = 1000,         /* a write                    */
 	HEADS_S = 600,          /* the audit heads are behind */
+	CLOCK_S = 10,           /* between two clocks         */
 	ENDS_SOON_S = 14 * 86400,
 };
 
@@ -88,6 +89,22 @@ static void tell_database(struct report *r, const struct sample *s)
 		     "database", arena_printf(r->mem, "a write takes %lld ms%s",
 		     (long long)s->ms, s->counted ? "" :
 		     "; it is too slow to count what waits"));
+}
+
+/* Both may be wrong: only Prometheus has another one (CttdClock). */
+static void tell_clock(struct report *r, const struct sample *s)
+{
+	int64_t ahead_ms = s->clock_ms + clock_mono_ms() - clock_wall_ms();
+	int64_t apart_s = (ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000;
+
+	if (s->clock_ms < 0)
+		tell(r, UNKNOWN, "clock", "only the database knows its own");
+	else if (apart_s <= CLOCK_S)
+		tell(r, WELL, "clock", "the database and this host agree");
+	else
+		tell(r, CRITICAL, "clock", arena_printf(r->mem, "the "
+		     "database's is %s %s this host's", span(r->mem, apart_s),
+		     ahead_ms < 0 ? "behind" : "ahead of"));
 }
 
 static void tell_copy(struct report *r, struct app *app, const struct sample *s)
@@ -271,6 +288,7 @@ static void tell_all(struct report *r, struct app *app)
 		     "cttctl migrate --pending");
 	else
 		tell_database(r, &s);
+	tell_clock(r, &s);
 	tell_copy(r, app, &s);
 	tell_pool(r, health);
 	tell_worker(r, &s);

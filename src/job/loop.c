@@ -30,6 +30,7 @@ enum {
 	HEADS_MS = 1000,  /* between looks at the audit trail's end      */
 	HEADS_LATE_MS = 5000,   /* the same, if a row is not committed   */
 	SAMPLE_MS = 3000, /* between two looks for the metrics           */
+	BACK_MS = 1000,   /* a clock that is set back by less is let be  */
 	HEADS_PAUSE_MS = 60000, /* the same, if the file is not writable */
 };
 
@@ -67,16 +68,53 @@ static enum rc beat_now(struct app *app, struct arena *mem, struct beat *beat)
 			  ROUNDS * app->conf->partner_timeout_ms);
 }
 
+/* The looks at the database, and what it was last seen to have as its clock. */
+struct looks {
+	int64_t next;     /* clock_mono_ms of the next one */
+	int64_t clock_ms; /* as struct sample has it       */
+};
+
+/* What is to wait for longer than anything does is tried sooner. */
+static enum rc bring_near(struct app *app, struct arena *mem)
+{
+	const struct conf *cf = app->conf;
+	int64_t late_ms = cf->partner_late_s * 1000;
+	struct buf most;
+
+	buf_init(&most, mem);
+	put_int(&most, NULL, late_ms > cf->retry_cap_ms ? late_ms :
+						 cf->retry_cap_ms);
+	return db_run(app_db(app), SQL_CLOCK_BACK, &most, mem, NULL, 0);
+}
+
+/* Was the database's clock set back? So it may have been before this worker
+ * began. What fails is done after the next look. */
+static void see_clock(struct app *app, struct arena *mem, struct looks *looks,
+		      int64_t clock_ms)
+{
+	int64_t back_ms = looks->clock_ms - clock_ms;
+
+	if (clock_ms < 0)
+		return;
+	if ((looks->clock_ms < 0 || back_ms > BACK_MS) &&
+	    bring_near(app, mem) != RC_OK)
+		return;
+	if (looks->clock_ms >= 0 && back_ms > BACK_MS)
+		log_line(LOG_WARN, "clock_back", "ms=%lld", (long long)back_ms);
+	looks->clock_ms = clock_ms;
+}
+
 /* The database may be away: the metrics are to say so. */
-static void take_sample(struct app *app, struct arena *mem, int64_t *next)
+static void take_sample(struct app *app, struct arena *mem, struct looks *looks)
 {
 	struct sample s;
 
 	tally_now(TALLY_WORKER_AT);
-	if (clock_mono_ms() < *next)
+	if (clock_mono_ms() < looks->next)
 		return;
 	sample_take(app, mem, &s);
-	*next = clock_mono_ms() + SAMPLE_MS; /* it may have waited */
+	see_clock(app, mem, looks, s.clock_ms);
+	looks->next = clock_mono_ms() + SAMPLE_MS; /* it may have waited */
 }
 
 static enum rc settle_due(struct app *app, struct arena *mem, size_t *n_r)
@@ -185,7 +223,8 @@ static enum rc deliver(struct app *app, struct arena *mem, int64_t time_ms,
 int job_loop(struct app *app)
 {
 	struct arena *mem = arena_open();
-	int64_t purge = 0, heads = 0, old = 0, start = 0, sample = 0, dead = 0;
+	int64_t purge = 0, heads = 0, old = 0, start = 0, dead = 0;
+	struct looks looks = {.clock_ms = -1};
 	struct beat beat = {.next = 0};
 	sigset_t waiting;
 
@@ -201,7 +240,7 @@ int job_loop(struct app *app)
 		enum rc rc = beat_now(app, mem, &beat);
 
 		notify_alive();
-		take_sample(app, mem, &sample);
+		take_sample(app, mem, &looks);
 		if (rc != RC_ERROR && !is_copy(app)) {
 			rc = settle_due(app, mem, &settled);
 			if (rc != RC_ERROR)

@@ -59,13 +59,15 @@ enum { TALLY_TRAYS = 2 }; /* before the first and the second transaction */
 	T(DB_UP, 1)                                                          \
 	T(DB_WRITABLE, 1)                                                    \
 	T(DB_WRITE_MS, 1)                                                    \
+	T(DB_CLOCK_MS, 1)    /* its clock when clock_mono_ms was 0 */        \
 	T(OPEN, 2)           /* operations, RUNNING and SETTLING */          \
 	T(OPEN_S, 1)         /* the age of the oldest */                     \
 	T(JOBS, 3)           /* READY, RUNNING, DEAD */                      \
 	T(JOB_S, 1)          /* the age of the oldest that is not delivered */ \
 	T(OPEN_LATE_S, 1)    /* how long work is due */                      \
 	T(JOB_LATE_S, 1)                                                     \
-	T(WORKERS, 1)
+	T(WORKERS, 1)                                                        \
+	T(SERVER_ENDS, PARTNER__MAX) /* the certificates that were shown, in s */
 
 enum tally {
 #define T(name, places)                                                      \

@@ -11,11 +11,12 @@
 #include "base/arena.h"
 #include "base/base64.h"
 #include "base/text.h"
+#include "model/tally.h"
 #include "partner/partner.h"
 
 enum { CLAIMS_MOST = 8192 }; /* bytes of a token's claims */
 
-static int64_t end_of_cert(const X509 *cert)
+int64_t ending_of_cert(const X509 *cert)
 {
 	struct tm tm;
 
@@ -33,7 +34,7 @@ static int64_t end_of_pem(const char *pem)
 	if (!bio)
 		arena_exhausted();
 	while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		end = end_of_cert(cert);
+		end = ending_of_cert(cert);
 		if (end && (!first || end < first))
 			first = end;
 		X509_free(cert);
@@ -88,12 +89,12 @@ static int64_t end_of_pem_file(const char *path)
 }
 
 static void add(struct ending *r, size_t *n, const char *partner,
-		const char *file, int64_t at_s)
+		const char *what, int64_t at_s)
 {
 	if (at_s <= 0)
 		return;
-	snprintf(r[*n].setting, sizeof r[*n].setting, "CTT_%s_%s_FILE", partner,
-		 file);
+	snprintf(r[*n].setting, sizeof r[*n].setting, "CTT_%s_%s", partner,
+		 what);
 	r[(*n)++].at_s = at_s;
 }
 
@@ -101,15 +102,17 @@ size_t endings_find(const struct conf *cf, struct ending r[ENDINGS_MOST])
 {
 	size_t n = 0;
 
-	for (int p = 0; p < PARTNER__MAX; p++) {
+	for (unsigned p = 0; p < PARTNER__MAX; p++) {
 		const char *code = partners[p]->code;
 
-		add(r, &n, code, "TOKEN", end_of_token_file(cf->token_file[p]));
-		add(r, &n, code, "CERT", end_of_pem(cf->cert[p]));
-		add(r, &n, code, "CA", end_of_pem(cf->ca[p]));
+		add(r, &n, code, "URL", tally_get(TALLY_SERVER_ENDS + p));
+		add(r, &n, code, "TOKEN_FILE",
+		    end_of_token_file(cf->token_file[p]));
+		add(r, &n, code, "CERT_FILE", end_of_pem(cf->cert[p]));
+		add(r, &n, code, "CA_FILE", end_of_pem(cf->ca[p]));
 	}
-	add(r, &n, "JWT", "CA", end_of_pem(cf->jwt_ca));
-	add(r, &n, "DB", "CERT", end_of_pem_file(cf->db_cert));
-	add(r, &n, "DB", "CA", end_of_pem_file(cf->db_ca));
+	add(r, &n, "JWT", "CA_FILE", end_of_pem(cf->jwt_ca));
+	add(r, &n, "DB", "CERT_FILE", end_of_pem_file(cf->db_cert));
+	add(r, &n, "DB", "CA_FILE", end_of_pem_file(cf->db_ca));
 	return n;
 }

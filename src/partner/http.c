@@ -30,6 +30,7 @@
 #include "base/text.h"
 #include "model/tally.h"
 #include "model/verdict.h"
+#include "partner/ends.h"
 #include "partner/headers.h"
 #include "partner/health.h"
 #include "partner/partner.h"
@@ -109,6 +110,22 @@ static bool may_send(const struct http *h)
 	return h->sender.may_send(h->sender.of);
 }
 
+/* Tell the metrics when the certificate ends that the partner has shown. */
+static void note_end(const struct slot *s)
+{
+	const struct curl_tlssessioninfo *tls = NULL;
+	X509 *cert;
+
+	if (curl_easy_getinfo(s->curl, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK ||
+	    !tls || tls->backend != CURLSSLBACKEND_OPENSSL || !tls->internals)
+		return;
+	cert = SSL_get_peer_certificate(tls->internals);
+	if (cert)
+		tally_set(TALLY_SERVER_ENDS + s->call->partner,
+			  ending_of_cert(cert));
+	X509_free(cert);
+}
+
 static int on_send(void *at, char *ip, char *local_ip, int port, int local_port)
 {
 	struct slot *s = at;
@@ -117,6 +134,7 @@ static int on_send(void *at, char *ip, char *local_ip, int port, int local_port)
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
+	note_end(s);
 	s->barred = !s->x.reads && !may_send(s->http);
 	if (s->barred)
 		return CURL_PREREQFUNC_ABORT;
@@ -569,7 +587,7 @@ static void call_end(struct slot *s, enum said said, const char *why)
 	struct call *c = s->call;
 
 	conclude(c, said, why);
-	c->ms = clock_wall_ms() - c->began;
+	c->ms = clock_mono_ms() - c->since;
 	visit_report(s->http->visit, c->partner, is_answered(s), c->status,
 		     c->ms);
 	if (s->extra)
@@ -665,6 +683,7 @@ static bool call_start(struct slot *s, struct call *c, struct arena *mem)
 	c->seen = NOT_SEEN;
 	c->looked = NULL;
 	c->began = clock_wall_ms();
+	c->since = clock_mono_ms();
 	c->ms = 0;
 	if (bad || !room || !visit_may_call(s->http->visit, c->partner)) {
 		if (room && !bad && s->extra)

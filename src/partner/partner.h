@@ -80,7 +80,9 @@ struct call {
 	const char *why;     /* a clause for an operator; NULL if RC_OK    */
 	const char *looked;  /* a clause on the last look, or NULL         */
 	unsigned attempts;
-	int64_t began, ms;   /* wall clock */
+	int64_t began;       /* wall clock    */
+	int64_t since;       /* clock_mono_ms */
+	int64_t ms;          /* that it took  */
 	bool ended;
 	bool counted;        /* its refusal is, in past.refusals           */
 };

@@ -395,6 +395,21 @@ static void seen(struct buf *b)
 	      tally_get(TALLY_WORKERS));
 }
 
+/* Prometheus holds them against its own. That of the database is as it was seen,
+ * so a jump since then shows after the next look. */
+static void clocks(struct buf *b)
+{
+	int64_t ago = tally_ago(TALLY_SAMPLED_AT);
+	int64_t base = tally_get(TALLY_DB_CLOCK_MS);
+
+	family(b, "clock_timestamp_seconds", "gauge", "What the clocks say.");
+	line(b, "clock_timestamp_seconds", "{of=\"host\"}",
+	     (uint64_t)(clock_wall_ms() / 1000));
+	if (ago >= 0 && ago <= STALE_MS && base >= 0)
+		line(b, "clock_timestamp_seconds", "{of=\"database\"}",
+		     (uint64_t)((base + clock_mono_ms()) / 1000));
+}
+
 static void expiry(struct buf *b, const struct conf *cf)
 {
 	struct ending end[ENDINGS_MOST];
@@ -428,6 +443,7 @@ void read_metrics(struct request *rq)
 	operations(b);
 	jobs(b);
 	worker(b);
+	clocks(b);
 	texts(b, TALLY_DB_ERRORS, "database_errors_total", "number",
 	      "Errors of the database, by their numbers.");
 	counter(b, "database_retries_total", "Transactions that were tried "

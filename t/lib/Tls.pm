@@ -34,9 +34,10 @@ sub openssl ($self, @words) {
 	    or die "openssl @words failed: see $self->{dir}/openssl.log\n";
 }
 
-sub ca ($self, $name) {
+sub ca ($self, $name, %opt) {
 	$self->openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256",
-	    "-nodes -days 2 -subj '/CN=CA $name' -keyout $name.key",
+	    '-nodes -days ' . ($opt{days} // 2),
+	    "-subj '/CN=CA $name' -keyout $name.key",
 	    "-out $name.crt");
 }
 

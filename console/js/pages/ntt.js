@@ -8,10 +8,11 @@ import { href } from '../router.js';
 import { steps, Plot } from '../plot.js';
 import { t, word } from '../texts.js';
 import { Button, Empty, Facts, Id, Loading, Pages, Problem, Section, State, Table, Time,
-	useLoad, usePages, useTitle } from '../ui.js';
+	VirtualTable, useLoad, usePages, useTitle } from '../ui.js';
 import { Many } from './mass.js';
 
-const PAGE = 50;
+const PAGE = 200;
+const SHORT = 50;         // rows that are all drawn
 const AUDIT_PAGE = 200;
 const AUDIT_PAGES = 10;   // drawn at once
 const RECENT = 20;
@@ -106,8 +107,11 @@ function Ctts({ id, turn }) {
 	useEffect(() => {
 		if (turn) pages.reload();
 	}, [turn]);
+	// There may be 100,000 of them.
+	const kind = items.length > SHORT ? VirtualTable : Table;
+
 	return html`<${Section} title=${t('ntt.ctts')}>${
-		items.length ? html`<${Table} caption=${t('ntt.ctts')} rows=${items} columns=${CTTS}
+		items.length ? html`<${kind} caption=${t('ntt.ctts')} rows=${items} columns=${CTTS}
 			rowKey=${(ctt) => ctt.id} /><${Pages} pages=${pages} />`
 		: problem ? html`<${Problem} problem=${problem} onRetry=${pages.reload} />`
 		: loading ? html`<${Loading} />`

@@ -39,7 +39,7 @@ FROM (SELECT id FROM job WHERE state = '$state' LIMIT 10000) y
 
 -- Result sets: how many seconds ago the first job was due (NULL: none is due),
 -- the number of running workers, the time of a worker's last report, the time
--- of a worker's last work; the open operations by state, kind and the number of
+-- of a worker's last work, the time now; the open operations by state, kind and the number of
 -- OPEN_AGES that they have reached; the oldest of them (an id begins with its
 -- time); the jobs by state (the oldest has the lowest id, which is in the
 -- index); the jobs that died last.
@@ -47,7 +47,8 @@ FROM (SELECT id FROM job WHERE state = '$state' LIMIT 10000) y
 SELECT <health_worker> $late_s((SELECT run_at FROM job WHERE state = 'READY'
 		ORDER BY run_at LIMIT 1)) AS job_late_s,
 	COALESCE(SUM(w.alive_until > UTC_TIMESTAMP(3)), 0) AS running,
-	$utc(MAX(w.beat_at)) AS beat_at, $utc(MAX(w.worked_at)) AS worked_at
+	$utc(MAX(w.beat_at)) AS beat_at, $utc(MAX(w.worked_at)) AS worked_at,
+	$utc(UTC_TIMESTAMP(3)) AS now
 FROM worker w;
 SELECT <health_open> x.state, x.kind,
 	INTERVAL($age_s(x.created_at), $OPEN_AGES) AS ages, COUNT(*) AS n,

@@ -5,6 +5,16 @@
 UPDATE job SET state = 'READY', owner = NULL
 WHERE state = 'RUNNING' AND $abandoned(job)
 
+-- The clock was set back: what was to wait for longer than :most_ms, as nothing
+-- does, waits for so long from now on.
+@statement CLOCK_BACK(:most_ms)
+UPDATE job b SET b.run_at = $in_ms(CAST(:most_ms AS SIGNED))
+WHERE b.state = 'READY' AND b.run_at > $in_ms((CAST(:most_ms AS SIGNED) + 1000));
+UPDATE operation o SET o.next_try_at = $in_ms(CAST(:most_ms AS SIGNED)),
+	o.doubted_at = LEAST(o.doubted_at, UTC_TIMESTAMP(3))
+WHERE o.open_ctt_id IS NOT NULL
+	AND o.next_try_at > $in_ms((CAST(:most_ms AS SIGNED) + 1000));
+
 -- The most chains that are taken at a time.
 @constant PICK_MOST 128
 

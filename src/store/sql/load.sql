@@ -49,7 +49,8 @@ UNION ALL SELECT <load.ntt> $ntt, w.id AS order_id, w.order_no,
 	w.status AS order_status, n.partner_ref, n.status
 	FROM $from LEFT JOIN work_order w ON w.ntt_id = n.id $where
 
--- The links and unlinks of a pair in the last :block_s seconds.
+-- The links and unlinks of a pair in the last :block_s seconds. One that is
+-- further in the future was stored before the clock was set back.
 @macro pairs(from)
 UNION ALL SELECT <load.pair> o.ctt_id, o.ntt_id, o.kind, o.seq,
 	TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3),
@@ -57,6 +58,7 @@ UNION ALL SELECT <load.pair> o.ctt_id, o.ntt_id, o.kind, o.seq,
 	FROM $from o.kind IN ('LINK', 'UNLINK') AND o.state = 'SUCCEEDED'
 	AND NOT o.mends
 	AND o.updated_at > UTC_TIMESTAMP(3) - INTERVAL :block_s SECOND
+	AND o.updated_at <= UTC_TIMESTAMP(3) + INTERVAL :block_s SECOND
 
 -- The latest activity of each CTT.
 @macro activities
