@@ -230,7 +230,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		ended = reap(h);
 		if (meanwhile)
 			meanwhile(of);
-		transfers_may_send(h->transfers); /* renews what gives the right to */
+		transfers_may_send(h->transfers); /* renews the right to */
 		wait = wake_sleepers(h, clock_mono_ms());
 		if (any_busy(h) && (next == n || !ended))
 			transfers_wait(h->transfers, wait);

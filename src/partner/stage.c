@@ -70,8 +70,8 @@ static void no_token(struct slot *s, const char *why)
 
 	s->refusal = NULL;
 	if (refusal)
-		refused(s, arena_printf(s->t.mem, "%s (and no new token could be "
-			"had: %s)", refusal, why));
+		refused(s, arena_printf(s->t.mem, "%s (and no new token could "
+			"be had: %s)", refusal, why));
 	else
 		attempt_failed(s, arena_printf(s->t.mem, "%s was not called, "
 			"because no token could be had (%s)",
@@ -234,8 +234,9 @@ static void attempt_failed(struct slot *s, const char *why, int64_t wait_ms)
 	    now + wait_ms < s->t.deadline) {
 		log_line(LOG_INFO, "partner_retry", "partner=%s ticket=%s "
 			 "key=%s status=%ld wait_ms=%lld why=%s",
-			 partners[c->partner]->code, c->ticket ? c->ticket : "-",
-			 c->key, c->status, (long long)wait_ms, why);
+			 partners[c->partner]->code,
+			 c->ticket ? c->ticket : "-", c->key, c->status,
+			 (long long)wait_ms, why);
 		s->wake = now + wait_ms + 1; /* `now` was rounded down */
 		return;
 	}
@@ -303,8 +304,9 @@ static void disowned(struct slot *s)
 {
 	struct call *c = s->call;
 
-	refused(s, arena_printf(s->t.mem, "%s answered %ld, but its ticket does "
-		"not show the change", partners[c->partner]->name, c->status));
+	refused(s, arena_printf(s->t.mem, "%s answered %ld, but its ticket "
+		"does not show the change", partners[c->partner]->name,
+		c->status));
 }
 
 /* A read returned the ticket. */
@@ -343,8 +345,8 @@ static void ticket_read(struct slot *s)
 		} else if (c->seen == SEEN_DONE) {
 			call_end(s, SAID_YES, NULL);
 		} else {
-			attempt_failed(s, arena_printf(s->t.mem, "%s answered a "
-				"read with a ticket that does not show the "
+			attempt_failed(s, arena_printf(s->t.mem, "%s answered "
+				"a read with a ticket that does not show the "
 				"change", p->name), 0);
 		}
 	}
@@ -395,7 +397,8 @@ static void write_answered(struct slot *s)
 	const struct partner *p = partners[c->partner];
 	enum seen seen = NOT_SEEN;
 
-	if (s->t.overflow ? !p->yes_is_looked_at : !is_blank(s) && !is_json(s)) {
+	if (s->t.overflow ? !p->yes_is_looked_at :
+			    !is_blank(s) && !is_json(s)) {
 		attempt_failed(s, arena_printf(s->t.mem, "%s answered HTTP %ld "
 			"with text that is not JSON: %s", p->name, c->status,
 			transfer_excerpt(&s->t)), 0);

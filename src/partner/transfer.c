@@ -224,7 +224,8 @@ static CURL *curl_of(struct transfer *t)
 	const struct conf *cf = t->shared->cf;
 	CURL *curl = handle_make(cf->proxy[t->partner]);
 
-	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)cf->partner_connect_timeout_ms);
+	SET(curl, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)cf->partner_connect_timeout_ms);
 	SET(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(curl, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
