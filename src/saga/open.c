@@ -13,6 +13,7 @@
 #include "saga/retry.h"
 #include "saga/step.h"
 #include "saga/tray.h"
+#include "store/save.h"
 
 /* Is the batch of one request, or of several (saga/tray.h)? */
 enum company { ALONE, TOGETHER };
