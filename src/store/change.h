@@ -7,9 +7,9 @@
 
 /*
  * Changes of rows. The stages of a flow gather them for all items of a batch;
- * one round trip makes them (store/save.h). sql/change.sql has the tables and the statements
- * that write them. Texts are not copied: they must live until the change is
- * made. New texts are allocated in the batch's arena.
+ * one round trip makes them (store/save.h). sql/change.sql has the tables and
+ * the statements that write them. Texts are not copied: they must live until
+ * the change is made. New texts are allocated in the batch's arena.
  */
 struct change {
 	struct arena *mem;

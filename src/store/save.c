@@ -1,6 +1,6 @@
 /*
- * store/save.c - makes the changes of a batch by SAVE and CLOSE, and reads their
- * results
+ * store/save.c - makes the changes of a batch by SAVE and CLOSE, and reads
+ * their results
  */
 #include "store/save.h"
 
