@@ -44,12 +44,19 @@ void http_use(struct http *h, struct visit *visit, struct sender sender)
 	h->transfers->sender = sender;
 }
 
+static void free_slots(struct http *h)
+{
+	for (size_t i = 0; i < h->nslots; i++)
+		transfer_close(&h->slots[i].t);
+	free(h->slots);
+}
+
 void http_close(struct http *h)
 {
 	if (!h)
 		return;
+	free_slots(h);
 	transfers_close(h->transfers);
-	free(h->slots);
 	free(h);
 }
 
@@ -58,7 +65,7 @@ static void have_slots(struct http *h, size_t n)
 {
 	if (n <= h->nslots)
 		return;
-	free(h->slots);
+	free_slots(h);
 	h->slots = calloc(n, sizeof *h->slots);
 	if (!h->slots)
 		arena_exhausted();

@@ -308,17 +308,21 @@ static void set_url(struct transfer *t)
 
 void transfer_forget(struct transfer *t)
 {
-	curl_easy_cleanup(t->curl);
-	t->curl = NULL;
 	curl_slist_free_all(t->headers);
 	t->headers = NULL;
+}
+
+void transfer_close(struct transfer *t)
+{
+	transfer_forget(t);
+	curl_easy_cleanup(t->curl);
 }
 
 void transfer_send(struct transfer *t)
 {
 	int64_t left = t->deadline - clock_mono_ms();
 
-	transfer_forget(t);
+	transfer_close(t);
 	t->curl = curl_of(t);
 	t->barred = false;
 	t->head_whole = false;

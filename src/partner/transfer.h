@@ -86,7 +86,10 @@ int64_t transfer_retry_after_ms(const struct transfer *t);
  * secret of the request. Memory from t->mem. */
 const char *transfer_excerpt(const struct transfer *t);
 
-/* Free what libcurl keeps of the last request, and its token with it. */
+/* Free the header of the last request, with its token. */
 void transfer_forget(struct transfer *t);
+
+/* Free all that a transfer holds; none runs. */
+void transfer_close(struct transfer *t);
 
 #endif
