@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "model/verdict.h"
+#include "partner/answer.h"
 #include "partner/call.h"
 #include "partner/health.h"
 #include "partner/token.h"
@@ -355,8 +355,7 @@ static void ticket_read(struct slot *s)
 /* Is the answer one JSON text? */
 static bool is_json(const struct slot *s)
 {
-	return text_utf8(s->t.answer.s, s->t.answer.len) &&
-	       json_is_whole(s->t.answer.s, s->t.answer.len);
+	return answer_value(&s->t.answer).s;
 }
 
 static bool is_blank(const struct slot *s)

@@ -4,8 +4,6 @@
  */
 #include "store/save.h"
 
-#include <string.h>
-
 #include "store/load.h"
 
 static void lose_key(const struct change *ch, uint64_t id)
@@ -29,14 +27,6 @@ enum rc store_save(struct db *db, struct change *ch, bool *won_r)
 	return rc;
 }
 
-static struct item *find_op(const struct batch *b, const char *op_id)
-{
-	batch_each (b, it)
-		if (!strcmp(it->op_id, op_id))
-			return it;
-	return NULL;
-}
-
 static void read_counts(const struct rows *r, const struct batch *b)
 {
 	for (size_t i = 0; i < r->n; i++) {
@@ -51,7 +41,7 @@ static void read_counts(const struct rows *r, const struct batch *b)
 static void read_activity(const struct stored_activity_row *row,
 			  const struct batch *b)
 {
-	struct item *it = find_op(b, row->operation_id);
+	struct item *it = batch_find(b, row->operation_id);
 
 	if (!it || !it->resolve)
 		return;
@@ -63,7 +53,7 @@ static void read_activity(const struct stored_activity_row *row,
 static void read_stored_history(const struct stored_history_row *row,
 				const struct batch *b)
 {
-	struct item *it = find_op(b, row->operation_id);
+	struct item *it = batch_find(b, row->operation_id);
 
 	if (it && it->cpe)
 		it->cpe->history_id = cell_id(row->id);
