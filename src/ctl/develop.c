@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
+#include "base/buf.h"
 #include "ctl/console.h"
 #include "web/sign.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/buf.h"
 #include "ctl/console.h"
 
 int retry(struct console *con, int argc, char **argv, enum sql sql,

@@ -3,7 +3,6 @@
  * begin, and when each goes on. partner/stage.c has what a call does.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include <curl/curl.h>
 
