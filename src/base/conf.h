@@ -27,7 +27,7 @@ enum permission {
 
 /*
  * All settings (contract section 12), read once from the environment. Only the
- * table in conf.c has their names, kinds, defaults and limits. Strings are
+ * table in settings.c has their names, kinds, defaults and limits. Strings are
  * never NULL. Lists are texts with commas between the values.
  */
 struct conf {
@@ -114,8 +114,8 @@ const char *conf_meaning(const char *name);
 /* Take the settings, and no other variable, out of the environment. */
 void conf_forget(void);
 
-/* The content of a secret's file without its last line break; memory from `mem`.
- * NULL: it cannot be read, and errno says why. */
+/* The content of a secret's file without its last line break; memory from
+ * `mem`. NULL: it cannot be read, and errno says why. */
 char *conf_read_secret(const char *path, struct arena *mem);
 
 /* Add a line to err: another function found that a setting is wrong. */

@@ -387,6 +387,15 @@ struct json_object *json_read(const char *s, size_t n, const char **error_r)
 	return NULL;
 }
 
+const char *json_text_of(struct json_object *o, const char *name)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(o, name, &value);
+	return json_object_is_type(value, json_type_string) ?
+		       json_object_get_string(value) : NULL;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);

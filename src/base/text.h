@@ -47,6 +47,10 @@ const char *json_text_error(const char *s, size_t n);
  */
 struct json_object *json_read(const char *s, size_t n, const char **error_r);
 
+/* The text of an object's member. NULL: it has no such member, or the member is
+ * no string. */
+const char *json_text_of(struct json_object *o, const char *name);
+
 /*
  * The canonical text of a value: members sorted by name, no white space. Texts
  * with the same value have the same canonical text. Numbers stay as they are

@@ -17,8 +17,8 @@ struct cache {
 	int64_t away_until; /* clock_mono_ms; no call is made before */
 };
 
-/* host:port,... as conf.c has found it good. An IPv6 address has colons too: the
- * port's is the last. libmemcached knows the brackets of a host. */
+/* host:port,... as base/value.c has found it good. An IPv6 address has colons
+ * too: the port's is the last. libmemcached knows the brackets of a host. */
 static memcached_return_t add_servers(memcached_st *mc, const char *list)
 {
 	memcached_return_t rc = MEMCACHED_SUCCESS;

@@ -1,9 +1,11 @@
 /*
- * ctl/words.c - the words of a command line
+ * ctl/words.c - the words of a command line, and what is printed alike
  */
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "ctl/console.h"
@@ -79,4 +81,17 @@ const char *span(struct arena *mem, int64_t s)
 		i++;
 	return arena_printf(mem, "%lld %s", (long long)(s / unit[i].s),
 			    unit[i].name);
+}
+
+const char *or_dash(const char *cell)
+{
+	return cell ? cell : "-";
+}
+
+const char *user_name(void)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	const char *sudo = getenv("SUDO_USER");
+
+	return sudo && *sudo ? sudo : pw ? pw->pw_name : "?";
 }

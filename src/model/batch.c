@@ -133,6 +133,14 @@ void batch_add(struct batch *b, struct item *it)
 	b->it[b->n++] = it;
 }
 
+struct item *batch_find(const struct batch *b, const char *op_id)
+{
+	batch_each (b, it)
+		if (!strcmp(it->op_id, op_id))
+			return it;
+	return NULL;
+}
+
 static int by_ctt(const void *a, const void *b)
 {
 	const struct item *x = *(struct item *const *)a;

@@ -270,6 +270,9 @@ struct batch batch_empty(struct arena *mem, size_t n);
 struct batch batch_part(const struct batch *b);
 void batch_add(struct batch *b, struct item *it);
 
+/* The item of this operation, or NULL. */
+struct item *batch_find(const struct batch *b, const char *op_id);
+
 /* By the CTTs' ids, rising; then by their places: the order of locks. */
 void batch_sort(struct batch *b);
 

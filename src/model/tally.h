@@ -9,7 +9,7 @@
 
 /*
  * What the metrics tell (web/metrics.c), as numbers in memory that the
- * processes of a host share (partner/health.c): all of them count, and any of
+ * processes of a host share (partner/shared.c): all of them count, and any of
  * them tells all. Nobody waits for anybody.
  */
 

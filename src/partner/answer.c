@@ -5,6 +5,15 @@
 
 #include <json-c/json.h>
 
+#include "base/text.h"
+
+struct slice answer_value(const struct buf *answer)
+{
+	return answer->len && text_utf8(answer->s, answer->len) &&
+	       json_is_whole(answer->s, answer->len) ?
+	       json_value(answer->s, answer->len) : (struct slice){0};
+}
+
 const char *answer_text(struct slice value, struct arena *mem)
 {
 	struct json_tokener *tok;

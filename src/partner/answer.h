@@ -4,7 +4,11 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/json.h"
+
+/* The value of an answer. No slice: it is not one JSON text in UTF-8. */
+struct slice answer_value(const struct buf *answer);
 
 /* Decode a string of an answer. NULL: the value is no string, or contains a NUL
  * character. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <curl/curl.h>
+#include "partner/handle.h"
 
 enum { BODY_MOST = 256 * 1024 };
 
@@ -32,18 +32,11 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c,
 	return what->must_stop(what->arg);
 }
 
-#define SET(curl, option, value)                                             \
-	do {                                                                 \
-		if (curl_easy_setopt(curl, option, value))                   \
-			arena_exhausted();                                   \
-	} while (0)
-
 static void set_ca(CURL *curl, const char *pem)
 {
 	struct curl_blob ca = {(void *)(uintptr_t)pem, strlen(pem),
 			       CURL_BLOB_NOCOPY};
 
-	SET(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (*pem)
 		SET(curl, CURLOPT_CAINFO_BLOB, &ca);
 }
@@ -60,20 +53,11 @@ static void set_form(CURL *curl, const struct fetch *what)
 static CURL *transfer_make(const struct fetch *what, struct buf *body,
 			   char *error)
 {
-	CURL *curl = curl_easy_init();
+	CURL *curl = handle_make(what->proxy ? what->proxy : "");
 
-	if (!curl)
-		arena_exhausted();
 	SET(curl, CURLOPT_URL, what->url);
-	SET(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	/* what the environment says of proxies does not count */
-	SET(curl, CURLOPT_PROXY, what->proxy ? what->proxy : "");
-	SET(curl, CURLOPT_NOPROXY, "");
-	SET(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(curl, CURLOPT_NOSIGNAL, 1L);
 	SET(curl, CURLOPT_TIMEOUT_MS, (long)what->most_ms);
 	SET(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)what->connect_ms);
-	SET(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
 	SET(curl, CURLOPT_WRITEFUNCTION, on_body);
 	SET(curl, CURLOPT_WRITEDATA, body);
 	SET(curl, CURLOPT_NOPROGRESS, 0L);

@@ -7,7 +7,6 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "base/text.h"
 #include "partner/answer.h"
 #include "partner/fetch.h"
 #include "partner/partner.h"
@@ -113,17 +112,10 @@ static bool is_token(const char *text)
 	return n && !text[n] && n <= TOKEN_MOST;
 }
 
-static struct slice answer_of(const struct buf *body)
-{
-	return body->len && text_utf8(body->s, body->len) &&
-	       json_is_whole(body->s, body->len) ?
-	       json_value(body->s, body->len) : (struct slice){0};
-}
-
 static bool answer_read(const struct buf *body, struct oauth_token *token_r,
 			char *why, size_t size)
 {
-	struct slice answer = answer_of(body);
+	struct slice answer = answer_value(body);
 	const char *text = answer.s ? answer_text(json_member(answer,
 				"access_token"), body->mem) : NULL;
 
@@ -173,7 +165,7 @@ bool oauth_fetch(const struct conf *cf, enum partner_id id,
 	buf_init(&body, mem);
 	if (fetch_document(&what, &body, why, size))
 		return answer_read(&body, token_r, why, size);
-	error = known_error(answer_of(&body));
+	error = known_error(answer_value(&body));
 	if (error)
 		snprintf(why + strlen(why), size - strlen(why), ": %s", error);
 	return false;

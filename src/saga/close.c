@@ -12,6 +12,7 @@
 #include "saga/retry.h"
 #include "saga/step.h"
 #include "saga/tray.h"
+#include "store/save.h"
 
 enum {
 	LOCKED_MS = 1000, /* a transaction that took longer met a lock      */

@@ -13,7 +13,7 @@ struct json_object;
  * A flow is a table of the functions that one kind of operation has, one for
  * each stage of the pipeline. The stages fill the items and gather changes.
  * They never answer the client, never use a connection and never commit; only
- * open.c and close.c commit. A stage that a flow does not have is NULL.
+ * begin.c and close.c commit. A stage that a flow does not have is NULL.
  */
 struct flow {
 	enum kind kind;

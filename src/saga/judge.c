@@ -5,7 +5,7 @@
 #include "saga/judge.h"
 
 #include "base/clock.h"
-#include "saga/open.h"
+#include "saga/begin.h"
 #include "saga/step.h"
 #include "saga/tell.h"
 

@@ -20,15 +20,6 @@ void saga_open(struct app *app, struct batch *b);
 /* The stage, for the tray. */
 void saga_open_together(struct app *app, struct batch *b);
 
-/* An item's operation begins: its local change and its journal row, owned by
- * `owner`, go into *ch. */
-void saga_begin(struct item *it, struct change *ch, const char *owner);
-
-/* Was the item refused because its partner is busy, its time has passed, or
- * another request has its key? Shedding load must cost little, so such an item
- * has no journal row. */
-bool saga_is_shed(const struct item *it);
-
 /* Refuse all items, because the database cannot be reached. */
 void saga_db_away(struct batch *b);
 

@@ -9,6 +9,7 @@
 
 #include "saga/recover.h"
 #include "saga/step.h"
+#include "store/save.h"
 
 /* Recover the open operations, if that is possible. False: none is open. */
 static bool recover_open(struct app *app, const struct batch *ops)

@@ -11,6 +11,7 @@
 #include "saga/saga.h"
 
 #include "model/tally.h"
+#include "saga/begin.h"
 #include "saga/drive.h"
 #include "saga/open.h"
 

@@ -7,9 +7,9 @@
 
 /*
  * Changes of rows. The stages of a flow gather them for all items of a batch;
- * one round trip makes them. sql/change.sql has the tables and the statements
- * that write them. Texts are not copied: they must live until the change is
- * made. New texts are allocated in the batch's arena.
+ * one round trip makes them (store/save.h). sql/change.sql has the tables and
+ * the statements that write them. Texts are not copied: they must live until
+ * the change is made. New texts are allocated in the batch's arena.
  */
 struct change {
 	struct arena *mem;
@@ -77,25 +77,8 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 void change_audit(struct change *ch, const struct item *it,
 		  const char *outcome, bool on_ntt);
 
-/*
- * Make them, in the transaction that store_load began, and end it. On success
- * the keys are held. *won_r is false, and nothing is done, if other requests
- * have some of the keys: those are `lost`.
- */
-enum rc store_save(struct db *db, struct change *ch, bool *won_r);
-
-/*
- * Make them, in a transaction of its own. *won_r is false, and nothing is done,
- * if some operation is not in its item's `was` any more, or not its owner's.
- * On success NTTs know their new counts, and items what was stored: activity,
- * note, history, elements.
- */
-enum rc store_close(struct db *db, struct change *ch, const struct batch *b,
-		    bool *won_r);
-
-/* Read what the operations of an idempotency key stored when they were closed:
- * fills activity, note and history of their items *b, whose tickets are
- * loaded. */
-enum rc store_read_stored(struct db *db, const struct batch *b);
+/* The parameters of SAVE or CLOSE, from ch->mem. The audit rows are sealed with
+ * `audit_key`, if it is not "". Nothing more can be added. */
+const struct buf *change_params(struct change *ch, const char *audit_key);
 
 #endif

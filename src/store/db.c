@@ -1,23 +1,17 @@
 /*
- * store/db.c - the connection to MariaDB
- *
- * A connection prepares a statement of sql.h when it first runs it. Most
- * statements are a whole transaction (BEGIN NOT ATOMIC ... END), which takes
- * one round trip, and get everything that the batch needs as JSON texts.
+ * store/db.c - the connection to MariaDB: how it is made, what an error means,
+ * how a lost session ends
  */
-#include "store/db.h"
+#include "store/session.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <errmsg.h>
-#include <mysql.h>
 #include <mysqld_error.h>
 
 #include "base/clock.h"
-#include "base/id.h"
 #include "base/log.h"
 #include "base/spent.h"
 #include "model/tally.h"
@@ -54,26 +48,6 @@ enum {
 	"innodb_lock_wait_timeout=%d,wait_timeout=%d,"                       \
 	"wsrep_sync_wait=7,@held=GET_LOCK('cttd:%s',0)"                      \
 	"/*M!110201 ,character_set_collations='' */"
-
-struct prepared {
-	MYSQL_STMT *st;   /* NULL: not yet */
-	MYSQL_BIND *bind; /* of its marks, and the parameter of each */
-	unsigned char mark[SQL_MARKS_MAX];
-};
-
-struct db {
-	const struct conf *cf;
-	MYSQL *my; /* NULL: not connected */
-	MYSQL_STMT *unread; /* its rows are, but not yet that it has ended */
-	struct prepared prepared[SQL__MAX];
-	unsigned io_timeout_s;
-	size_t packet_max; /* what the server takes as one; this session's */
-	char server[128];  /* that it is connected to, or was last         */
-	char lost_at[128]; /* that of the lost session                     */
-	char session[ID_LEN + 1];
-	char lost[ID_LEN + 1]; /* the session that was lost last; "": none */
-	char error[256];
-};
 
 void db_setup(void)
 {
@@ -130,7 +104,7 @@ const char *db_error(const struct db *db)
 	return db->error;
 }
 
-static enum rc kind_of_error(unsigned code)
+enum rc db_kind_of_error(unsigned code)
 {
 	switch (code) {
 	case ER_LOCK_DEADLOCK:
@@ -186,15 +160,14 @@ static void note_lost(struct db *db)
 	memcpy(db->lost_at, db->server, sizeof db->lost_at);
 }
 
-/* Keep what went wrong, and leave no transaction behind. */
-static enum rc failed(struct db *db, unsigned code, const char *text,
+enum rc db_failed(struct db *db, unsigned code, const char *text,
 		      const char *what)
 {
 	static const char *const kind[] = {
 		[RC_NO] = "refused", [RC_AGAIN] = "again",
 		[RC_DOUBT] = "lost", [RC_ERROR] = "no_writes",
 	};
-	enum rc rc = kind_of_error(code);
+	enum rc rc = db_kind_of_error(code);
 
 	count_error(code);
 	snprintf(db->error, sizeof db->error, "%s: %u %s", what, code, text);
@@ -291,16 +264,16 @@ static enum rc connect_now(struct db *db)
 }
 
 /* What shows while rows are fetched, the connection alone knows. */
-static enum rc statement_failed(struct db *db, MYSQL_STMT *st, const char *what)
+enum rc db_statement_failed(struct db *db, MYSQL_STMT *st, const char *what)
 {
 	unsigned code = mysql_stmt_errno(st);
 
-	return code ? failed(db, code, mysql_stmt_error(st), what) :
-		      failed(db, mysql_errno(db->my), mysql_error(db->my), what);
+	return code ? db_failed(db, code, mysql_stmt_error(st), what) :
+		      db_failed(db, mysql_errno(db->my), mysql_error(db->my),
+				what);
 }
 
-/* Have a connection that takes a statement. */
-static enum rc ready(struct db *db)
+enum rc db_ready(struct db *db)
 {
 	MYSQL_STMT *st = db->unread;
 	int more = 0;
@@ -311,349 +284,20 @@ static enum rc ready(struct db *db)
 	while (st && !more)
 		more = mysql_stmt_next_result(st);
 	if (more > 0)
-		return statement_failed(db, st, "the end of what went before");
+		return db_statement_failed(db, st,
+					   "the end of what went before");
 	return RC_OK;
-}
-
-/* A statement of this text, prepared; NULL: *rc_r says why not. */
-static MYSQL_STMT *prepared(struct db *db, const char *plain, const char *what,
-			    enum rc *rc_r)
-{
-	MYSQL_STMT *st = mysql_stmt_init(db->my);
-
-	if (!st)
-		arena_exhausted();
-	if (!mysql_stmt_prepare(st, plain, strlen(plain)))
-		return st;
-	*rc_r = statement_failed(db, st, what);
-	mysql_stmt_close(st);
-	return NULL;
-}
-
-/* The text as the server takes it; NULL: it names a parameter that the
- * statement does not have. The caller frees it. */
-static char *plain_text(struct db *db, enum sql sql, unsigned char *mark)
-{
-	char *unknown, *plain = sql_plain(sql, mark, &unknown);
-
-	if (plain)
-		return plain;
-	snprintf(db->error, sizeof db->error, "%s: there is no parameter %s",
-		 sql_statements[sql].name, unknown);
-	log_line(LOG_WARN, "db_error", "kind=refused error=\"%s\"", db->error);
-	free(unknown);
-	return NULL;
-}
-
-static enum rc prepare(struct db *db, enum sql sql)
-{
-	struct prepared *p = &db->prepared[sql];
-	enum rc rc = RC_NO;
-	char *plain;
-
-	if (p->st)
-		return RC_OK;
-	plain = plain_text(db, sql, p->mark);
-	if (!plain)
-		return RC_NO;
-	p->st = prepared(db, plain, sql_statements[sql].name, &rc);
-	free(plain);
-	if (!p->st)
-		return rc;
-	p->bind = calloc(mysql_stmt_param_count(p->st) + 1, sizeof *p->bind);
-	if (!p->bind)
-		arena_exhausted();
-	return RC_OK;
-}
-
-struct trial {
-	struct db *db;
-	const char *name;
-	enum rc rc; /* of the last part that was refused */
-};
-
-/* NULL for each parameter. The caller frees it. */
-static MYSQL_BIND *all_null(MYSQL_STMT *st)
-{
-	unsigned long n = mysql_stmt_param_count(st);
-	MYSQL_BIND *null = calloc(n + 1, sizeof *null);
-
-	if (!null)
-		arena_exhausted();
-	for (unsigned long i = 0; i < n; i++)
-		null[i].buffer_type = MYSQL_TYPE_NULL;
-	return null;
-}
-
-/* Run it, and read all that it returns. */
-static bool run_with_null(MYSQL_STMT *st)
-{
-	MYSQL_BIND *null = all_null(st);
-	bool good = !mysql_stmt_bind_param(st, null) &&
-		    !mysql_stmt_execute(st);
-	int more = 0;
-
-	while (good && !more) {
-		good = !mysql_stmt_field_count(st) ||
-		       !mysql_stmt_store_result(st);
-		if (good)
-			more = mysql_stmt_next_result(st);
-	}
-	free(null);
-	return good && more <= 0;
-}
-
-/* MariaDB looks at the columns of an INSERT, and their number, only when it
- * runs. An INSERT of NULLs would stop at the first column: so it is also
- * explained. */
-static bool explain(struct db *db, const char *part, const char *what,
-		    enum rc *rc_r)
-{
-	char *text = malloc(strlen(part) + sizeof "EXPLAIN ");
-	MYSQL_STMT *st;
-	bool good;
-
-	if (!text)
-		arena_exhausted();
-	sprintf(text, "EXPLAIN %s", part);
-	st = prepared(db, text, what, rc_r);
-	free(text);
-	if (!st)
-		return false;
-	good = run_with_null(st);
-	if (!good)
-		*rc_r = statement_failed(db, st, what);
-	mysql_stmt_close(st);
-	return good;
-}
-
-/* Is this error the NULLs', or the work of others' at the same time? The
- * statement itself is good then. */
-static bool is_trials(unsigned code)
-{
-	return kind_of_error(code) == RC_AGAIN || code == ER_BAD_NULL_ERROR ||
-	       code == ER_STATEMENT_TIMEOUT;
-}
-
-/*
- * Run a statement with NULL for each parameter, in a transaction that is rolled
- * back. It waits for no lock and is given a second, so that it does not get in
- * the way of requests.
- */
-static bool run_in_trial(struct db *db, MYSQL_STMT *st, const char *what,
-			 enum rc *rc_r)
-{
-	bool good = !mysql_query(db->my, "SET innodb_lock_wait_timeout=0,"
-				 "max_statement_time=1") &&
-		    !mysql_query(db->my, "START TRANSACTION") &&
-		    (run_with_null(st) || is_trials(mysql_stmt_errno(st)));
-
-	if (good)
-		good = !mysql_rollback(db->my);
-	if (!good)
-		*rc_r = statement_failed(db, st, what);
-	return good;
-}
-
-/* These begin and end transactions, or would take a lock of the server. */
-static bool is_run(const char *part)
-{
-	return strncmp(part, "START ", 6) && strncmp(part, "SET TRANS", 9) &&
-	       strncmp(part, "COMMIT", 6) &&
-	       strncmp(part, "ROLLBACK", 8) && !strstr(part, "GET_LOCK(");
-}
-
-static bool try_part(void *to, const char *part)
-{
-	enum { MOST = 72 }; /* of the text, to find it by */
-	struct trial *t = to;
-	char what[128];
-	MYSQL_STMT *st;
-	bool good;
-
-	if (t->rc != RC_OK && t->rc != RC_NO)
-		return false; /* there is no connection any more */
-	snprintf(what, sizeof what, "%s (%.*s%s)", t->name, MOST, part,
-		 strlen(part) > MOST ? "..." : "");
-	st = prepared(t->db, part, what, &t->rc);
-	if (!st)
-		return false;
-	good = !is_run(part) || run_in_trial(t->db, st, what, &t->rc);
-	mysql_stmt_close(st);
-	return good && (strncmp(part, "INSERT ", 7) ||
-			explain(t->db, part, what, &t->rc));
-}
-
-enum rc db_try_all(struct db *db)
-{
-	enum rc rc = ready(db);
-
-	for (int i = 0; (rc == RC_OK || rc == RC_NO) && i < SQL__MAX; i++) {
-		struct trial t = {db, sql_statements[i].name, RC_OK};
-		unsigned char mark[SQL_MARKS_MAX];
-		enum rc whole = prepare(db, (enum sql)i);
-		char *plain;
-
-		if (whole != RC_OK) {
-			rc = whole;
-			continue;
-		}
-		plain = plain_text(db, (enum sql)i, mark);
-		sql_each_part(plain, try_part, &t);
-		free(plain);
-		if (t.rc != RC_OK)
-			rc = t.rc;
-	}
-	return rc;
-}
-
-/* Read the result set that the statement stands at. */
-static int fetch(MYSQL_STMT *st, struct arena *mem, struct rows *r)
-{
-	enum { ROOM = 128 };
-	unsigned cols = mysql_stmt_field_count(st);
-	MYSQL_BIND *bind = arena_array(mem, cols, sizeof *bind);
-	unsigned long *len = arena_array(mem, cols, sizeof *len);
-	my_bool *null = arena_array(mem, cols, sizeof *null);
-	char *room = arena_array(mem, cols, ROOM);
-	size_t cap = 0;
-	int rc;
-
-	*r = (struct rows){.cols = cols};
-	for (unsigned c = 0; c < cols; c++) {
-		bind[c].buffer_type = MYSQL_TYPE_STRING;
-		bind[c].buffer = room + c * ROOM;
-		bind[c].buffer_length = ROOM;
-		bind[c].length = &len[c];
-		bind[c].is_null = &null[c];
-	}
-	if (mysql_stmt_bind_result(st, bind))
-		return 1;
-	while ((rc = mysql_stmt_fetch(st)) == 0 || rc == MYSQL_DATA_TRUNCATED) {
-		const char **row;
-
-		if (r->n == cap) {
-			const char **more;
-
-			cap = cap ? cap * 2 : 4;
-			more = arena_array(mem, cap * cols, sizeof *more);
-			if (r->n)
-				memcpy(more, r->cell,
-				       r->n * cols * sizeof *more);
-			r->cell = more;
-		}
-		row = r->cell + r->n++ * cols;
-		for (unsigned c = 0; c < cols; c++) {
-			char *text;
-
-			if (null[c]) {
-				row[c] = NULL;
-				continue;
-			}
-			text = arena_alloc(mem, len[c] + 1);
-			if (len[c] <= ROOM) {
-				memcpy(text, bind[c].buffer, len[c]);
-			} else {
-				MYSQL_BIND whole = {
-					.buffer_type = MYSQL_TYPE_STRING,
-					.buffer = text,
-					.buffer_length = len[c],
-				};
-				if (mysql_stmt_fetch_column(st, &whole, c, 0))
-					return 1;
-			}
-			row[c] = text;
-		}
-	}
-	return rc != MYSQL_NO_DATA;
-}
-
-/* Bind the parameters; the length of the packet that sends them. */
-static size_t bind_params(struct prepared *p, const struct buf *param)
-{
-	enum { HEAD = 11, OF_EACH = 12 }; /* more than there ever is */
-	size_t n = mysql_stmt_param_count(p->st);
-	size_t size = HEAD + n * OF_EACH;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct buf *of = &param[p->mark[i]];
-
-		p->bind[i].buffer_type = of->s ? MYSQL_TYPE_STRING
-					       : MYSQL_TYPE_NULL;
-		p->bind[i].buffer = of->s;
-		p->bind[i].buffer_length = of->len;
-		size += of->len;
-	}
-	return size;
-}
-
-static enum rc run(struct db *db, enum sql sql, const struct buf *param,
-		   struct arena *mem, struct rows *sets, size_t most)
-{
-	struct prepared *p = &db->prepared[sql];
-	MYSQL_STMT *st;
-	size_t size;
-	int64_t began = clock_mono_ms();
-	size_t set = 0;
-	int more = 0;
-	enum rc rc;
-
-	for (size_t i = 0; i < most; i++)
-		sets[i] = (struct rows){0};
-	db->error[0] = '\0';
-	rc = ready(db);
-	if (rc == RC_OK)
-		rc = prepare(db, sql);
-	if (rc != RC_OK)
-		return rc;
-	st = p->st;
-	size = bind_params(p, param);
-	if (size > db->packet_max)
-		return failed(db, ER_NET_PACKET_TOO_LARGE,
-			      "it is larger than max_allowed_packet",
-			      sql_statements[sql].name);
-	if (mysql_stmt_bind_param(st, p->bind) || mysql_stmt_execute(st))
-		goto broken;
-	while (!more && !db->unread) {
-		struct rows unwanted;
-
-		if (mysql_stmt_field_count(st) &&
-		    fetch(st, mem, set < most ? &sets[set++] : &unwanted))
-			goto broken;
-		if (set && sql_statements[sql].ends_in_rows)
-			db->unread = st; /* it need not be waited for */
-		else
-			more = mysql_stmt_next_result(st);
-	}
-	if (more > 0)
-		goto broken;
-	log_line(LOG_DEBUG, "db", "sql=%s bytes=%zu ms=%lld",
-		 sql_statements[sql].name, size,
-		 (long long)(clock_mono_ms() - began));
-	return RC_OK;
-broken:
-	return statement_failed(db, st, sql_statements[sql].name);
-}
-
-enum rc db_run(struct db *db, enum sql sql, const struct buf *param,
-	       struct arena *mem, struct rows *sets, size_t most)
-{
-	enum spent before = spent_on(SPENT_DB);
-	enum rc rc = run(db, sql, param, mem, sets, most);
-
-	spent_on(before);
-	return rc;
 }
 
 enum rc db_text(struct db *db, const char *text)
 {
-	enum rc rc = ready(db);
+	enum rc rc = db_ready(db);
 
 	if (rc != RC_OK)
 		return rc;
 	if (mysql_query(db->my, text))
-		return failed(db, mysql_errno(db->my), mysql_error(db->my),
-			      "text");
+		return db_failed(db, mysql_errno(db->my), mysql_error(db->my),
+				 "text");
 	mysql_free_result(mysql_store_result(db->my));
 	return RC_OK;
 }
@@ -665,7 +309,7 @@ static int64_t query_number(struct db *db, const char *query)
 	MYSQL_ROW row = NULL;
 	int64_t number = -1;
 
-	if (ready(db) != RC_OK)
+	if (db_ready(db) != RC_OK)
 		return -1;
 	if (!mysql_query(db->my, query))
 		res = mysql_store_result(db->my);
@@ -686,7 +330,7 @@ static enum rc end_lost(struct db *db, int64_t until)
 
 	if (!*db->lost)
 		return RC_OK;
-	while (ready(db) != RC_OK) {
+	while (db_ready(db) != RC_OK) {
 		if (clock_mono_ms() >= until)
 			return RC_AGAIN;
 		clock_sleep_ms(ENDING_MS);
@@ -720,21 +364,4 @@ enum rc db_end_lost(struct db *db, int64_t until)
 
 	spent_on(before);
 	return rc;
-}
-
-const void *rows_at(const struct rows *r, size_t i, size_t size)
-{
-	if (r->cols * sizeof *r->cell != size)
-		abort(); /* these are rows of another SELECT */
-	return r->cell + i * r->cols;
-}
-
-uint64_t cell_id(const char *cell)
-{
-	return cell ? strtoull(cell, NULL, 10) : 0;
-}
-
-int64_t cell_int(const char *cell)
-{
-	return cell ? strtoll(cell, NULL, 10) : 0;
 }

@@ -7,14 +7,6 @@
 
 #include "base/clock.h"
 
-static struct item *find_op(const struct batch *b, const char *op_id)
-{
-	batch_each (b, it)
-		if (!strcmp(it->op_id, op_id))
-			return it;
-	return NULL;
-}
-
 /* {"op":[{"id"}...]} with more members to come. */
 static void open_op_ids(struct buf *doc, const char *const *ids, size_t n)
 {
@@ -208,7 +200,7 @@ enum rc store_undoing(struct db *db, struct batch *b)
 	rc = db_run(db, SQL_OP_UNDOING, &doc, b->mem, &r, 1);
 	*b = batch_part(&all);
 	for (size_t i = 0; rc == RC_OK && i < r.n; i++) {
-		struct item *it = find_op(&all, ROW(undone, &r, i)->id);
+		struct item *it = batch_find(&all, ROW(undone, &r, i)->id);
 
 		if (it)
 			batch_add(b, it);

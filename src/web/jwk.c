@@ -27,18 +27,9 @@ struct number {
 	unsigned char bytes[NUMBER_MAX];
 };
 
-static const char *text_of(struct json_object *jwk, const char *name)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(jwk, name, &value);
-	return json_object_is_type(value, json_type_string) ?
-		       json_object_get_string(value) : NULL;
-}
-
 static bool text_is(struct json_object *jwk, const char *name, const char *text)
 {
-	const char *value = text_of(jwk, name);
+	const char *value = json_text_of(jwk, name);
 
 	return value && !strcmp(value, text);
 }
@@ -46,7 +37,7 @@ static bool text_is(struct json_object *jwk, const char *name, const char *text)
 static bool number_read(struct json_object *jwk, const char *name,
 			struct number *number_r)
 {
-	const char *text = text_of(jwk, name);
+	const char *text = json_text_of(jwk, name);
 	size_t n = text ? strlen(text) : 0;
 
 	return n && n / 4 * 3 + 3 <= NUMBER_MAX &&
@@ -176,7 +167,7 @@ static bool is_for_signatures(struct json_object *jwk)
 static unsigned algs_of(struct json_object *jwk, const struct form *form)
 {
 	unsigned algs = form->algs;
-	const char *alg = text_of(jwk, "alg");
+	const char *alg = json_text_of(jwk, "alg");
 
 	if (json_object_object_get_ex(jwk, "alg", NULL))
 		algs &= alg ? ALG_BIT(alg_find(alg)) : 0;
@@ -200,7 +191,7 @@ static const char *public_read(struct json_object *jwk, const struct form *form,
 static const char *secret_read(struct json_object *jwk, unsigned algs,
 			       struct key *key)
 {
-	const char *text = text_of(jwk, "k");
+	const char *text = json_text_of(jwk, "k");
 	size_t n = text ? strlen(text) : 0;
 
 	key->algs = algs;
@@ -218,7 +209,7 @@ static const char *jwk_read(struct json_object *jwk, unsigned algs,
 			    struct key *key)
 {
 	const struct form *form = form_of(jwk);
-	const char *kid = text_of(jwk, "kid");
+	const char *kid = json_text_of(jwk, "kid");
 
 	if (!json_object_is_type(jwk, json_type_object))
 		return "a JWK set with something that is not a JWK";
@@ -248,7 +239,7 @@ struct json_object *jwk_set_parse(const char *s, size_t n)
 	if (json_object_object_get_ex(value, "keys", &keys) &&
 	    json_object_is_type(keys, json_type_array))
 		set = json_object_get(keys);
-	else if (text_of(value, "kty")) {
+	else if (json_text_of(value, "kty")) {
 		set = json_object_new_array();
 		json_object_array_add(set, json_object_get(value));
 	}

@@ -150,20 +150,11 @@ static struct json_object *part_read(const char *s, size_t n)
 	       json_read(text, len, &error) : NULL;
 }
 
-static const char *text_of(struct json_object *o, const char *name)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(o, name, &value);
-	return json_object_is_type(value, json_type_string) ?
-		       json_object_get_string(value) : NULL;
-}
-
 /* The kinds of tokens that are access tokens; others (such as logout+jwt) are
  * signed by the same keys, for other ends. */
 static bool is_access_token(struct json_object *head)
 {
-	const char *typ = text_of(head, "typ");
+	const char *typ = json_text_of(head, "typ");
 
 	if (!json_object_object_get_ex(head, "typ", NULL))
 		return true;
@@ -173,7 +164,7 @@ static bool is_access_token(struct json_object *head)
 
 static const char *head_error(const struct verifier *v, struct parts *p)
 {
-	const char *alg = text_of(p->head, "alg");
+	const char *alg = json_text_of(p->head, "alg");
 
 	if (!json_object_is_type(p->head, json_type_object))
 		return "The token's header is not a JSON object.";
@@ -184,7 +175,7 @@ static const char *head_error(const struct verifier *v, struct parts *p)
 		return "The token is not signed with the algorithm in use.";
 	if (!is_access_token(p->head))
 		return "The token's typ is neither JWT nor at+jwt.";
-	p->kid = text_of(p->head, "kid");
+	p->kid = json_text_of(p->head, "kid");
 	if (!p->kid && json_object_object_get_ex(p->head, "kid", NULL))
 		return "The token's kid is not a text.";
 	return NULL;
