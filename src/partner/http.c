@@ -12,7 +12,10 @@
 #include "partner/health.h"
 #include "partner/stage.h"
 
-enum { WATCH_MS = 50 }; /* between looks at what waits */
+enum {
+	WATCH_MS = 50,  /* between looks for room for the next call */
+	RENEW_MS = 250, /* between looks at the right to send       */
+};
 
 void http_setup(void)
 {
@@ -176,11 +179,10 @@ static bool call_start(struct slot *s, struct call *c, struct arena *mem)
 	return true;
 }
 
-/* Start the tries that are due. Returns the time until the next one is. */
-static int wake_sleepers(struct http *h, int64_t now)
+/* Start the tries that are due. Returns the time until the next one is; `least`
+ * at most. */
+static int wake_sleepers(struct http *h, int64_t now, int64_t least)
 {
-	int64_t least = WATCH_MS;
-
 	for (size_t i = 0; i < h->nslots; i++) {
 		struct slot *s = &h->slots[i];
 
@@ -237,7 +239,8 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		if (meanwhile)
 			meanwhile(of);
 		transfers_may_send(h->transfers); /* renews the right to */
-		wait = wake_sleepers(h, clock_mono_ms());
+		wait = wake_sleepers(h, clock_mono_ms(),
+				     next < n ? WATCH_MS : RENEW_MS);
 		if (any_busy(h) && (next == n || !ended))
 			transfers_wait(h->transfers, wait);
 	}
