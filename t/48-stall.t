@@ -87,12 +87,15 @@ for my $i (0 .. $#cases) {
 
 	like $r->{status}, qr/^(200|207|422|502|503|504)$/, "$name: answered"
 	    or diag $r->{raw};
-	unlike $r->{raw}, qr/"code":""|"detail":null|already-on-target/,
+	unlike $r->{raw}, qr/"code":""|"detail":null|\(null\)|already-on-target/,
 	    'in words that are true';
 	if ($r->{status} == 200) {
 		is $done, Changes::once($case->{ch}), 'done, and told so';
 	} elsif (($r->{json}{code} // '') eq 'DB_UNAVAILABLE') {
 		is states($case->{ctt}), '', 'nothing was begun, and told so';
+	} elsif ($r->{raw} =~ /nothing was sent to change it/) {
+		like states($case->{ctt}), qr/^(ROLLED_BACK ?)+$/,
+		    'nothing was done, and told so';
 	} else {
 		like $r->{raw}, qr/NO_ANSWER/, 'nobody knows, and told so'
 		    or diag $r->{raw};

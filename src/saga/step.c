@@ -16,6 +16,7 @@ static struct call *call_new(const struct conf *cf, struct arena *mem,
 	c->request_id = it->want.request_id;
 	c->relationship = cf->tmf_relationship;
 	c->verdict = RC_AGAIN; /* until it is made, nothing was sent */
+	c->why = "This process was held up, so the partner was not called";
 	c->past = it->sync.past;
 	return c;
 }
