@@ -29,12 +29,14 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/log.h"
-#include "store/change.h"
 #include "store/load.h"
+#include "store/save.h"
 
 #define die(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), exit(1))
 
 enum { NTTS = 20, TEXT = 512, JOBS = 3 };
+
+#define OWNER "bench-1-1-0" /* of all operations; nobody asks for its lease */
 
 static const char *const job_types[JOBS] = {
 	"create-ctt-related-kci", "notify-work-orders", "update-tmf-list",
@@ -75,11 +77,12 @@ static struct item *item_new(struct arena *mem, uint64_t ctt, uint64_t ntt,
 
 	it->kind = OP_LINK;
 	it->index = index;
-	it->ctt_ref.id = ctt;
-	it->ntt_ref.id = ntt;
-	it->actor = "bench";
-	it->request_id = "bench";
-	it->partner = "TAAS";
+	it->want.ctt.id = ctt;
+	it->want.ntt.id = ntt;
+	it->want.actor = "bench";
+	it->want.request_id = "bench";
+	it->sync.partner = "TAAS";
+	it->journal.owner = OWNER;
 	item_name(mem, it);
 	return it;
 }
@@ -102,8 +105,8 @@ static const struct buf *payload_of(struct arena *mem, const struct item *it)
 	put_str(b, "cttTicketNo", it->ctt->ticket_no);
 	put_id(b, "nttId", it->ntt->id);
 	put_str(b, "nttTicketNo", it->ntt->ticket_no);
-	put_str(b, "actor", it->actor);
-	put_str(b, "requestId", it->request_id);
+	put_str(b, "actor", it->want.actor);
+	put_str(b, "requestId", it->want.request_id);
 	put_close(b, '}');
 	return b;
 }
@@ -111,8 +114,8 @@ static const struct buf *payload_of(struct arena *mem, const struct item *it)
 static void block_batch(struct db *db, size_t n, uint64_t first, bool json)
 {
 	struct arena *mem = arena_open();
-	struct batch b = {.mem = mem, .block_ttl_s = 60};
-	const char *owner = db_owner(db);
+	struct terms terms = {0};
+	struct batch b = {.mem = mem, .terms = &terms};
 	struct change ch;
 	bool won;
 
@@ -122,21 +125,20 @@ static void block_batch(struct db *db, size_t n, uint64_t first, bool json)
 				       i));
 	if (store_load(db, SQL_LOAD, &b) != RC_OK)
 		die("LOAD: %s", db_error(db));
-	change_init(&ch, &b);
+	change_init(&ch, &cf, &b);
 	ch.single = ch.single && !json;
 	batch_each (&b, it) {
 		if (!it->ctt || !it->ntt)
 			die("ctt %llu cannot be linked",
-			    (unsigned long long)it->ctt_ref.id);
+			    (unsigned long long)it->want.ctt.id);
 		it->state = OP_RUNNING;
-		it->owner = owner;
 		note_steps(it, 0, 6);
 		change_link(&ch, it->ctt, it->ntt);
-		change_op_new(&ch, it, owner);
+		change_op_new(&ch, it, OWNER);
 	}
-	if (store_save(db, &ch) != RC_OK)
+	if (store_save(db, &ch, &won) != RC_OK || !won)
 		die("SAVE: %s", db_error(db));
-	change_init(&ch, &b);
+	change_init(&ch, &cf, &b);
 	ch.single = ch.single && !json;
 	batch_each (&b, it) {
 		it->was = OP_RUNNING;
