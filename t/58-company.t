@@ -267,6 +267,8 @@ in_order('a row was locked');
 # ---- a large bulk closes as its calls end ----
 
 {
+	$c->restart_pool(1, CTT_THREADS => THREADS,
+	    CTT_PARTNER_TIMEOUT_MS => 6000);
 	my @ctts = $c->given_ctts(150, source => 'TAAS');
 	my $ntt = pop @ctts;
 	my $beside = $MAKE{link}->('ann');
@@ -281,13 +283,14 @@ in_order('a row was locked');
 		}
 		sleep 0.3;
 		return $beside->{send}->()->{status} if $i == 1;
-		my $n = 0;
-		$c->wait_for(1.5, sub { 128 <= ($n = $c->one('SELECT COUNT(*)'
-			. " FROM operation WHERE state = 'SUCCEEDED' AND"
-			. ' ntt_id = ?', $ntt)) });
-		my $under_way = $c->one("SELECT COUNT(*) FROM operation WHERE"
-		    . " state = 'RUNNING' AND ntt_id = ?", $ntt);
-		return [ $n, $under_way ];
+		my $n;
+		$c->wait_for(10, sub {
+			$n = { map { @$_{qw(state n)} } $c->rows('SELECT state,'
+				. ' COUNT(*) AS n FROM operation WHERE ntt_id = ?'
+				. ' GROUP BY state', $ntt) };
+			return ($n->{SUCCEEDED} // 0) >= 128;
+		});
+		return [ @$n{qw(SUCCEEDED RUNNING)} ];
 	});
 	$c->no_rules;
 	is_deeply $bulk, { status => 207, success => @ctts - 1 },
@@ -297,6 +300,8 @@ in_order('a row was locked');
 	cmp_ok $done->[1], '>', 0, 'while it hung';
 	cmp_ok times_run('CLOSE') - $closes, '<=', 8, 'in few transactions';
 	in_order('a large bulk');
+	$c->restart_pool(1, CTT_THREADS => THREADS,
+	    CTT_PARTNER_TIMEOUT_MS => 2000);
 }
 
 # ---- one gives up what it has, while another goes on ----

@@ -141,7 +141,7 @@ for my $name (qw(LOAD SAVE CLOSE KEY_CLOSE REMOVE_JOBS)) {
 for (
 	[ CLOSE => 'INSERT INTO job(', 'INSERT INTO jobs(' ],
 	[ LOAD => 'IS_FREE_LOCK(', 'IS_FREE_LOK(' ],
-	[ CLOSE => 'ROW_COUNT() <>', 'nonsense <>' ],
+	[ CLOSE => '@held <>', 'nonsense <>' ],
 	[ CLOSE => 'x.payload, TIMESTAMPADD', 'TIMESTAMPADD' ],
 	[ CLOSE => ':job2.payload, ', '' ],
 	[ CLOSE_ALL => 'UPDATE ctt_id = x.', 'UPDATE ctt_ids = x.' ],

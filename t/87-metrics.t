@@ -139,18 +139,18 @@ for (
 		call_of(TAAS => 'unknown') => 1, call_of(TAAS => 'yes') => 2,
 		ended(LINK => 'COMPENSATED') => 1 } ],
 	[ 'the queue is not there for once', sub {
-		$c->given(job => { type => 'x', dedupe_key => 'again',
-			payload => '{"cttTicketNo":"Y"}' });
 		$c->rule(partner => 'queue', ticket => 'Y', do => 'cut',
-		    times => 3) },
+		    times => 3);
+		$c->given(job => { type => 'x', dedupe_key => 'again',
+			payload => '{"cttTicketNo":"Y"}' }) },
 		{ call_of(QUEUE => 'unknown') => 1, call_of(QUEUE => 'yes') => 1,
 		'jobs_tried_total{end="again"}' => 1,
 		'jobs_tried_total{end="done"}' => 1 } ],
 	[ 'a job is refused for good', sub {
-		$c->given(job => { type => 'x', dedupe_key => 'dead',
-			payload => '{"cttTicketNo":"X"}' });
 		$c->rule(partner => 'queue', ticket => 'X', do => 'refuse',
-		    status => 400, times => 1) },
+		    status => 400, times => 1);
+		$c->given(job => { type => 'x', dedupe_key => 'dead',
+			payload => '{"cttTicketNo":"X"}' }) },
 		{ call_of(QUEUE => 'no') => 1,
 		'jobs_tried_total{end="dead"}' => 1 } ],
 	[ 'memcached is away', sub { $c->stack('stop', 'memcached');
