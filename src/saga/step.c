@@ -144,33 +144,16 @@ void step_call_all(struct app *app, struct batch *b)
 	step_call_each(app, b, NULL, NULL);
 }
 
-static bool is_long(const struct call *c)
-{
-	const struct partner *p = partners[c->partner];
-
-	return p->reads_first && p->reads_first(c);
-}
-
-static size_t add_calls(const struct batch *b, bool longer,
-			struct call **calls, size_t n)
-{
-	batch_each (b, it)
-		if (op_is_open(it->was) && !it->journal.is_taken &&
-		    !it->sync.call->local && is_long(it->sync.call) == longer)
-			calls[n++] = it->sync.call;
-	return n;
-}
-
-/* Calls of two exchanges begin first, so that the last calls of a batch are
- * short. */
 void step_call_each(struct app *app, struct batch *b,
 		    void (*meanwhile)(void *of), void *of)
 {
 	struct call **calls = arena_array(b->mem, b->n, sizeof *calls);
 	size_t n = 0;
 
-	n = add_calls(b, true, calls, n);
-	n = add_calls(b, false, calls, n);
+	batch_each (b, it)
+		if (op_is_open(it->was) && !it->journal.is_taken &&
+		    !it->sync.call->local)
+			calls[n++] = it->sync.call;
 	partner_call(app_http(app), b->mem, calls, n,
 		     (size_t)app->conf->sync_concurrency, b->terms->deadline,
 		     meanwhile, of);

@@ -39,10 +39,10 @@ FROM (SELECT id FROM job WHERE state = '$state' LIMIT 10000) y
 
 -- Result sets: how many seconds ago the first job was due (NULL: none is due),
 -- the number of running workers, the time of a worker's last report, the time
--- of a worker's last work, the time now; the open operations by state, kind and the number of
--- OPEN_AGES that they have reached; the oldest of them (an id begins with its
--- time); the jobs by state (the oldest has the lowest id, which is in the
--- index); the jobs that died last.
+-- of a worker's last work, the time now; the open operations by state, kind and
+-- the number of OPEN_AGES that they have reached; the oldest of them (an id
+-- begins with its time); the jobs by state (the oldest has the lowest id, which
+-- is in the index); the jobs that died last.
 @statement HEALTH
 SELECT <health_worker> $late_s((SELECT run_at FROM job WHERE state = 'READY'
 		ORDER BY run_at LIMIT 1)) AS job_late_s,

@@ -37,9 +37,9 @@ WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
 ORDER BY b.run_at, b.id LIMIT $PICK_MOST FOR UPDATE SKIP LOCKED;
 
 -- [id...] of picked jobs: locks the jobs that wait for them in their chains. A
--- job that is not due holds up the rest of its chain. Of too many the last ids are
--- left out, so each chain loses only its end. No other worker keeps one
--- of these rows locked, because it would need the first job of the chain.
+-- job that is not due holds up the rest of its chain. Of too many the last ids
+-- are left out, so each chain loses only its end. No other worker keeps one of
+-- these rows locked, because it would need the first job of the chain.
 @statement JOB_FOLLOW(:doc)
 SELECT <picked_job> $job((b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)))
 FROM $ids(:doc) STRAIGHT_JOIN job h ON h.id = x.id
