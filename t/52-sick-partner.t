@@ -16,7 +16,7 @@ use constant {
 	POOL       => 2,        # processes,
 	THREADS    => 16,       # and what each takes at once: half of it may
 	                        # wait for one partner
-	CALLS      => 10,       # under way from a process to one partner
+	CALLS      => 20,       # under way from both to one partner
 	TIMEOUT_MS => 1500,
 	PAUSE_S    => 0.02,     # of a client between two requests
 	AGAIN_S    => 0.2,      # of one that was refused

@@ -364,6 +364,37 @@ in_order('a row was locked');
 	in_order('few connections');
 }
 
+# ---- one process serves all while it has idle threads ----
+
+{
+	$c->restart_pool(2, CTT_THREADS => THREADS);
+	my ($ntt) = $c->given(ntt => {});
+	# Eight links at a time -> the number that each process served.
+	my $serve = sub {
+		my @ctts = map { scalar $c->given_ctts(1) } 1 .. 24;
+		my $lines = () = $c->log_lines('pool');
+		my %by;
+
+		$c->parallel(8, sub ($i) {
+			$c->link($_, $ntt) for @ctts[ $i * 3 .. $i * 3 + 2 ] });
+		my @new = $c->log_lines('pool');
+		/pid=(\d+) .*event=request / && $by{$1}++
+		    for @new[ $lines .. $#new ];
+		return \%by;
+	};
+	my @first = $serve->();
+	my ($busy) = keys %{ $first[0] };
+	is_deeply \@first, [ { $busy => 24 } ], 'of two processes one serves';
+	kill 'STOP', $busy;
+	my ($other) = grep { $_ != $busy } $c->pids('pool');
+	is_deeply $serve->(), { $other => 24 },
+	    'while it stands still, the other one does';
+	kill 'CONT', $busy;
+	is_deeply $serve->(), { $busy => 24 }, 'and then again the first';
+	$c->restart_pool(1, CTT_THREADS => THREADS);
+	in_order('two processes');
+}
+
 # ---- the process dies with all of them ----
 
 $c->expect(qr/upstream prematurely closed/, qr/Connection (reset|refused)/);

@@ -187,9 +187,9 @@ READ_OF(NIG, "NIG"),
  "requests that a process of the pool takes at once"},
 {"CTT_DB_CONNECTIONS", NUMBER, 0, AT(db_connections), "16", 1, 1024,
  "connections to the database that they share"},
-{"CTT_PARTNER_CALLS", NUMBER, 0, AT(partner_calls), "128", 1, 4096,
- "calls under way from a process to one partner; a request beyond that is\n"
- "# refused, and so is one if half of the threads wait for the partner"},
+{"CTT_PARTNER_CALLS", NUMBER, 0, AT(partner_calls), "256", 1, 4096,
+ "calls under way from this host's pool to one partner; a request beyond that\n"
+ "# is refused, and so is one if half of the threads wait for the partner"},
 {"CTT_BREAKER_FAILURES", NUMBER, 0, AT(breaker_failures), "10", 1, 1000000,
  "failures in a row after which a partner is only probed until it answers"},
 {"CTT_SHARED_FILE", TEXT, 0, AT(shared_file), "", 0, 0,

@@ -14,15 +14,16 @@
 #include "partner/partner.h"
 #include "partner/shared.h"
 
-enum { THREADS_MOST = 4096 }; /* CTT_THREADS allows no more */
+enum { /* the settings allow no more */
+	THREADS_MOST = 4096,
+	CALLS_MOST = 4096,
+};
 
 struct health {
 	struct shared *shared;
 	int fd; /* of the file; -1: it is not shared */
-	unsigned threads;
-	unsigned most_calls, most_requests; /* for one partner; 0: no bound */
-	atomic_uint calls[PARTNER__MAX];    /* under way; shown in `own`    */
-	atomic_uint requests[PARTNER__MAX]; /* that make them               */
+	unsigned threads; /* 0: it holds no room */
+	atomic_uint held[HELD__MAX][PARTNER__MAX]; /* shown in `own` */
 	struct place *own;
 	const struct conf *cf;
 	int64_t probe_lease_ms;
@@ -62,8 +63,9 @@ static bool lock_place(const struct health *h, int i, short type)
 
 static void place_free(struct place *p)
 {
-	for (int i = 0; i < PARTNER__MAX; i++)
-		atomic_store(&p->calls[i], 0);
+	for (int w = 0; w < HELD__MAX; w++)
+		for (int i = 0; i < PARTNER__MAX; i++)
+			atomic_store(&p->held[w][i], 0);
 	for (int i = 0; i < HEALTH_NOW__MAX; i++)
 		atomic_store(&p->now[i], 0);
 	atomic_store(&p->in_pool, 0);
@@ -74,7 +76,7 @@ static void place_show(const struct health *h)
 {
 	int last = (int)(h->own - h->shared->place) + 1;
 
-	atomic_store(&h->own->in_pool, h->most_calls > 0);
+	atomic_store(&h->own->in_pool, h->threads > 0);
 	atomic_store(&h->own->threads, h->threads);
 	for (int n = shared_places(h->shared); n < last;)
 		if (atomic_compare_exchange_weak(&h->shared->taken, &n, last))
@@ -116,9 +118,7 @@ struct health *health_open(const struct conf *cf, unsigned threads)
 	if (!h)
 		arena_exhausted();
 	h->cf = cf;
-	h->most_calls = threads ? (unsigned)cf->partner_calls : 0;
 	h->threads = threads;
-	h->most_requests = (threads + 1) / 2; /* half of the threads */
 	h->shared = shared_open(cf, &h->fd);
 	h->probe_lease_ms = cf->partner_timeout_ms + 1000;
 	place_take(h);
@@ -159,39 +159,76 @@ void visit_close(struct visit *v)
 }
 
 /* The file only shows the number, because others can write to it. */
-static void show_calls(struct health *h, enum partner_id p)
+static void show_held(struct health *h, enum held what, enum partner_id p)
 {
 	if (!h->own)
 		return;
 	place_show(h);
-	atomic_store(&h->own->calls[p], atomic_load(&h->calls[p]));
+	atomic_store(&h->own->held[what][p], atomic_load(&h->held[what][p]));
 }
 
-/* Count one more, if that is not too many; 0: there is no bound. */
-static bool count_up(atomic_uint *n, unsigned most)
+/* What the pool holds of the room at a partner. */
+static unsigned held_by_pool(const struct health *h, enum held what,
+			     enum partner_id p, unsigned *processes_r)
 {
-	if (atomic_fetch_add(n, 1) < most || !most)
+	unsigned sum = atomic_load(&h->held[what][p]);
+	int places = shared_places(h->shared);
+
+	*processes_r = h->threads > 0;
+	for (int i = 0; i < places; i++) {
+		struct place *place = &h->shared->place[i];
+		unsigned n = atomic_load(&place->held[what][p]);
+
+		if (place == h->own || !atomic_load(&place->in_pool))
+			continue;
+		sum += n < CALLS_MOST ? n : CALLS_MOST;
+		++*processes_r;
+	}
+	return sum;
+}
+
+static bool is_within(const struct health *h, enum held what, enum partner_id p)
+{
+	unsigned processes;
+	unsigned n = held_by_pool(h, what, p, &processes);
+
+	return what == HELD_CALLS ? n <= (unsigned)h->cf->partner_calls :
+	       n <= processes * ((h->threads + 1) / 2);
+}
+
+static void give_room(struct health *h, enum held what, enum partner_id p)
+{
+	atomic_fetch_sub(&h->held[what][p], 1);
+	show_held(h, what, p);
+}
+
+/* The number goes up before the sum is taken. So two processes may both be
+ * refused the last room, but never both have it. */
+static bool take_room(struct health *h, enum held what, enum partner_id p)
+{
+	atomic_fetch_add(&h->held[what][p], 1);
+	show_held(h, what, p);
+	if (!h->threads || is_within(h, what, p))
 		return true;
-	atomic_fetch_sub(n, 1);
+	bury_dead(h);
+	if (is_within(h, what, p))
+		return true;
+	give_room(h, what, p);
 	return false;
 }
 
 bool visit_begin_call(struct visit *v, enum partner_id p)
 {
-	struct health *h = v->health;
-
-	if (!count_up(&h->calls[p], h->most_calls))
+	if (!take_room(v->health, HELD_CALLS, p))
 		return false;
 	v->calls[p]++;
-	show_calls(h, p);
 	return true;
 }
 
 void visit_end_call(struct visit *v, enum partner_id p)
 {
 	v->calls[p]--;
-	atomic_fetch_sub(&v->health->calls[p], 1);
-	show_calls(v->health, p);
+	give_room(v->health, HELD_CALLS, p);
 }
 
 static unsigned limit_of(const struct health *h)
@@ -211,15 +248,13 @@ static bool take_probe(struct health *h, enum partner_id p)
 
 bool visit_hold_call(struct visit *v, enum partner_id p)
 {
-	atomic_uint *requests = &v->health->requests[p];
-
 	if (v->calls[p])
 		return true;
-	if (!count_up(requests, v->health->most_requests))
+	if (!take_room(v->health, HELD_REQUESTS, p))
 		return false;
 	if (visit_begin_call(v, p))
 		return true;
-	atomic_fetch_sub(requests, 1);
+	give_room(v->health, HELD_REQUESTS, p);
 	return false;
 }
 
@@ -238,7 +273,7 @@ void visit_leave(struct visit *v)
 {
 	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
 		if (v->calls[p])
-			atomic_fetch_sub(&v->health->requests[p], 1);
+			give_room(v->health, HELD_REQUESTS, p);
 		while (v->calls[p])
 			visit_end_call(v, p);
 		if (v->probing[p]) /* it was not made: another's turn */
@@ -322,28 +357,12 @@ static int64_t ago_or_never(int64_t when)
 	return when > 0 && when <= now ? now - when : -1;
 }
 
-/* The calls of all processes of the pool. */
-static void count_calls(const struct health *h, enum partner_id p,
-			struct partner_health *look)
-{
-	int places = shared_places(h->shared);
-
-	for (int i = 0; i < places; i++) {
-		struct place *place = &h->shared->place[i];
-		unsigned calls = atomic_load(&place->calls[p]);
-
-		if (!atomic_load(&place->in_pool))
-			continue;
-		look->waiting += calls < h->most_calls ? calls : h->most_calls;
-		look->limit += h->most_calls;
-	}
-}
-
 struct partner_health health_look(struct health *h, enum partner_id p)
 {
 	struct breaker *b = &h->shared->breaker[p];
 	int64_t usual = breaker_usual(b);
 	int status = atomic_load(&b->failed_status);
+	unsigned processes;
 	struct partner_health look = {
 		.broken = health_is_broken(h, p),
 		.failures = atomic_load(&b->failures),
@@ -351,9 +370,10 @@ struct partner_health health_look(struct health *h, enum partner_id p)
 		.answered_ms = ago_or_never(atomic_load(&b->answered)),
 		.failed_ms = ago_or_never(atomic_load(&b->failed)),
 		.failed_status = status < 100 || status > 999 ? 0 : status,
+		.limit = (unsigned)h->cf->partner_calls,
 	};
 
 	bury_dead(h);
-	count_calls(h, p, &look);
+	look.waiting = held_by_pool(h, HELD_CALLS, p, &processes);
 	return look;
 }

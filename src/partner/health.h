@@ -13,8 +13,8 @@
  *
  * - A breaker for each partner: after CTT_BREAKER_FAILURES failures in a row a
  *   partner gets only one probe now and then, until it answers.
- * - The number of calls to each partner that each process of the pool has under
- *   way. CTT_PARTNER_CALLS bounds it. Half of the process's threads bound the
+ * - The calls to each partner that the pool has under way, by process.
+ *   CTT_PARTNER_CALLS bounds their sum. Half of the pool's threads bound the
  *   requests that make them, so a slow partner never takes all threads. A request
  *   beyond these bounds is refused; a bulk that goes on waits with its next call.
  * - What is counted for the metrics (model/tally.h), as long as it is open.

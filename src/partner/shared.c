@@ -18,7 +18,7 @@
 #include "base/log.h"
 
 enum {
-	LAYOUT = 5,      /* of what is shared; not to be read by others */
+	LAYOUT = 6,      /* of what is shared; not to be read by others */
 	MAKE_TRIES = 50, /* to lock a new file, 20 ms apart             */
 };
 

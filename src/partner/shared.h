@@ -17,12 +17,19 @@
  */
 enum { PLACES = 1024 }; /* processes on one host */
 
+/* What a process holds of the room at a partner. */
+enum held {
+	HELD_CALLS,    /* calls under way         */
+	HELD_REQUESTS, /* requests that make them */
+	HELD__MAX
+};
+
 /* A process of the pool holds a lock on the byte of its place in the file. The
  * lock ends with the process, and no other program with the same pid has it. */
 struct place {
 	atomic_int in_pool;
 	atomic_uint threads;
-	atomic_uint calls[PARTNER__MAX]; /* under way */
+	atomic_uint held[HELD__MAX][PARTNER__MAX];
 	atomic_int now[HEALTH_NOW__MAX];
 };
 

@@ -252,32 +252,50 @@ static void serve_one(const struct server *s, struct app *app,
 	app_rest(app);
 }
 
-/* One thread: it has its own wait for the socket, of which the kernel wakes one
- * thread for one connection. NULL: it cannot wait. */
-static void *take_requests(void *server)
+/* A thread, and its own wait for the socket. */
+struct seat {
+	const struct server *server;
+	pthread_t thread;
+	int ep;
+};
+
+/*
+ * For a connection the kernel wakes one idle thread: the one whose wait was
+ * added to the socket first. A process adds all of its waits at once, before its
+ * threads start. So one process serves all requests while it has idle threads,
+ * and they keep company (saga/tray.h); the other processes serve the rest.
+ */
+static bool seat_open(struct seat *seat, const struct server *s)
 {
-	const struct server *s = server;
 	struct epoll_event more = {.events = EPOLLIN | EPOLLEXCLUSIVE};
 	struct epoll_event end = {.events = EPOLLIN, .data.fd = s->stop_fd};
+
+	seat->server = s;
+	seat->ep = epoll_create1(EPOLL_CLOEXEC);
+	return seat->ep >= 0 &&
+	       !epoll_ctl(seat->ep, EPOLL_CTL_ADD, 0, &more) &&
+	       !epoll_ctl(seat->ep, EPOLL_CTL_ADD, s->stop_fd, &end);
+}
+
+/* One thread. NULL: libfcgi cannot serve. */
+static void *take_requests(void *at)
+{
+	const struct seat *seat = at;
 	struct arena *mem = arena_open();
-	int ep = epoll_create1(EPOLL_CLOEXEC);
 	struct app app;
 	FCGX_Request fr;
 
-	if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, 0, &more) ||
-	    epoll_ctl(ep, EPOLL_CTL_ADD, s->stop_fd, &end) ||
-	    FCGX_InitRequest(&fr, 0, 0))
+	if (FCGX_InitRequest(&fr, 0, 0))
 		return NULL;
-	app_open(&app, s->process);
-	while (wait_for_more(ep, s)) {
+	app_open(&app, seat->server->process);
+	while (wait_for_more(seat->ep, seat->server)) {
 		if (take_connection(&fr, mem))
-			serve_one(s, &app, mem, &fr);
+			serve_one(seat->server, &app, mem, &fr);
 		arena_reset(mem);
 	}
 	app_close(&app);
-	close(ep);
 	arena_close(mem);
-	return server;
+	return at;
 }
 
 static bool is_listening(int fd)
@@ -289,14 +307,14 @@ static bool is_listening(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size) && yes;
 }
 
-static bool start_thread(pthread_t *thread_r, struct server *s)
+static bool start_thread(struct seat *seat)
 {
 	pthread_attr_t attr;
 	int error;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK);
-	error = pthread_create(thread_r, &attr, take_requests, s);
+	error = pthread_create(&seat->thread, &attr, take_requests, seat);
 	pthread_attr_destroy(&attr);
 	if (error)
 		log_line(LOG_ERROR, "no_thread", "error=\"%s\" "
@@ -304,25 +322,41 @@ static bool start_thread(pthread_t *thread_r, struct server *s)
 	return !error;
 }
 
-/* All threads but the first, which is this one. */
-static bool run_threads(struct server *s, size_t n)
+static struct seat *open_seats(const struct server *s, size_t n)
 {
-	pthread_t *thread = calloc(n, sizeof *thread);
+	struct seat *seats = calloc(n, sizeof *seats);
+
+	if (!seats)
+		arena_exhausted();
+	for (size_t i = 0; i < n; i++) {
+		if (seat_open(&seats[i], s))
+			continue;
+		log_line(LOG_ERROR, "no_wait", "error=\"%s\" "
+			 "setting=CTT_THREADS", strerror(errno));
+		exit(EXIT_FAILURE);
+	}
+	return seats;
+}
+
+/* All threads but the first, which is this one. */
+static bool run_threads(const struct server *s, size_t n)
+{
+	struct seat *seats = open_seats(s, n);
 	size_t started = 1;
 	bool good;
 
-	if (!thread)
-		arena_exhausted();
-	while (started < n && start_thread(&thread[started], s))
+	while (started < n && start_thread(&seats[started]))
 		started++;
 	good = started == n;
 	if (good)
-		good = take_requests(s);
+		good = take_requests(&seats[0]);
 	else
 		kill(getpid(), SIGTERM); /* stays pending: see stop_setup */
 	while (--started > 0)
-		pthread_join(thread[started], NULL);
-	free(thread);
+		pthread_join(seats[started].thread, NULL);
+	for (size_t i = 0; i < n; i++)
+		close(seats[i].ep);
+	free(seats);
 	return good;
 }
 

@@ -77,8 +77,8 @@ static void dead(void **state)
 		;
 }
 
-/* The setting bounds the calls to one partner, and half of the threads do. The
- * calls of a process that takes no requests have no bound. */
+/* The setting bounds the calls to one partner, and half of the threads bound the
+ * requests. The calls of a process that takes no requests have no bound. */
 static void bounded(void **state)
 {
 	static const struct {
@@ -110,6 +110,64 @@ static void bounded(void **state)
 		assert_int_equal(health_look(h, PARTNER_TMF).waiting, 0);
 		health_close(h);
 	}
+}
+
+/* Both bounds are the pool's: what one process holds, the other one lacks. */
+static void shared_bounds(void **state)
+{
+	static const struct {
+		unsigned threads, first, second; /* requests: of the one
+						  * process, of the other */
+	} table[] = {{1, 2, 0}, {2, 2, 0}, {3, 3, 0}, {100, 3, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct health *h[] = {health_open(&cf, table[i].threads),
+				      health_open(&cf, table[i].threads)};
+		struct visit *v[2][4];
+		unsigned n[2] = {0};
+
+		for (int p = 0; p < 2; p++)
+			for (int k = 0; k < 4; k++)
+				n[p] += visit_enter(v[p][k] = visit_open(h[p]),
+						    PARTNER_TMF) == HEALTH_GO;
+		assert_int_equal(n[0], table[i].first);
+		assert_int_equal(n[1], table[i].second);
+		assert_int_equal(health_look(h[1], PARTNER_TMF).waiting, n[0]);
+		assert_int_equal(health_look(h[1], PARTNER_TMF).limit, 3);
+		assert_int_equal(visit_enter(v[1][0], PARTNER_NIG), HEALTH_GO);
+		visit_leave(v[1][0]);
+		visit_leave(v[0][0]);
+		assert_int_equal(visit_enter(v[1][0], PARTNER_TMF), HEALTH_GO);
+		assert_int_equal(visit_enter(v[0][0], PARTNER_TMF), HEALTH_BUSY);
+		for (int k = 0; k < 4; k++) {
+			visit_close(v[0][k]);
+			visit_close(v[1][k]);
+		}
+		assert_int_equal(health_look(h[0], PARTNER_TMF).waiting, 0);
+		health_close(h[0]);
+		health_close(h[1]);
+	}
+}
+
+/* What a process held that has died is free, without a look at the health. */
+static void given_back(void **state)
+{
+	struct health *h = health_open(&cf, 100);
+	struct visit *v[4];
+	unsigned n = 0;
+
+	(void)state;
+	die(true);
+	for (int k = 0; k < 4; k++)
+		n += visit_enter(v[k] = visit_open(h), PARTNER_TAAS) ==
+		     HEALTH_GO;
+	assert_int_equal(n, 3);
+	for (int k = 0; k < 4; k++)
+		visit_close(v[k]);
+	health_close(h);
+	while (wait(NULL) > 0)
+		;
 }
 
 /* All that is asked of it, as a request asks. */
@@ -247,6 +305,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(dead, fresh, fresh),
 		cmocka_unit_test_setup_teardown(bounded, fresh, fresh),
+		cmocka_unit_test_setup_teardown(shared_bounds, fresh, fresh),
+		cmocka_unit_test_setup_teardown(given_back, fresh, fresh),
 		cmocka_unit_test_setup_teardown(filled, fresh, fresh),
 		cmocka_unit_test_setup_teardown(cut_off, fresh, fresh),
 		cmocka_unit_test_setup_teardown(in_the_way, fresh, fresh),
