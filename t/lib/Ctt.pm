@@ -180,7 +180,7 @@ sub check_looks ($self) {
 		    && defined $_->{age};
 		# (between the look and the COMMIT a busy machine takes its time)
 		push @faults, "$_->{id} is looked at again" if $_->{job}
-		    && (!$asked || $_->{age} > $late_ms + 3000);
+		    && (!$asked || $_->{age} > $late_ms + 6000);
 		push @faults, "$_->{id} is not looked at again" if !$_->{job}
 		    && $asked && $_->{age} < $late_ms - 300;
 	}
