@@ -41,10 +41,13 @@ END {
 	$? = $status;
 }
 
-# alg: RS256, PS256, ES256 or EdDSA; host: localhost makes it another site than 127.0.0.1.
-sub start ($class, %opt) {
+sub import ($class) {
 	plan(skip_all => 'no npm registry: CTT_OFFLINE is set')
 	    if !Browser::tool('oidc-provider/package.json');
+}
+
+# alg: RS256, PS256, ES256 or EdDSA; host: localhost makes it another site than 127.0.0.1.
+sub start ($class, %opt) {
 	my $self = bless { alg => 'RS256', host => '127.0.0.1', owner => $$,
 		dir => File::Temp::tempdir('oidc.XXXXXX', TMPDIR => 1,
 			CLEANUP => 1), %opt }, $class;
