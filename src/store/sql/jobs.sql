@@ -48,52 +48,34 @@ STRAIGHT_JOIN job b FORCE INDEX (job_ctt) ON b.ctt_id = h.ctt_id
 WHERE h.type <> 'look-again' AND b.type <> 'look-again'
 ORDER BY b.id LIMIT 384 FOR UPDATE
 
--- An UPDATE of a join would write the new values to a temporary table first, on
--- disk if one is a long text. These rows are locked already.
-@macro insert_jobs_that_are_there
-INSERT INTO job(id, type, payload, dedupe_key) SELECT x.id, '', '{}', '' FROM
-
-@macro takes_owner
-DECLARE me VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin
-	DEFAULT JSON_VALUE(doc, '$.owner');
-
 -- {"id":[id...],"owner":name}: the picked jobs belong to this owner.
 @statement JOB_TAKE(:doc)
 $takes_doc
-$takes_owner
-$insert_jobs_that_are_there JSON_TABLE(doc, '$.id[*]' COLUMNS(
-	id BIGINT UNSIGNED PATH '$')) x
-ON DUPLICATE KEY UPDATE state = 'RUNNING', owner = me,
-	updated_at = UTC_TIMESTAMP(3);
+UPDATE JSON_TABLE(doc, '$.id[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
+STRAIGHT_JOIN job b ON b.id = x.id
+SET b.state = 'RUNNING', b.owner = JSON_VALUE(doc, '$.owner'),
+	b.updated_at = UTC_TIMESTAMP(3);
 COMMIT;
 
 -- {"job":[{"id","state","next_ms","why","asked","refused"}],"owner":name}:
 -- stores the outcome of the jobs. asked: the receiver was called, so this is an
--- attempt. Another worker may have jobs of this owner, if its lease expired: then
--- nothing is stored -> how many this owner still had.
+-- attempt. Another worker may have jobs of this owner, if its lease expired -> how
+-- many were stored.
 @statement JOB_CLOSE(:doc) ends in rows
 $takes_doc
-$takes_owner
-START TRANSACTION;
-SELECT COUNT(*) INTO @held FROM JSON_TABLE(doc, '$.job[*]' COLUMNS(
-	id BIGINT UNSIGNED PATH '$.id')) x
+UPDATE JSON_TABLE(doc, '$.job[*]' COLUMNS(
+	id BIGINT UNSIGNED PATH '$.id',
+	state VARCHAR(16) PATH '$.state',
+	next_ms BIGINT PATH '$.next_ms',
+	asked INT PATH '$.asked',
+	refused INT PATH '$.refused',
+	why TEXT PATH '$.why')) x
 STRAIGHT_JOIN job b ON b.id = x.id
-WHERE b.state = 'RUNNING' AND b.owner = me FOR UPDATE;
-IF @held = JSON_LENGTH(doc, '$.job') THEN
-	$insert_jobs_that_are_there JSON_TABLE(doc, '$.job[*]' COLUMNS(
-		id BIGINT UNSIGNED PATH '$.id',
-		becomes VARCHAR(16) PATH '$.state',
-		next_ms BIGINT PATH '$.next_ms',
-		asked INT PATH '$.asked',
-		refused INT PATH '$.refused',
-		why TEXT PATH '$.why')) x
-	ON DUPLICATE KEY UPDATE state = x.becomes, owner = NULL,
-		attempts = attempts + x.asked, refusals = refusals + x.refused,
-		run_at = $in_ms(x.next_ms), last_error = LEFT(x.why, 255),
-		updated_at = UTC_TIMESTAMP(3);
-END IF;
-COMMIT;
-SELECT <closed_jobs> @held AS n;
+SET b.state = x.state, b.owner = NULL, b.attempts = b.attempts + x.asked,
+	b.refusals = b.refusals + x.refused, b.run_at = $in_ms(x.next_ms),
+	b.last_error = LEFT(x.why, 255), b.updated_at = UTC_TIMESTAMP(3)
+WHERE b.state = 'RUNNING' AND b.owner = JSON_VALUE(doc, '$.owner');
+SELECT <closed_jobs> ROW_COUNT() AS n;
 
 -- The most rows that one REMOVE_... removes. Each is locked until the COMMIT.
 @constant REMOVE_MOST 500
