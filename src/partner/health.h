@@ -34,7 +34,8 @@ void health_close(struct health *h);
  * False: there is no file. */
 bool health_owner(const struct conf *cf, uid_t likely, uid_t *owner_r);
 
-/* One thread's calls, from the begin of a request to its end. */
+/* One request's calls, from its begin to its end. Its thread and the one that
+ * opens its operations may use it at once. */
 struct visit;
 
 struct visit *visit_open(struct health *h);

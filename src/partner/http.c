@@ -114,16 +114,11 @@ static void leave_out(struct call *c, const char *why)
 
 /* The database is a copy, with the tickets of partners that do not know of it:
  * no call is made, not even to read. */
-static bool is_barred(struct http *h, struct call *const *calls, size_t n)
+static bool is_barred(struct http *h)
 {
 	const struct sender *sender = &h->transfers->sender;
 
-	if (!n || sender->may_call(sender->of))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		leave_out(calls[i], "The database is a copy, so no partner is "
-			  "called before cttctl adopt");
-	return true;
+	return !sender->may_call(sender->of);
 }
 
 /* A name that cannot be a segment of a path, or NULL. */
@@ -214,34 +209,50 @@ static bool reap(struct http *h)
 	return any;
 }
 
+/* Begin the calls from `next` on for which there is room, or leave them out.
+ * Returns the first one that has to wait. */
+static size_t start_calls(struct http *h, struct arena *mem,
+			  struct call *const *calls, size_t next, size_t n,
+			  size_t width, const char *barred)
+{
+	struct slot *s;
+
+	for (; barred && next < n; next++)
+		leave_out(calls[next], barred);
+	while (next < n && (s = slot_free(h, width)) &&
+	       call_start(s, calls[next], mem))
+		next++;
+	return next;
+}
+
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
-		  size_t n, size_t width, int64_t deadline,
-		  void (*meanwhile)(void *of), void *of)
+		  size_t n, size_t width, int64_t deadline, more_calls *more,
+		  void *of)
 {
 	enum spent before = spent_on(SPENT_PARTNER);
-	size_t next = is_barred(h, calls, n) ? n : 0;
+	bool comes = more, copy = n && is_barred(h);
+	size_t next = 0;
 
-	have_slots(h, n < width ? n : width);
-	while (next < n || any_busy(h)) {
-		int64_t now = clock_mono_ms();
-		struct slot *s;
+	have_slots(h, n < width && !more ? n : width);
+	while (next < n || any_busy(h) || comes) {
+		size_t had = n;
 		bool ended;
 		int wait;
 
-		for (; next < n && now >= deadline; next++)
-			leave_out(calls[next], "The request's time was over "
-				  "before the partner was called");
-		while (next < n && (s = slot_free(h, width)) &&
-		       call_start(s, calls[next], mem))
-			next++;
+		next = start_calls(h, mem, calls, next, n, width, copy ?
+			"The database is a copy, so no partner is called "
+			"before cttctl adopt" : clock_mono_ms() >= deadline ?
+			"The request's time was over before the partner was "
+			"called" : NULL);
 		transfers_perform(h->transfers);
 		ended = reap(h);
-		if (meanwhile)
-			meanwhile(of);
+		if (more)
+			comes = more(of, next == n && !any_busy(h), &n);
+		copy = copy || (!had && n && is_barred(h));
 		transfers_may_send(h->transfers); /* renews the right to */
 		wait = wake_sleepers(h, clock_mono_ms(),
-				     next < n ? WATCH_MS : RENEW_MS);
-		if (any_busy(h) && (next == n || !ended))
+				     next < n || comes ? WATCH_MS : RENEW_MS);
+		if (any_busy(h) && n == had && (next == n || !ended))
 			transfers_wait(h->transfers, wait);
 	}
 	spent_on(before);

@@ -170,17 +170,23 @@ struct http *http_open(const struct conf *cf, struct tokens *tokens);
 void http_use(struct http *h, struct visit *visit, struct sender sender);
 void http_close(struct http *h);
 
+/* Runs now and then while calls are under way, at the latest after 50 ms, or
+ * 250 ms if all are. May add calls behind the others: *n becomes their number.
+ * `idle`: no call is under way, so it may wait for them. False: no others will
+ * come. */
+typedef bool more_calls(void *of, bool idle, size_t *n);
+
 /*
  * Make all the calls, at most `width` at once, and fill the result of each. A
  * call has CTT_PARTNER_TIMEOUT_MS from its begin; none is begun after
  * `deadline` (clock_mono_ms). A call that was in doubt before is made again
  * with the same key; if the partner can be read, its ticket is read first. If a
  * partner's breaker is open, or too many calls to it are under way, or no partner
- * may be called, it is not called: RC_AGAIN. `meanwhile(of)`, if there is one,
- * runs now and then, at the latest after 50 ms.
+ * may be called, it is not called: RC_AGAIN. more(of), if there is one, may add
+ * calls.
  */
 void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
-		  size_t n, size_t width, int64_t deadline,
-		  void (*meanwhile)(void *of), void *of);
+		  size_t n, size_t width, int64_t deadline, more_calls *more,
+		  void *of);
 
 #endif

@@ -303,9 +303,6 @@ struct closing saga_closing(struct app *app, const struct batch *b)
 {
 	struct closing c = {.app = app, .mem = b->mem, .left = batch_part(b)};
 
-	batch_each (b, it)
-		if (op_is_open(it->was))
-			batch_add(&c.left, it);
 	c.group = arena_array(b->mem, b->n, sizeof *c.group);
 	c.entry = arena_array(b->mem, b->n, sizeof *c.entry);
 	return c;

@@ -29,6 +29,7 @@ struct closing {
 	size_t n;
 };
 
+/* For items of *b, which the caller adds to `left`. */
 struct closing saga_closing(struct app *app, const struct batch *b);
 
 /* Close the items whose calls have ended, if they are at least so many. Does not

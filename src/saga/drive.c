@@ -6,12 +6,9 @@
 #include "base/fault.h"
 #include "saga/close.h"
 #include "saga/step.h"
+#include "saga/stream.h"
 
-enum { GROUP = 64 }; /* items that are closed while others are called */
-
-/* If the lease has expired, because the database or the machine stood still,
- * renew it, and find out which open operations others have taken over since. */
-static void find_taken(struct app *app, const struct batch *b)
+void saga_find_taken(struct app *app, const struct batch *b)
 {
 	struct batch open = batch_part(b);
 	enum op_state *was;
@@ -37,27 +34,10 @@ static void find_taken(struct app *app, const struct batch *b)
 
 void saga_sync(struct app *app, struct batch *b)
 {
-	find_taken(app, b);
+	saga_find_taken(app, b);
 	app_wait(app);
 	step_call_all(app, b);
 	fault(FAULT_AFTER_SYNC);
-}
-
-static void close_some(void *closing)
-{
-	saga_close_ended(closing, GROUP);
-}
-
-/* The same with the close in groups, as the calls end. */
-static void sync_and_close(struct app *app, struct batch *b)
-{
-	struct closing c = saga_closing(app, b);
-
-	find_taken(app, b);
-	app_wait(app);
-	step_call_each(app, b, close_some, &c);
-	fault(FAULT_AFTER_SYNC);
-	saga_close_left(&c);
 }
 
 struct batch saga_followers(const struct batch *b)
@@ -73,8 +53,8 @@ struct batch saga_followers(const struct batch *b)
 void saga_drive(struct app *app, struct batch b)
 {
 	for (; b.n; b = saga_followers(&b)) {
-		if (app->process->tray && b.n > GROUP) {
-			sync_and_close(app, &b);
+		if (saga_streams(app, &b)) {
+			saga_stream(app, &b, true);
 			continue;
 		}
 		saga_sync(app, &b);

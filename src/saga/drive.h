@@ -3,6 +3,11 @@
 
 #include "saga/flow.h"
 
+/* If the lease has expired, because the database or the machine stood still,
+ * renew it, and find out which open operations of *b others have taken over
+ * since. */
+void saga_find_taken(struct app *app, const struct batch *b);
+
 /* Call the partners of all open items. */
 void saga_sync(struct app *app, struct batch *b);
 

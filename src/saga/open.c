@@ -253,19 +253,18 @@ void saga_open_together(struct app *app, struct batch *b)
 		open_batch(app, b, TOGETHER, NULL);
 }
 
-/* In company if possible. *b becomes the items that have to be opened alone. */
-static void pass_tray(struct app *app, struct batch *b)
+/* The items that have to be opened alone. */
+static struct batch set_aside(struct batch *b)
 {
 	struct batch alone = batch_part(b);
 
-	tray_pass(app, STAGE_OPEN, b);
 	batch_each (b, it) {
 		if (!it->aside)
 			continue;
 		item_reset(it);
 		batch_add(&alone, it);
 	}
-	*b = alone;
+	return alone;
 }
 
 static bool keeps_company(const struct app *app, const struct batch *b)
@@ -304,21 +303,39 @@ static void open_alone(struct app *app, struct batch *b)
 		saga_db_away(b);
 }
 
+/* Leave in *b the items that can be opened now. */
+static void prepare(struct app *app, struct batch *b)
+{
+	if (!b->terms->dry_run)
+		refuse_late(b);
+	if (b->n && !b->terms->dry_run && !take_owner(app, b->terms, b->mem)) {
+		saga_db_away(b);
+		b->n = 0;
+	}
+	b->terms->visit = app->visit;
+}
+
 void saga_open(struct app *app, struct batch *b)
 {
 	struct batch left = *b;
 
-	if (!b->terms->dry_run)
-		refuse_late(&left);
-	if (!left.n)
-		return;
-	if (!b->terms->dry_run && !take_owner(app, b->terms, b->mem)) {
-		saga_db_away(&left);
-		return;
+	prepare(app, &left);
+	if (left.n && keeps_company(app, &left)) {
+		tray_pass(app, STAGE_OPEN, &left);
+		left = set_aside(&left);
 	}
-	b->terms->visit = app->visit;
-	if (keeps_company(app, &left))
-		pass_tray(app, &left);
 	if (left.n)
 		open_alone(app, &left);
+}
+
+struct entry *saga_open_post(struct app *app, struct batch *b)
+{
+	prepare(app, b);
+	return b->n ? tray_post(app, STAGE_OPEN, b) : NULL;
+}
+
+struct batch saga_open_wait(struct app *app, struct entry *e, struct batch *b)
+{
+	tray_wait(app, e);
+	return set_aside(b);
 }

@@ -17,6 +17,14 @@
  */
 void saga_open(struct app *app, struct batch *b);
 
+/* Begin to open *b in company, while the caller goes on until saga_open_wait:
+ * *b, b->mem and what hangs on the items are another thread's until then. *b
+ * becomes the items that are not refused at once; NULL: all are. */
+struct entry *saga_open_post(struct app *app, struct batch *b);
+
+/* Returns the items that have to be opened by saga_open. */
+struct batch saga_open_wait(struct app *app, struct entry *e, struct batch *b);
+
 /* The stage, for the tray. */
 void saga_open_together(struct app *app, struct batch *b);
 

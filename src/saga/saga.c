@@ -14,15 +14,22 @@
 #include "saga/begin.h"
 #include "saga/drive.h"
 #include "saga/open.h"
+#include "saga/stream.h"
 
 static void run_wave(struct app *app, struct batch *wave)
 {
+	struct batch left = *wave;
+
 	batch_sort(wave);
-	saga_open(app, wave);
+	if (saga_opens_in_groups(app, wave)) {
+		left = saga_stream(app, wave, false);
+		saga_drive(app, saga_followers(wave));
+	}
+	saga_open(app, &left);
+	saga_drive(app, left);
 	batch_each (wave, it)
 		if (saga_is_shed(it))
 			it->op_id = NULL; /* there is no such operation */
-	saga_drive(app, *wave);
 }
 
 /* Move the first item of each CTT from *b into *wave_r; also the later ones of

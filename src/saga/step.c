@@ -139,28 +139,25 @@ void step_ended(struct item *it)
 	it->sync.past = c->past;
 }
 
-void step_call_all(struct app *app, struct batch *b)
+bool step_is_called(const struct item *it)
 {
-	step_call_each(app, b, NULL, NULL);
+	return op_is_open(it->was) && !it->journal.is_taken &&
+	       !it->sync.call->local;
 }
 
-void step_call_each(struct app *app, struct batch *b,
-		    void (*meanwhile)(void *of), void *of)
+void step_call_all(struct app *app, struct batch *b)
 {
 	struct call **calls = arena_array(b->mem, b->n, sizeof *calls);
 	size_t n = 0;
 
 	batch_each (b, it)
-		if (op_is_open(it->was) && !it->journal.is_taken &&
-		    !it->sync.call->local)
+		if (step_is_called(it))
 			calls[n++] = it->sync.call;
 	partner_call(app_http(app), b->mem, calls, n,
 		     (size_t)app->conf->sync_concurrency, b->terms->deadline,
-		     meanwhile, of);
-	/* what was counted meanwhile may be another thread's by now */
+		     NULL, NULL);
 	batch_each (b, it)
-		if (it->sync.call && !it->sync.call->counted &&
-		    op_is_open(it->was))
+		if (op_is_open(it->was))
 			step_ended(it);
 }
 

@@ -26,10 +26,10 @@ bool step_find_lost(struct arena *mem, struct item *it);
  * the items' histories. */
 void step_call_all(struct app *app, struct batch *b);
 
-/* The same; `meanwhile(of)` runs now and then, and may use step_ended for an item
- * whose call has ended, so that its history is up to date. */
-void step_call_each(struct app *app, struct batch *b,
-		    void (*meanwhile)(void *of), void *of);
+/* Is there a partner to call for the item? */
+bool step_is_called(const struct item *it);
+
+/* Update the history of an item whose call has ended. */
 void step_ended(struct item *it);
 
 /* Is the operation driven on if it is in doubt? Others are undone. */

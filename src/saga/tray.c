@@ -39,12 +39,13 @@ struct tray {
 	unsigned leaders;
 	tray_run *run[STAGE__MAX];
 
-	/* leads when the first entry was posted */
-	pthread_t helper;
+	/* lead when the first entry was posted */
+	pthread_t helper[LEADERS];
+	size_t helpers;
 	pthread_cond_t work;
 	struct process *process;
-	unsigned helper_leads; /* how often it is to lead */
-	bool has_helper, stop;
+	unsigned helper_leads; /* how often one of them is to lead */
+	bool stop;
 };
 
 struct tray *tray_open(struct process *p, tray_run *open, tray_run *close)
@@ -68,10 +69,10 @@ void tray_close(struct tray *t)
 		return;
 	pthread_mutex_lock(&t->lock);
 	t->stop = true;
-	pthread_cond_signal(&t->work);
+	pthread_cond_broadcast(&t->work);
 	pthread_mutex_unlock(&t->lock);
-	if (t->has_helper)
-		pthread_join(t->helper, NULL);
+	while (t->helpers > 0)
+		pthread_join(t->helper[--t->helpers], NULL);
 	pthread_cond_destroy(&t->work);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -254,9 +255,9 @@ struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 	entry_init(e, stage, b);
 	e->posted = true;
 	pthread_mutex_lock(&t->lock);
-	if (!t->has_helper && pthread_create(&t->helper, NULL, help, t))
-		arena_exhausted();
-	t->has_helper = true;
+	while (t->helpers < LEADERS)
+		if (pthread_create(&t->helper[t->helpers++], NULL, help, t))
+			arena_exhausted();
 	put_in(t, e);
 	if (t->leaders < LEADERS) {
 		t->leaders++;
@@ -274,6 +275,13 @@ void tray_wait(struct app *app, struct entry *e)
 	wait_turn(app, e);
 	spent_on(before);
 	sem_destroy(&e->turn);
+}
+
+bool tray_is_done(struct entry *e)
+{
+	int n;
+
+	return !sem_getvalue(&e->turn, &n) && n > 0;
 }
 
 /* Run stages until the own entry was in one, by this leader or another. */

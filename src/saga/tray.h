@@ -40,6 +40,9 @@ struct entry *tray_post(struct app *app, enum stage_of_saga stage,
 			struct batch *b);
 void tray_wait(struct app *app, struct entry *e);
 
+/* Would tray_wait return at once? */
+bool tray_is_done(struct entry *e);
+
 /* Should this batch pass the tray? One that is large already is alone. */
 bool tray_takes(const struct app *app, const struct batch *b);
 
