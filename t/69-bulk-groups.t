@@ -202,6 +202,10 @@ for my $skip (0, 1, 3) {
 	my $r = $c->move_to($to, $ctts);
 	is_deeply [ $r->{status}, linked($from), linked($to) ], [ 200, 0, 150 ],
 	    'all are moved';
+	is $r->{json}{ntt}{cttCount}, 150, 'and counted';
+	$r = $c->unlink_from($to, $ctts);
+	is_deeply [ $r->{status}, $r->{json}{ntt}{cttCount} ], [ 200, 0 ],
+	    'all are unlinked, and counted';
 	in_order('moved');
 }
 
