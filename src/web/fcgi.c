@@ -322,12 +322,26 @@ static bool start_thread(struct seat *seat)
 	return !error;
 }
 
+enum { TURN_TRIES = 100, TURN_MS = 10 };
+
+/* Lock the socket against other processes, or unlock it: F_WRLCK, F_UNLCK.
+ * Processes that start at the same time would mix their waits. One that stands
+ * still with the lock delays the others, and no more. */
+static void lock_socket(short type)
+{
+	struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+
+	for (int i = 0; i < TURN_TRIES && fcntl(0, F_SETLK, &whole); i++)
+		clock_sleep_ms(TURN_MS);
+}
+
 static struct seat *open_seats(const struct server *s, size_t n)
 {
 	struct seat *seats = calloc(n, sizeof *seats);
 
 	if (!seats)
 		arena_exhausted();
+	lock_socket(F_WRLCK);
 	for (size_t i = 0; i < n; i++) {
 		if (seat_open(&seats[i], s))
 			continue;
@@ -335,6 +349,7 @@ static struct seat *open_seats(const struct server *s, size_t n)
 			 "setting=CTT_THREADS", strerror(errno));
 		exit(EXIT_FAILURE);
 	}
+	lock_socket(F_UNLCK);
 	return seats;
 }
 
