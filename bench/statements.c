@@ -220,19 +220,20 @@ static void open_plain(void)
 
 /* Rows of parameters, column by column: texts. */
 struct table {
+	struct arena *mem;
 	unsigned cols;
 	size_t n;
 	char **cell[6];
 	unsigned long *len[6];
 };
 
-static struct table table_new(unsigned cols, size_t most)
+static struct table table_new(struct arena *mem, unsigned cols, size_t most)
 {
-	struct table t = {.cols = cols};
+	struct table t = {.mem = mem, .cols = cols};
 
 	for (unsigned c = 0; c < cols; c++) {
-		t.cell[c] = calloc(most, sizeof(char *));
-		t.len[c] = calloc(most, sizeof(long));
+		t.cell[c] = arena_array(mem, most, sizeof(char *));
+		t.len[c] = arena_array(mem, most, sizeof(long));
 	}
 	return t;
 }
@@ -240,23 +241,13 @@ static struct table table_new(unsigned cols, size_t most)
 static void table_add(struct table *t, const char *const *cells)
 {
 	for (unsigned c = 0; c < t->cols; c++) {
-		t->cell[c][t->n] = strdup(cells[c]);
+		t->cell[c][t->n] = arena_strdup(t->mem, cells[c]);
 		t->len[c][t->n] = strlen(cells[c]);
 	}
 	t->n++;
 }
 
 #define ADD(t, ...) table_add(t, (const char *const[]){__VA_ARGS__})
-
-static void table_end(struct table *t)
-{
-	for (unsigned c = 0; c < t->cols; c++) {
-		for (size_t i = 0; i < t->n; i++)
-			free(t->cell[c][i]);
-		free(t->cell[c]);
-		free(t->len[c]);
-	}
-}
 
 /* Rows i to i + n - 1 of the table, at once; a result is read into `got`. */
 static void run_rows(enum plain which, const struct table *t, size_t i,
@@ -300,7 +291,6 @@ static void run_all(enum plain which, struct table *t, bool array)
 		run_rows(which, t, i, 1, NULL);
 	if (array)
 		run_rows(which, t, 0, (unsigned)t->n, NULL);
-	table_end(t);
 }
 
 static void add_audit(struct arena *mem, struct table *audits, const char *type,
@@ -320,11 +310,13 @@ static void plain_batch(size_t n, uint64_t first, bool array)
 		"[\"load_ntt\",\"ok\",1700000000000,0],[\"check_idle\",\"ok\","
 		"1700000000000,0],[\"save_local\",\"ok\",1700000000000,0]]";
 	struct arena *mem = arena_open();
-	struct table ctts = table_new(1, n), ntts = table_new(1, n);
-	struct table pairs = table_new(2, n), links = table_new(3, n);
-	struct table news = table_new(5, n), ends = table_new(3, n);
-	struct table jobs = table_new(3, n * JOBS), counts = table_new(1, n);
-	struct table trails = table_new(2, n * 2), audits = table_new(6, n * 2);
+	struct table ctts = table_new(mem, 1, n), ntts = table_new(mem, 1, n);
+	struct table pairs = table_new(mem, 2, n), links = table_new(mem, 3, n);
+	struct table news = table_new(mem, 5, n), ends = table_new(mem, 3, n);
+	struct table jobs = table_new(mem, 3, n * JOBS);
+	struct table counts = table_new(mem, 1, n);
+	struct table trails = table_new(mem, 2, n * 2);
+	struct table audits = table_new(mem, 6, n * 2);
 	char last[NTTS + 1][TEXT] = {{0}};
 	char at[CLOCK_TEXT];
 
@@ -381,9 +373,6 @@ static void plain_batch(size_t n, uint64_t first, bool array)
 	}
 	run_all(AUDIT, &audits, array);
 	mysql_commit(my);
-	table_end(&trails);
-	table_end(&pairs);
-	table_end(&ntts);
 	arena_close(mem);
 }
 

@@ -221,7 +221,6 @@ void cache_read_blocks(struct cache *c, const struct batch *b)
 
 void cache_add_blocks(struct cache *c, const struct batch *b)
 {
-	memcached_return_t rc = MEMCACHED_SUCCESS;
 	char ends[24];
 
 	if (!c->mc || !c->ttl_ms)
@@ -229,6 +228,7 @@ void cache_add_blocks(struct cache *c, const struct batch *b)
 	snprintf(ends, sizeof ends, "%lld",
 		 (long long)(clock_wall_ms() + c->ttl_ms));
 	batch_each (b, it) {
+		memcached_return_t rc;
 		char *key;
 
 		if (cache_is_away(c))

@@ -78,17 +78,17 @@ static void file_read(struct source *s)
 	const char *path = s->cf->token_file[s->id];
 	struct arena *mem = arena_open();
 	const char *text = conf_read_secret(path, mem);
-	const char *error = !text ? strerror(errno) : !*text ? "it is empty" :
-			    NULL;
+	const char *error = text ? "it is empty" : strerror(errno);
+	bool good = text && *text;
 
-	if (error)
+	if (!good)
 		log_line(LOG_WARN, "token_not_read", "partner=%s file=%s "
 			 "error=\"%s\" kept=%s", partners[s->id]->code, path,
 			 error, s->text ? "yes" : "no");
 	else if (s->text && strcmp(s->text, text))
 		log_line(LOG_INFO, "token_read", "partner=%s",
 			 partners[s->id]->code);
-	if (!error)
+	if (good)
 		replace(s, text);
 	arena_close(mem);
 }

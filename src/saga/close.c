@@ -126,7 +126,8 @@ static void give_up(struct app *app, struct batch *b, bool recovered)
 	}
 }
 
-static void close_alone(struct app *app, struct batch *b, bool recovered);
+static void close_alone(struct app *app, const struct batch *b,
+			bool recovered);
 
 static void close_halves(struct app *app, struct batch *b, bool recovered)
 {
@@ -194,7 +195,7 @@ static enum rc try_close(struct app *app, struct batch *b, bool recovered,
 	return rc;
 }
 
-static void close_alone(struct app *app, struct batch *b, bool recovered)
+static void close_alone(struct app *app, const struct batch *b, bool recovered)
 {
 	int64_t until = clock_mono_ms() + DB_PATIENCE_MS;
 	struct batch open = *b;

@@ -315,7 +315,7 @@ static void prepare(struct app *app, struct batch *b)
 	b->terms->visit = app->visit;
 }
 
-void saga_open(struct app *app, struct batch *b)
+void saga_open(struct app *app, const struct batch *b)
 {
 	struct batch left = *b;
 

@@ -15,7 +15,7 @@
  * The transaction may be one with other requests (saga/tray.h); not that of a
  * dry run, or of a request that is all or none.
  */
-void saga_open(struct app *app, struct batch *b);
+void saga_open(struct app *app, const struct batch *b);
 
 /* Begin to open *b in company, while the caller goes on until saga_open_wait:
  * *b, b->mem and what hangs on the items are another thread's until then. *b

@@ -192,9 +192,9 @@ static void put_in(struct tray *t, struct entry *e)
 /* Run one stage once. The lock is held, but not during the run. */
 static void run_once(struct tray *t, struct app *app)
 {
+	enum stage_of_saga stage = t->first->stage; /* it is taken */
 	struct entry *taken[ITEMS_MAX];
 	size_t n = take(t, taken);
-	enum stage_of_saga stage = taken[0]->stage;
 
 	tally_size(TALLY_TRAY_SIZES + stage * TALLY_SIZES, n);
 	health_now(app->process->health, now_of[stage], -(int)n);

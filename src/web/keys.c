@@ -141,15 +141,19 @@ static bool is_lines(const char *text, size_t len)
 
 static const char *add_secret(struct keys *keys, const char *s, size_t len)
 {
-	struct key key = {.algs = ALG_BIT(ALG_HS256), .len = len};
+	struct key *key;
 
 	if (len < SECRET_MIN)
 		return "shorter than 32 bytes";
-	key.secret = malloc(len);
-	if (!key.secret)
+	if (keys->n == KEYS_MAX)
+		return too_many;
+	key = &keys->key[keys->n++];
+	*key = (struct key){.algs = ALG_BIT(ALG_HS256), .len = len};
+	key->secret = malloc(len);
+	if (!key->secret)
 		arena_exhausted();
-	memcpy(key.secret, s, len);
-	return keys_add(keys, &key) ? NULL : too_many;
+	memcpy(key->secret, s, len);
+	return NULL;
 }
 
 static const char *add_secrets(struct keys *keys, const char *s, size_t len)

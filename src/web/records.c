@@ -66,7 +66,7 @@ static enum records look(const unsigned char *s, size_t n, unsigned char *params
 
 enum records records_look(const unsigned char *s, size_t n)
 {
-	unsigned char *params = malloc(n + 1);
+	unsigned char *params = calloc(1, n + 1);
 	enum records found;
 
 	if (!params)

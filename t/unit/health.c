@@ -256,6 +256,7 @@ static void make_short(void)
 {
 	FILE *f = fopen(path, "w");
 
+	assert_non_null(f);
 	fputs("x", f);
 	fclose(f);
 }

@@ -56,8 +56,10 @@ static uint32_t packed(const struct world *w)
 	n = n << 2 | w->late_undos;
 	n = n << 3 | w->phase;
 	n = n << 4 | w->calls;
-	return n << 4 | w->doubted << 3 | w->fresh << 2 | w->accepted << 1 |
-	       w->look;
+	n = n << 1 | w->doubted;
+	n = n << 1 | w->fresh;
+	n = n << 1 | w->accepted;
+	return n << 1 | w->look;
 }
 
 static void push(struct world w)
