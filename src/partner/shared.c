@@ -103,13 +103,11 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 
 	(void)context;
 	if (!mapped.at || at < mapped.at ||
-	    at >= mapped.at + sizeof(struct shared))
+	    at >= mapped.at + sizeof(struct shared) ||
+	    (fallocate(mapped.fd, 0, 0, sizeof(struct shared)) &&
+	     mmap(mapped.at, sizeof(struct shared), PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED))
 		sigaction(sig, &mapped.before, NULL); /* raised once more */
-	else if (fallocate(mapped.fd, 0, 0, sizeof(struct shared)) &&
-		 mmap(mapped.at, sizeof(struct shared), PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-			 MAP_FAILED)
-		sigaction(sig, &mapped.before, NULL);
 	errno = error;
 }
 
