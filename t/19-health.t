@@ -110,7 +110,7 @@ sub operations (@open) {
 	return \%want;
 }
 
-my $LIMIT = 128 * POOL;
+my $LIMIT = 256;    # calls of the whole pool
 my %WELL = (database => { up => 1, writable => 1 }, memcached => { up => 1 },
 	operations => operations(),
 	jobs => { READY => 0, RUNNING => 0, DEAD => 0, oldestS => undef,
