@@ -331,7 +331,8 @@ static void lock_socket(short type)
 {
 	struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
 
-	for (int i = 0; i < TURN_TRIES && fcntl(0, F_SETLK, &whole); i++)
+	for (int i = 0; i < TURN_TRIES && fcntl(0, F_SETLK, &whole) &&
+	     (errno == EACCES || errno == EAGAIN); i++)
 		clock_sleep_ms(TURN_MS);
 }
 
