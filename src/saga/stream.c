@@ -36,6 +36,7 @@ bool saga_opens_in_groups(const struct app *app, const struct batch *b)
 static void add_opened(struct stream *s, const struct batch *opened)
 {
 	saga_find_taken(s->app, opened);
+	app_wait(s->app);
 	batch_each (opened, it) {
 		if (!op_is_open(it->was))
 			continue;
@@ -104,7 +105,6 @@ struct batch saga_stream(struct app *app, struct batch *b, bool opened)
 		s.begun = b->n;
 		add_opened(&s, b);
 	}
-	app_wait(app);
 	partner_call(app_http(app), b->mem, s.calls, s.ncalls,
 		     (size_t)app->conf->sync_concurrency, b->terms->deadline,
 		     go_on, &s);
