@@ -3,7 +3,6 @@
 #include "partner/health.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,9 +31,8 @@ struct health {
 
 struct visit {
 	struct health *health;
-	pthread_mutex_t lock;
-	unsigned calls[PARTNER__MAX]; /* of those under way, this thread's */
-	bool probing[PARTNER__MAX];   /* this thread has the probe to make */
+	atomic_uint calls[PARTNER__MAX];   /* of those under way, the request's */
+	atomic_bool probing[PARTNER__MAX]; /* it has the probe to make          */
 };
 
 bool health_owner(const struct conf *cf, uid_t likely, uid_t *owner_r)
@@ -149,7 +147,6 @@ struct visit *visit_open(struct health *h)
 	if (!v)
 		arena_exhausted();
 	v->health = h;
-	pthread_mutex_init(&v->lock, NULL);
 	return v;
 }
 
@@ -158,7 +155,6 @@ void visit_close(struct visit *v)
 	if (!v)
 		return;
 	visit_leave(v);
-	pthread_mutex_destroy(&v->lock);
 	free(v);
 }
 
@@ -221,7 +217,7 @@ static bool take_room(struct health *h, enum held what, enum partner_id p)
 	return false;
 }
 
-static bool begin_call(struct visit *v, enum partner_id p)
+bool visit_begin_call(struct visit *v, enum partner_id p)
 {
 	if (!take_room(v->health, HELD_CALLS, p))
 		return false;
@@ -229,27 +225,10 @@ static bool begin_call(struct visit *v, enum partner_id p)
 	return true;
 }
 
-static void end_call(struct visit *v, enum partner_id p)
+void visit_end_call(struct visit *v, enum partner_id p)
 {
 	v->calls[p]--;
 	give_room(v->health, HELD_CALLS, p);
-}
-
-bool visit_begin_call(struct visit *v, enum partner_id p)
-{
-	bool begun;
-
-	pthread_mutex_lock(&v->lock);
-	begun = begin_call(v, p);
-	pthread_mutex_unlock(&v->lock);
-	return begun;
-}
-
-void visit_end_call(struct visit *v, enum partner_id p)
-{
-	pthread_mutex_lock(&v->lock);
-	end_call(v, p);
-	pthread_mutex_unlock(&v->lock);
 }
 
 static unsigned limit_of(const struct health *h)
@@ -267,29 +246,19 @@ static bool take_probe(struct health *h, enum partner_id p)
 	return breaker_take_probe(&h->shared->breaker[p], h->probe_lease_ms);
 }
 
-static bool hold_call(struct visit *v, enum partner_id p)
+bool visit_hold_call(struct visit *v, enum partner_id p)
 {
 	if (v->calls[p])
 		return true;
 	if (!take_room(v->health, HELD_REQUESTS, p))
 		return false;
-	if (begin_call(v, p))
+	if (visit_begin_call(v, p))
 		return true;
 	give_room(v->health, HELD_REQUESTS, p);
 	return false;
 }
 
-bool visit_hold_call(struct visit *v, enum partner_id p)
-{
-	bool held;
-
-	pthread_mutex_lock(&v->lock);
-	held = hold_call(v, p);
-	pthread_mutex_unlock(&v->lock);
-	return held;
-}
-
-static enum health_admission enter(struct visit *v, enum partner_id p)
+enum health_admission visit_enter(struct visit *v, enum partner_id p)
 {
 	if (health_is_broken(v->health, p)) {
 		/* one call is the probe, not one request's five hundred */
@@ -297,45 +266,28 @@ static enum health_admission enter(struct visit *v, enum partner_id p)
 			return HEALTH_BROKEN;
 		v->probing[p] = true;
 	}
-	return hold_call(v, p) ? HEALTH_GO : HEALTH_BUSY;
-}
-
-enum health_admission visit_enter(struct visit *v, enum partner_id p)
-{
-	enum health_admission admission;
-
-	pthread_mutex_lock(&v->lock);
-	admission = enter(v, p);
-	pthread_mutex_unlock(&v->lock);
-	return admission;
+	return visit_hold_call(v, p) ? HEALTH_GO : HEALTH_BUSY;
 }
 
 void visit_leave(struct visit *v)
 {
-	pthread_mutex_lock(&v->lock);
 	for (enum partner_id p = 0; p < PARTNER__MAX; p++) {
 		if (v->calls[p])
 			give_room(v->health, HELD_REQUESTS, p);
 		while (v->calls[p])
-			end_call(v, p);
+			visit_end_call(v, p);
 		if (v->probing[p]) /* it was not made: another's turn */
 			breaker_leave_probe(&v->health->shared->breaker[p]);
 		v->probing[p] = false;
 	}
-	pthread_mutex_unlock(&v->lock);
 }
 
 bool visit_may_call(struct visit *v, enum partner_id p)
 {
-	bool probing;
-
 	if (!health_is_broken(v->health, p))
 		return true;
-	pthread_mutex_lock(&v->lock);
-	probing = v->probing[p];
-	v->probing[p] = false; /* it is made by this call */
-	pthread_mutex_unlock(&v->lock);
-	return probing || take_probe(v->health, p);
+	return atomic_exchange(&v->probing[p], false) || /* by this call */
+	       take_probe(v->health, p);
 }
 
 void visit_report(struct visit *v, enum partner_id p, bool answered,

@@ -34,8 +34,9 @@ void health_close(struct health *h);
  * False: there is no file. */
 bool health_owner(const struct conf *cf, uid_t likely, uid_t *owner_r);
 
-/* One request's calls, from its begin to its end. Its thread and the one that
- * opens its operations may use it at once. */
+/* One request's calls, from its begin to its end. While its thread calls, another
+ * one may enter for operations that it opens: an operation's partner is held
+ * before its call begins, so only one of them holds the first call to a partner. */
 struct visit;
 
 struct visit *visit_open(struct health *h);
