@@ -254,7 +254,7 @@ void saga_open_together(struct app *app, struct batch *b)
 }
 
 /* The items that have to be opened alone. */
-static struct batch set_aside(struct batch *b)
+static struct batch take_aside(struct batch *b)
 {
 	struct batch alone = batch_part(b);
 
@@ -322,7 +322,7 @@ void saga_open(struct app *app, const struct batch *b)
 	prepare(app, &left);
 	if (left.n && keeps_company(app, &left)) {
 		tray_pass(app, STAGE_OPEN, &left);
-		left = set_aside(&left);
+		left = take_aside(&left);
 	}
 	if (left.n)
 		open_alone(app, &left);
@@ -337,5 +337,5 @@ struct entry *saga_open_post(struct app *app, struct batch *b)
 struct batch saga_open_wait(struct app *app, struct entry *e, struct batch *b)
 {
 	tray_wait(app, e);
-	return set_aside(b);
+	return take_aside(b);
 }
