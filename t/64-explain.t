@@ -232,12 +232,17 @@ $c->restart_pool(2, CTT_THREADS => 1);
 	    'moves';
 }
 
-# A job that is refused, and one whose receiver is away.
+# A job that is refused, one whose receiver is away, and one behind another.
 {
 	my ($a, $b, $ntt) = $c->given_ctts(2);
 
-	$c->rule(partner => 'queue', do => 'status', status => 503, times => 3);
+	$c->rule(partner => 'queue', do => 'status', status => $_, times => 3)
+	    for 400, 503;
 	is $c->bulk([ $a, $ntt ], [ $b, $ntt ])->{status}, 200, 'two links';
+	$c->do("INSERT INTO job(type, payload, dedupe_key, run_at) SELECT"
+	    . " 'update-tmf-list', JSON_OBJECT('cttId', $a), CONCAT('wait-',"
+	    . ' seq), UTC_TIMESTAMP(3) + INTERVAL 2 - seq SECOND FROM'
+	    . ' seq_1_to_2');
 	ok $c->quiet, 'their jobs are delivered in the end';
 	$c->no_rules;
 }

@@ -142,7 +142,7 @@ for (
 	[ CLOSE => 'INSERT INTO job(', 'INSERT INTO jobs(' ],
 	[ LOAD => 'IS_FREE_LOCK(', 'IS_FREE_LOK(' ],
 	[ CLOSE => '@held <>', 'nonsense <>' ],
-	[ CLOSE => 'x.payload, TIMESTAMPADD', 'TIMESTAMPADD' ],
+	[ CLOSE => q{NULLIF(x.`payload`, 'null'), }, '' ],
 	[ CLOSE => ':job2.payload, ', '' ],
 	[ CLOSE_ALL => 'UPDATE ctt_id = x.', 'UPDATE ctt_ids = x.' ],
 	[ REMOVE_JOBS => 'UPDATE removed_before', 'UPDATE remove_before' ],

@@ -1,5 +1,6 @@
 #include "job/outbox.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -14,6 +15,7 @@
 
 enum {
 	CLOSE_TRIES = 5, /* after a deadlock                             */
+	HEADS_MOST = 128, /* jobs that are taken to be delivered at once  */
 	CHAIN_MAX = 8,   /* jobs of one CTT that are taken at a time     */
 	ROUND_MS = 1000, /* of a round; then it begins no more calls     */
 };
@@ -33,7 +35,6 @@ struct job {
 	int64_t attempts, refusals, age_s; /* before this attempt */
 	struct job *before; /* the one that it waits for, or NULL */
 	unsigned place;     /* in its chain, from 0 */
-	bool ends_chain;    /* the next one is not taken */
 	enum job_state state;
 	int64_t next_ms;    /* until the next try of a READY one */
 	struct call call;
@@ -122,7 +123,25 @@ static void job_read(struct job *job, const struct picked_job_row *row,
 		note_call(job, row->payload, mem);
 }
 
-/* Lock the jobs that are due, without those that wait for them. */
+/* ---- taking ---- */
+
+/* The jobs of a CTT that are neither DONE nor DEAD, in the order of their ids. */
+struct chain {
+	uint64_t ctt_id;
+	struct job *last; /* the last one that is taken */
+	/* the first one that was not picked: those behind it wait for it */
+	const char *blocked_by;
+};
+
+/* What is picked is locked; of that, jobs are taken or made to wait. */
+struct pick {
+	struct rows rows;
+	const struct picked_job_row *by_id[PICK_MOST];
+	struct chain chain[HEADS_MOST];
+	size_t nchains;
+	struct buf wait; /* of JOB_TAKE */
+};
+
 static enum rc pick(struct app *app, struct arena *mem, struct rows *r)
 {
 	enum rc rc = db_run(app_db(app), SQL_JOB_PICK, NULL, mem, r, 1);
@@ -135,18 +154,30 @@ static enum rc pick(struct app *app, struct arena *mem, struct rows *r)
 	return db_run(app_db(app), SQL_JOB_PICK, NULL, mem, r, 1);
 }
 
-/* Lock the jobs that wait for the picked ones. */
-static enum rc follow(struct app *app, struct arena *mem,
-		      const struct rows *heads, struct rows *r)
+static int by_id(const void *a, const void *b)
 {
-	struct buf doc;
+	const struct picked_job_row *const *x = a, *const *y = b;
+	uint64_t i = cell_id((*x)->id), k = cell_id((*y)->id);
 
-	buf_init(&doc, mem);
-	put_open(&doc, NULL, '[');
-	for (size_t i = 0; i < heads->n; i++)
-		put_raw(&doc, NULL, ROW(picked_job, heads, i)->id);
-	put_close(&doc, ']');
-	return db_run(app_db(app), SQL_JOB_FOLLOW, &doc, mem, r, 1);
+	return i < k ? -1 : i > k;
+}
+
+static const struct picked_job_row *find_picked(const struct pick *p,
+						const char *id)
+{
+	const struct picked_job_row key = {.id = id}, *const at = &key,
+				    *const *found;
+
+	found = bsearch(&at, p->by_id, p->rows.n, sizeof *p->by_id, by_id);
+	return found ? *found : NULL;
+}
+
+static struct chain *find_chain(struct pick *p, uint64_t ctt_id)
+{
+	for (size_t i = 0; i < p->nchains; i++)
+		if (p->chain[i].ctt_id == ctt_id)
+			return &p->chain[i];
+	return NULL;
 }
 
 static struct job *add_job(struct jobs *taken, const struct picked_job_row *row,
@@ -159,67 +190,106 @@ static struct job *add_job(struct jobs *taken, const struct picked_job_row *row,
 	return job;
 }
 
-/* The last taken job of the CTT's chain, or NULL. */
-static struct job *end_of_chain(const struct jobs *taken, uint64_t ctt_id)
+/* Begin the chains of the picked jobs, and take those that are in none. */
+static void begin_chains(struct pick *p, struct jobs *taken, struct arena *mem)
 {
-	for (size_t i = taken->n; i-- > 0;)
-		if (taken->job[i]->ctt_id == ctt_id &&
-		    !looks_again(taken->job[i]))
-			return taken->job[i];
-	return NULL;
+	for (size_t i = 0; i < p->rows.n; i++) {
+		const struct picked_job_row *row = ROW(picked_job, &p->rows, i);
+		uint64_t ctt_id = cell_id(row->open_ctt_id);
+
+		p->by_id[i] = row;
+		if (ctt_id && find_chain(p, ctt_id))
+			continue;
+		if (p->nchains + taken->n == HEADS_MOST)
+			taken->more = true;
+		else if (ctt_id)
+			p->chain[p->nchains++].ctt_id = ctt_id;
+		else
+			add_job(taken, row, mem);
+	}
+	qsort(p->by_id, p->rows.n, sizeof *p->by_id, by_id);
 }
 
-/* Add a job that waits for a taken one, unless it is not due, or too many are
- * before it. Then the rest of its chain is not taken either. */
-static void add_follower(struct jobs *taken, const struct picked_job_row *row,
-			 struct arena *mem)
+static enum rc read_chains(struct app *app, struct arena *mem,
+			   const struct pick *p, struct rows *r)
 {
-	struct job *last = end_of_chain(taken, (uint64_t)cell_int(row->ctt_id));
+	struct buf doc;
+
+	buf_init(&doc, mem);
+	put_open(&doc, NULL, '{');
+	put_open(&doc, "ctt", '[');
+	for (size_t i = 0; i < p->nchains; i++)
+		put_id(&doc, NULL, p->chain[i].ctt_id);
+	put_close(&doc, ']');
+	put_raw(&doc, "last", p->by_id[p->rows.n - 1]->id);
+	put_close(&doc, '}');
+	return db_run(app_db(app), SQL_JOB_CHAINS, &doc, mem, r, 1);
+}
+
+/* Take the next job of a chain if it was picked, unless it is behind one that
+ * was not, or too many are before it. */
+static void take_next(struct pick *p, struct jobs *taken,
+		      const struct open_job_row *open, struct arena *mem)
+{
+	const struct picked_job_row *row = find_picked(p, open->id);
+	struct chain *chain = find_chain(p, cell_id(open->open_ctt_id));
 	struct job *job;
 
-	if (!last || last->ends_chain)
+	if (!row) {
+		if (!chain->blocked_by)
+			chain->blocked_by = open->id;
 		return;
-	if (!cell_int(row->due) || last->place + 1 == CHAIN_MAX) {
-		last->ends_chain = true;
+	}
+	if (chain->blocked_by) {
+		put_open(&p->wait, NULL, '{');
+		put_raw(&p->wait, "id", row->id);
+		put_raw(&p->wait, "behind", chain->blocked_by);
+		put_close(&p->wait, '}');
+		return;
+	}
+	if (chain->last && chain->last->place + 1 == CHAIN_MAX) {
+		taken->more = true;
 		return;
 	}
 	job = add_job(taken, row, mem);
-	job->before = last;
-	job->place = last->place + 1;
+	job->before = chain->last;
+	job->place = job->before ? job->before->place + 1 : 0;
+	chain->last = job;
 }
 
-/* Lock the jobs that are due, and those that wait for them. */
-static enum rc jobs_lock(struct app *app, struct arena *mem,
+/* Lock the jobs that are due, and decide which of them are taken. */
+static enum rc jobs_lock(struct app *app, struct arena *mem, struct pick *p,
 			 struct jobs *taken)
 {
-	struct rows heads, followers;
-	enum rc rc = pick(app, mem, &heads);
+	struct rows open = {0};
+	enum rc rc = pick(app, mem, &p->rows);
 
-	if (rc == RC_OK && !heads.n)
+	if (rc == RC_OK && !p->rows.n)
 		store_cancel(app_db(app));
-	if (rc != RC_OK || !heads.n)
+	if (rc != RC_OK || !p->rows.n)
 		return rc;
-	taken->more = heads.n == PICK_MOST;
-	rc = follow(app, mem, &heads, &followers);
-	if (rc != RC_OK)
-		return rc;
-	taken->job = arena_array(mem, heads.n + followers.n,
-				 sizeof *taken->job);
-	for (size_t i = 0; i < heads.n; i++)
-		add_job(taken, ROW(picked_job, &heads, i), mem);
-	for (size_t i = 0; i < followers.n; i++)
-		add_follower(taken, ROW(picked_job, &followers, i), mem);
-	return RC_OK;
+	taken->more = p->rows.n == PICK_MOST;
+	taken->job = arena_array(mem, p->rows.n, sizeof *taken->job);
+	buf_init(&p->wait, mem);
+	put_open(&p->wait, NULL, '[');
+	begin_chains(p, taken, mem);
+	if (p->nchains)
+		rc = read_chains(app, mem, p, &open);
+	for (size_t i = 0; i < open.n; i++)
+		take_next(p, taken, ROW(open_job, &open, i), mem);
+	put_close(&p->wait, ']');
+	return rc;
 }
 
 /* Lock the jobs, and store this process as their owner. */
 static enum rc jobs_take(struct app *app, struct arena *mem,
 			 struct jobs *taken)
 {
+	struct pick *p = arena_alloc(mem, sizeof *p);
 	struct buf doc;
-	enum rc rc = jobs_lock(app, mem, taken);
+	enum rc rc = jobs_lock(app, mem, p, taken);
 
-	if (rc != RC_OK || !taken->n)
+	if (rc != RC_OK || !p->rows.n)
 		return rc;
 	taken->owner = arena_strdup(mem, lease_name(app->lease));
 	buf_init(&doc, mem);
@@ -229,6 +299,7 @@ static enum rc jobs_take(struct app *app, struct arena *mem,
 	for (size_t i = 0; i < taken->n; i++)
 		put_raw(&doc, NULL, taken->job[i]->id);
 	put_close(&doc, ']');
+	put_raw(&doc, "wait", p->wait.s);
 	put_close(&doc, '}');
 	rc = db_run(app_db(app), SQL_JOB_TAKE, &doc, mem, NULL, 0);
 	if (rc != RC_OK)
@@ -351,9 +422,15 @@ static enum rc close_all(struct app *app, struct arena *mem,
 	buf_init(&doc, mem);
 	put_open(&doc, NULL, '{');
 	put_str(&doc, "owner", wave->owner);
+	put_open(&doc, "done", '[');
+	for (size_t i = 0; i < wave->n; i++)
+		if (wave->job[i]->state == JOB_DONE)
+			put_raw(&doc, NULL, wave->job[i]->id);
+	put_close(&doc, ']');
 	put_open(&doc, "job", '[');
 	for (size_t i = 0; i < wave->n; i++)
-		put_result(&doc, wave->job[i]);
+		if (wave->job[i]->state != JOB_DONE)
+			put_result(&doc, wave->job[i]);
 	put_close(&doc, ']');
 	put_close(&doc, '}');
 	for (unsigned tries = 0; tries < CLOSE_TRIES; tries++) {

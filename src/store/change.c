@@ -2,8 +2,8 @@
  * store/change.c - turns the changes of a batch into the parameters of SAVE and
  * CLOSE
  *
- * A row is written cell by cell, by the names of the columns in sql/change.sql:
- * as an object in a JSON array or, if the batch has a single item, with a
+ * A row is written cell by cell, in the order of the columns in sql/change.sql:
+ * as an array in a JSON array or, if the batch has a single item, with a
  * parameter for each cell.
  */
 #include "store/change.h"
@@ -50,20 +50,26 @@ static void begin_row(struct change *ch, enum change_table table)
 		ch->shift = (unsigned)row * t->n;
 	} else {
 		ch->doc = &ch->param[t->param];
-		put_open(ch->doc, NULL, '{');
+		ch->next = t->first;
+		put_open(ch->doc, NULL, '[');
 	}
 }
 
 static void end_row(struct change *ch)
 {
 	if (ch->doc)
-		put_close(ch->doc, '}');
+		put_close(ch->doc, ']');
 }
 
-/* The parameters are named "op.state": as a member it is the column's name. */
-static const char *member(enum cell c)
+/* The place of the next cell in its row; the cells that were left out are null. */
+static struct buf *next_cell(struct change *ch, enum cell c)
 {
-	return strchr(sql_statements[SQL_SAVE].params[c], '.') + 1;
+	if (ch->next > (unsigned)c)
+		abort(); /* or the cells would be in each other's places */
+	for (; ch->next < (unsigned)c; ch->next++)
+		put_raw(ch->doc, NULL, NULL);
+	ch->next++;
+	return ch->doc;
 }
 
 /* The text is read only, and outlives the change. */
@@ -77,25 +83,23 @@ static void lend(struct buf *own, const char *text)
 static void cell(struct change *ch, enum cell c, const char *text)
 {
 	if (ch->doc)
-		put_str(ch->doc, member(c), text);
+		put_str(next_cell(ch, c), NULL, text);
 	else if (text)
 		lend(param_of(ch, c + ch->shift), text);
 }
 
 static void cell_json(struct change *ch, enum cell c, const char *json)
 {
-	if (!json)
-		return; /* a member that is null would be the text null */
 	if (ch->doc)
-		put_raw(ch->doc, member(c), json);
-	else
+		put_raw(next_cell(ch, c), NULL, json);
+	else if (json)
 		lend(param_of(ch, c + ch->shift), json);
 }
 
 static void cell_number(struct change *ch, enum cell c, int64_t value)
 {
 	if (ch->doc)
-		put_int(ch->doc, member(c), value);
+		put_int(next_cell(ch, c), NULL, value);
 	else
 		put_int(param_of(ch, c + ch->shift), NULL, value);
 }
@@ -103,7 +107,7 @@ static void cell_number(struct change *ch, enum cell c, int64_t value)
 static void cell_ref(struct change *ch, enum cell c, uint64_t id)
 {
 	if (ch->doc)
-		put_id(ch->doc, member(c), id);
+		put_id(next_cell(ch, c), NULL, id);
 	else if (id)
 		put_id(param_of(ch, c + ch->shift), NULL, id);
 }
@@ -153,20 +157,31 @@ static void cell_history(struct change *ch, const struct history *past)
 	if (past->doubted)
 		cell_number(ch, CELL_OP_DOUBT_MS,
 			 clock_mono_ms() - past->doubted_at);
-	else
-		cell(ch, CELL_OP_DOUBT_MS, NULL);
 	cell_number(ch, CELL_OP_ACCEPTED, past->known == KNOWN_YES);
 	cell_number(ch, CELL_OP_REFUSALS, past->refusals);
 	cell_number(ch, CELL_OP_BODIES, past->bodies);
 	cell_ref(ch, CELL_OP_BODY_HASH, past->body_hash);
 }
 
+static void held(struct change *ch, const struct item *it)
+{
+	begin_row(ch, CHANGE_HELD);
+	cell(ch, CELL_HELD_ID, it->op_id);
+	cell(ch, CELL_HELD_WAS, op_state_name[it->was]);
+	cell(ch, CELL_HELD_OWNER, it->journal.owner);
+	end_row(ch);
+}
+
 void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
+	if (!ch->single)
+		held(ch, it);
 	begin_row(ch, CHANGE_OP);
 	cell(ch, CELL_OP_ID, it->op_id);
-	cell(ch, CELL_OP_WAS, op_state_name[it->was]);
-	cell(ch, CELL_OP_OWNER, it->journal.owner);
+	if (ch->single) {
+		cell(ch, CELL_OP_WAS, op_state_name[it->was]);
+		cell(ch, CELL_OP_OWNER, it->journal.owner);
+	}
 	cell(ch, CELL_OP_KIND, kind_name[it->kind]);
 	cell(ch, CELL_OP_ACTOR, it->want.actor);
 	cell(ch, CELL_OP_STATE, op_state_name[it->state]);
@@ -250,6 +265,7 @@ void change_job(struct change *ch, const struct item *it, const char *type,
 	cell(ch, CELL_JOB_TYPE, type);
 	cell(ch, CELL_JOB_DEDUPE_KEY,
 	     arena_printf(ch->mem, "%s:%s", it->op_id, type));
+	cell(ch, CELL_JOB_OWNER, it->journal.owner);
 	cell_number(ch, CELL_JOB_DELAY_MS, delay_ms);
 	cell_json(ch, CELL_JOB_PAYLOAD, payload->s);
 	end_row(ch);
@@ -295,8 +311,8 @@ void change_element(struct change *ch, const struct item *it)
 	begin_row(ch, CHANGE_ELEMENT_CHANGE);
 	cell_ref(ch, CELL_ELEMENT_CHANGE_ID, e->id);
 	cell_ref(ch, CELL_ELEMENT_CHANGE_CTT_ID, it->ctt->id);
-	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_BEFORE_JSON), &e->cpe);
-	put_cpe(ch->doc, member(CELL_ELEMENT_CHANGE_AFTER_JSON),
+	put_cpe(next_cell(ch, CELL_ELEMENT_CHANGE_BEFORE_JSON), NULL, &e->cpe);
+	put_cpe(next_cell(ch, CELL_ELEMENT_CHANGE_AFTER_JSON), NULL,
 		&it->cpe->wanted);
 	cell(ch, CELL_ELEMENT_CHANGE_ACTOR, it->want.actor);
 	cell(ch, CELL_ELEMENT_CHANGE_OPERATION_ID, it->op_id);
@@ -367,6 +383,14 @@ static int by_ticket(const void *a, const void *b)
 	return of ? of : x->id < y->id ? -1 : x->id > y->id;
 }
 
+static void put_trail(struct change *ch, const struct audit *a)
+{
+	begin_row(ch, CHANGE_TRAIL);
+	cell_ref(ch, CELL_TRAIL_ENTITY_ID, a->id);
+	cell(ch, CELL_TRAIL_ENTITY_TYPE, a->entity);
+	end_row(ch);
+}
+
 /* The rows of a ticket are sorted together; the first of them follows the last
  * row that the database has of this ticket. */
 static void put_audits(struct change *ch, const char *key)
@@ -374,12 +398,16 @@ static void put_audits(struct change *ch, const char *key)
 	qsort(ch->audits, ch->naudits, sizeof *ch->audits, by_ticket);
 	for (size_t i = 0; i < ch->naudits; i++) {
 		const struct audit *a = &ch->audits[i];
+		bool first = !i || by_ticket(a, a - 1);
 
+		if (first)
+			put_trail(ch, a);
 		begin_row(ch, CHANGE_AUDIT_ROW);
+		if (first)
+			cell_ref(ch, CELL_AUDIT_ROW_TRAIL,
+				 ch->rows[CHANGE_TRAIL]);
 		cell_ref(ch, CELL_AUDIT_ROW_ENTITY_ID, a->id);
 		cell(ch, CELL_AUDIT_ROW_ENTITY_TYPE, a->entity);
-		cell_number(ch, CELL_AUDIT_ROW_FIRST,
-			    !i || by_ticket(a, a - 1));
 		cell(ch, CELL_AUDIT_ROW_ACTION, a->action);
 		cell(ch, CELL_AUDIT_ROW_OUTCOME, a->outcome);
 		cell(ch, CELL_AUDIT_ROW_ACTOR, a->actor);

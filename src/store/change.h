@@ -18,7 +18,8 @@ struct change {
 	size_t rows[CHANGE__MAX];
 	bool single; /* of one item, whose cells are parameters of their own */
 	struct buf *doc; /* the row that is open is JSON, in this; or NULL:  */
-	unsigned shift;  /* its cells are so many places behind the first's  */
+	unsigned next;   /* the cell of it that comes next                   */
+	unsigned shift;  /* or: its cells are so many behind the first row's */
 	struct count {
 		uint64_t ntt_id;
 		int by;

@@ -3,7 +3,7 @@
 -- their parameters.
 --
 -- A @table lists the columns of one kind of change, with their types. :op has
--- all its rows as JSON, and :op.rows their number. A single item (:single) is
+-- all its rows as JSON, an array of values for each, and :op.rows their number. A single item (:single) is
 -- the commonest case, so it has a form without JSON, which is faster
 -- (doc/performance.txt): in that form :op.state is a parameter. A number after
 -- the name is the most rows that a single item has (:job1.type to :job3.type).
@@ -50,9 +50,15 @@ id              BIGINT UNSIGNED
 ntt_id          BIGINT UNSIGNED
 ntt_ticket_no   VARCHAR(64)
 
+-- Operations that must still be in the state `was` and belong to this owner. A
+-- single one has this in its row of :op.
+@table held as JSON
+id              VARCHAR(64) CHARACTER SET ascii
+was             VARCHAR(16)
+owner           VARCHAR(64) CHARACTER SET ascii
+
 -- New states of operations, and the histories of their steps. All operations
--- are updated or none: each must still be in the state `was` and belong to this
--- owner.
+-- are updated or none.
 @table op
 id              VARCHAR(64) CHARACTER SET ascii
 was             VARCHAR(16)
@@ -103,21 +109,29 @@ after_json      JSON
 actor           VARCHAR(128)
 operation_id    VARCHAR(64) CHARACTER SET ascii
 
--- Jobs. A job is due in delay_ms.
+-- Jobs. A job is due in delay_ms. It has an owner from the beginning: if its row
+-- grew when a worker takes it, the page would have to be split.
 @table job 3
 type            VARCHAR(64)
 dedupe_key      VARCHAR(128)
+owner           VARCHAR(64) CHARACTER SET ascii
 +delay_ms       BIGINT
 payload         JSON
 
--- Audit rows; the rows of one ticket are adjacent. The row marked `first`
--- follows the last row of its ticket in the database (store/audit.h). MariaDB
--- 11.8 does not join a seal that is ASCII to a hash in a variable.
-@table audit_row 2
+-- The tickets that get audit rows.
+@table trail as JSON
 n FOR ORDINALITY
 entity_id       BIGINT UNSIGNED
 entity_type     VARCHAR(8)
-+first          BOOLEAN
+
+-- Audit rows; the rows of one ticket are adjacent. The first of them has the
+-- number of its `trail`: it follows the last row of its ticket in the database
+-- (store/audit.h). MariaDB 11.8 does not join a seal that is ASCII to a hash in a
+-- variable.
+@table audit_row 2
++trail          INT UNSIGNED
+entity_id       BIGINT UNSIGNED
+entity_type     VARCHAR(8)
 action          VARCHAR(16)
 outcome         VARCHAR(16)
 actor           VARCHAR(128)
@@ -165,7 +179,7 @@ state = $of.state, error_code = $of.error_code, steps = $of.steps,
 
 -- Locks the operations -> @held: how many this process still owns.
 @macro lock_operations
-SELECT COUNT(*) INTO @held FROM $op.json(id was owner) x
+SELECT COUNT(*) INTO @held FROM $held.json x
 STRAIGHT_JOIN operation o ON o.id = x.id
 WHERE o.state = x.was AND o.owner = x.owner FOR UPDATE;
 
@@ -227,13 +241,13 @@ END IF;
 -- The equipment, its copy for reporting, and its history.
 @macro elements
 JSON_TABLE(:element_change, '$[*]' COLUMNS(
-	id BIGINT UNSIGNED PATH '$.id',
-	ctt_id BIGINT UNSIGNED PATH '$.ctt_id',
-	manufacturer VARCHAR(64) PATH '$.after_json.manufacturer',
-	model VARCHAR(64) PATH '$.after_json.model',
-	ip_address VARCHAR(45) PATH '$.after_json.ipAddress',
-	bandwidth_mbps INT UNSIGNED PATH '$.after_json.bandwidthMbps',
-	port VARCHAR(32) PATH '$.after_json.port')) x
+	id BIGINT UNSIGNED PATH '$[0]',
+	ctt_id BIGINT UNSIGNED PATH '$[1]',
+	manufacturer VARCHAR(64) PATH '$[3].manufacturer',
+	model VARCHAR(64) PATH '$[3].model',
+	ip_address VARCHAR(45) PATH '$[3].ipAddress',
+	bandwidth_mbps INT UNSIGNED PATH '$[3].bandwidthMbps',
+	port VARCHAR(32) PATH '$[3].port')) x
 
 @macro update_elements
 IF :element_change.rows THEN
@@ -259,25 +273,24 @@ IF :element_change.rows THEN
 END IF;
 
 @macro into_job
-INSERT INTO job(type, dedupe_key, payload, run_at, since, created_at,
-	updated_at)
+INSERT INTO job($job.columns, run_at, since, created_at, updated_at)
 
-@macro job_values(job)
-($job.type, $job.dedupe_key, $job.payload, $in_ms($job.delay_ms),
-	UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))
+@macro job_row(cells; delay_ms)
+$cells, $in_ms($delay_ms), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3),
+	UTC_TIMESTAMP(3)
+
+@macro nth_job(job)
+($job_row($${job}.params; :$job.delay_ms))
 
 @macro insert_jobs
 IF :single AND :job.rows = 3 THEN
-	$into_job VALUES $job_values(:job1), $job_values(:job2),
-		$job_values(:job3);
+	$into_job VALUES $nth_job(job1), $nth_job(job2), $nth_job(job3);
 ELSEIF :single AND :job.rows = 2 THEN
-	$into_job VALUES $job_values(:job1), $job_values(:job2);
+	$into_job VALUES $nth_job(job1), $nth_job(job2);
 ELSEIF :single AND :job.rows = 1 THEN
-	$into_job VALUES $job_values(:job1);
+	$into_job VALUES $nth_job(job1);
 ELSEIF :job.rows THEN
-	$into_job SELECT x.type, x.dedupe_key, x.payload, $in_ms(x.delay_ms),
-		UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)
-	FROM $job.json x;
+	$into_job SELECT $job_row($job.values; x.delay_ms) FROM $job.json x;
 END IF;
 
 -- The NTT's row is locked late, because every link of a mass outage waits for
@@ -308,7 +321,7 @@ SHA2(CONCAT($before, $seal, UTC_TIMESTAMP(3)), 256)
 INSERT INTO audit_log($audit_row.columns, created_at, hash)
 
 -- The rows of one ticket are chained (store/audit.h). The last hashes are read
--- first, into 64 characters for each row, because an INSERT that reads its own
+-- first, into 64 characters for each ticket, because an INSERT that reads its own
 -- table uses a temporary table on disk. The rows of a single item belong to two
 -- tickets.
 @macro insert_audits
@@ -327,14 +340,12 @@ ELSEIF :single AND :audit_row.rows = 1 THEN
 	$into_audit VALUES
 	($audit_row1.params, UTC_TIMESTAMP(3), $hash(@last; :audit_row1.seal));
 ELSEIF :audit_row.rows THEN
-	SELECT GROUP_CONCAT(RPAD(IF(x.`first`,
-			$last_hash(x.entity_type; x.entity_id), ''), 64, ' ')
+	SELECT GROUP_CONCAT(RPAD($last_hash(x.entity_type; x.entity_id), 64, ' ')
 		ORDER BY x.n SEPARATOR ''), ''
-	INTO @last, @hash
-	FROM $audit_row.json(entity_id entity_type first) x;
+	INTO @last, @hash FROM $trail.json x;
 	$into_audit
-	SELECT $audit_row.values, UTC_TIMESTAMP(3), @hash := $hash(IF(x.`first`,
-		RTRIM(SUBSTR(@last, 64 * x.n - 63, 64)), @hash); x.seal)
+	SELECT $audit_row.values, UTC_TIMESTAMP(3), @hash := $hash(IF(x.trail,
+		RTRIM(SUBSTR(@last, 64 * x.trail - 63, 64)), @hash); x.seal)
 	FROM $audit_row.json x;
 END IF;
 

@@ -2,7 +2,7 @@
 
 -- Jobs of workers that died are READY again.
 @statement JOB_FREE
-UPDATE job SET state = 'READY', owner = NULL
+UPDATE job SET state = 'READY'
 WHERE state = 'RUNNING' AND $abandoned(job)
 
 -- The clock was set back: what was to wait for longer than :most_ms, as nothing
@@ -15,67 +15,83 @@ UPDATE operation o SET o.next_try_at = $in_ms(CAST(:most_ms AS SIGNED)),
 WHERE o.open_ctt_id IS NOT NULL
 	AND o.next_try_at > $in_ms((CAST(:most_ms AS SIGNED) + 1000));
 
--- The most chains that are taken at a time.
-@constant PICK_MOST 128
+-- The most jobs that are picked at a time.
+@constant PICK_MOST 384
 
-@macro job(due)
-b.id, b.ctt_id, b.type, b.payload, b.dedupe_key, b.attempts, b.refusals,
-	TIMESTAMPDIFF(SECOND, b.since, UTC_TIMESTAMP(3)) AS age_s,
-	$utc(b.created_at) AS created_at, $due AS due
-
--- Begins a transaction and locks jobs that are due. Jobs of one CTT make a chain
--- in the order of their ids: only the first that is neither DONE nor DEAD is
--- found here. A job look-again belongs to no chain.
+-- Begins a transaction and locks jobs that are due.
 @statement JOB_PICK
 START TRANSACTION;
-SELECT <picked_job> $job(1) FROM job b
-WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
-	AND (b.type = 'look-again' OR NOT EXISTS(SELECT 1
-		FROM job e FORCE INDEX (job_ctt)
-		WHERE e.ctt_id = b.ctt_id AND e.state IN ('READY', 'RUNNING')
-		AND e.id < b.id AND e.type <> 'look-again'))
+SELECT <picked_job> b.id, b.ctt_id, b.open_ctt_id, b.type, b.payload,
+	b.dedupe_key, b.attempts, b.refusals,
+	TIMESTAMPDIFF(SECOND, b.since, UTC_TIMESTAMP(3)) AS age_s,
+	$utc(b.created_at) AS created_at
+FROM job b WHERE b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)
 ORDER BY b.run_at, b.id LIMIT $PICK_MOST FOR UPDATE SKIP LOCKED;
 
--- [id...] of picked jobs: locks the jobs that wait for them in their chains. A
--- job that is not due holds up the rest of its chain. Of too many the last ids
--- are left out, so each chain loses only its end. No other worker keeps one of
--- these rows locked, because it would need the first job of the chain.
-@statement JOB_FOLLOW(:doc)
-SELECT <picked_job> $job((b.state = 'READY' AND b.run_at <= UTC_TIMESTAMP(3)))
-FROM $ids(:doc) STRAIGHT_JOIN job h ON h.id = x.id
-STRAIGHT_JOIN job b FORCE INDEX (job_ctt) ON b.ctt_id = h.ctt_id
-	AND b.state IN ('READY', 'RUNNING') AND b.id > h.id
-WHERE h.type <> 'look-again' AND b.type <> 'look-again'
-ORDER BY b.id LIMIT 384 FOR UPDATE
+-- {"ctt":[id...],"last":job} -> the jobs of these CTTs that are neither DONE nor
+-- DEAD, as far as the last one. They make a chain for each CTT, in the order of
+-- their ids. Of too many the last ids are left out, so each chain loses only its
+-- end.
+@statement JOB_CHAINS(:doc)
+$takes_doc
+SELECT <open_job> e.open_ctt_id, e.id
+FROM JSON_TABLE(doc, '$.ctt[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
+STRAIGHT_JOIN job e FORCE INDEX (job_open) ON e.open_ctt_id = x.id
+WHERE e.id <= JSON_VALUE(doc, '$.last')
+ORDER BY e.id LIMIT 4096;
 
--- {"id":[id...],"owner":name}: the picked jobs belong to this owner.
+-- {"id":[id...],"owner":name,"wait":[{"id","behind"}...]}: the picked jobs belong
+-- to this owner. Those that wait behind another job of their CTT are due when
+-- that one is, or soon, if it is under way: so no pick finds only such.
 @statement JOB_TAKE(:doc)
 $takes_doc
+IF JSON_LENGTH(doc, '$.wait') THEN
+	UPDATE JSON_TABLE(doc, '$.wait[*]' COLUMNS(
+		id BIGINT UNSIGNED PATH '$.id',
+		behind BIGINT UNSIGNED PATH '$.behind')) x
+	STRAIGHT_JOIN job h ON h.id = x.behind
+	STRAIGHT_JOIN job b ON b.id = x.id
+	SET b.run_at = GREATEST(h.run_at, $in_ms(200));
+END IF;
 UPDATE JSON_TABLE(doc, '$.id[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
 STRAIGHT_JOIN job b ON b.id = x.id
 SET b.state = 'RUNNING', b.owner = JSON_VALUE(doc, '$.owner'),
 	b.updated_at = UTC_TIMESTAMP(3);
 COMMIT;
 
--- {"job":[{"id","state","next_ms","why","asked","refused"}],"owner":name}:
--- stores the outcome of the jobs. asked: the receiver was called, so this is an
--- attempt. Another worker may have jobs of this owner, if its lease expired -> how
--- many were stored.
+-- {"done":[id...],"job":[{"id","state","next_ms","why","asked","refused"}],
+-- "owner":name}: stores the outcome of the jobs; most are done. asked: the
+-- receiver was called, so this is an attempt. Another worker may have jobs of
+-- this owner, if its lease expired -> how many were stored.
 @statement JOB_CLOSE(:doc) ends in rows
 $takes_doc
-UPDATE JSON_TABLE(doc, '$.job[*]' COLUMNS(
-	id BIGINT UNSIGNED PATH '$.id',
-	state VARCHAR(16) PATH '$.state',
-	next_ms BIGINT PATH '$.next_ms',
-	asked INT PATH '$.asked',
-	refused INT PATH '$.refused',
-	why TEXT PATH '$.why')) x
+DECLARE n INT DEFAULT 0;
+START TRANSACTION;
+UPDATE JSON_TABLE(doc, '$.done[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
 STRAIGHT_JOIN job b ON b.id = x.id
-SET b.state = x.state, b.owner = NULL, b.attempts = b.attempts + x.asked,
-	b.refusals = b.refusals + x.refused, b.run_at = $in_ms(x.next_ms),
-	b.last_error = LEFT(x.why, 255), b.updated_at = UTC_TIMESTAMP(3)
+SET b.state = 'DONE', b.attempts = b.attempts + 1, b.last_error = NULL,
+	b.run_at = UTC_TIMESTAMP(3), b.updated_at = UTC_TIMESTAMP(3)
 WHERE b.state = 'RUNNING' AND b.owner = JSON_VALUE(doc, '$.owner');
-SELECT <closed_jobs> ROW_COUNT() AS n;
+SET n = ROW_COUNT();
+IF JSON_LENGTH(doc, '$.job') THEN
+	UPDATE JSON_TABLE(doc, '$.job[*]' COLUMNS(
+		id BIGINT UNSIGNED PATH '$.id',
+		state VARCHAR(16) PATH '$.state',
+		next_ms BIGINT PATH '$.next_ms',
+		asked INT PATH '$.asked',
+		refused INT PATH '$.refused',
+		why TEXT PATH '$.why')) x
+	STRAIGHT_JOIN job b ON b.id = x.id
+	SET b.state = x.state, b.attempts = b.attempts + x.asked,
+		b.refusals = b.refusals + x.refused,
+		b.run_at = $in_ms(x.next_ms),
+		b.last_error = LEFT(x.why, 255),
+		b.updated_at = UTC_TIMESTAMP(3)
+	WHERE b.state = 'RUNNING' AND b.owner = JSON_VALUE(doc, '$.owner');
+	SET n = n + ROW_COUNT();
+END IF;
+COMMIT;
+SELECT <closed_jobs> n AS n;
 
 -- The most rows that one REMOVE_... removes. Each is locked until the COMMIT.
 @constant REMOVE_MOST 500
