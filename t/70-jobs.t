@@ -258,6 +258,29 @@ my ($NOW, $LATER) = ('UTC_TIMESTAMP(3)', 'UTC_TIMESTAMP(3) + INTERVAL 1 HOUR');
 	    'all of them';
 }
 
+# More than a worker looks at: due, but behind one that is not.
+{
+	$c->stack('stop', 'worker');
+	chain('blocked', 8006, $LATER);
+	$c->do("INSERT INTO job (type, payload, dedupe_key, run_at) SELECT"
+	    . " 'update-tmf-list', JSON_OBJECT('cttId', 8006), CONCAT("
+	    . "'blocked-', seq), $NOW - INTERVAL 1 MINUTE FROM seq_1_to_500");
+	chain('behind', 8007, $NOW);
+	$c->stack('start', 'worker');
+	$c->do("UPDATE job SET run_at = $LATER WHERE dedupe_key = 'blocked-0'");
+	ok $c->wait_for(10, sub { (states('behind'))[0] eq 'DONE 1' }),
+	    'many jobs that wait for another hold up nobody';
+	is_deeply [ keys_heard('blocked') ], [], 'and are not tried';
+	$c->do("UPDATE job SET run_at = $NOW WHERE dedupe_key = 'blocked-0'");
+	$c->do("UPDATE job SET run_at = $NOW WHERE ctt_id = 8006 AND id > ?"
+	    . ' ORDER BY id LIMIT 20', $c->one('SELECT id FROM job WHERE'
+	    . " dedupe_key = 'blocked-0'"));
+	ok $c->wait_for(20, sub { keys_heard('blocked') >= 21 }), 'later they are';
+	is_deeply [ (keys_heard('blocked'))[0 .. 20] ],
+	    [ map { "blocked-$_" } 0 .. 20 ], 'in their order';
+	$c->do("DELETE FROM job WHERE ctt_id IN (8006, 8007)");
+}
+
 # Asked to stop, a worker gives back the rest of a chain.
 {
 	$c->sim(PUT => '/latency', { queue => 500 });

@@ -42,9 +42,17 @@ sub taken_away ($sql) {
 	return @gone;
 }
 
-is_deeply [ map { my ($n, $name, $text) = @$_; $name =~ /-contract-/ ? ()
-	: map { "$name: $_" } map { taken_away($_) } statements($text) }
-    @steps ], [], 'each step only adds, unless its name says -contract-';
+# What nobody misses.
+my %NOT_MISSED = (
+	"015-job-open: MODIFY COLUMN state ENUM('READY', 'RUNNING', 'DONE',"
+	    . " 'DEAD') NOT NULL" => 'all states that there ever were',
+	'015-job-open: job_ctt' => 'made by step 10, and in no release',
+);
+
+is_deeply [ grep { !$NOT_MISSED{$_} } map { my ($n, $name, $text) = @$_;
+	$name =~ /-contract-/ ? () : map { "$name: $_" } map { taken_away($_) }
+	statements($text) } @steps ], [],
+    'each step only adds, unless its name says -contract-';
 is_deeply [ map { taken_away($_) } 'ALTER TABLE ctt DROP COLUMN title',
 	'ALTER TABLE ctt ADD COLUMN a INT NOT NULL', "DROP TABLE lov",
 	'ALTER TABLE ctt MODIFY title TEXT' ],

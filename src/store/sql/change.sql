@@ -109,8 +109,8 @@ after_json      JSON
 actor           VARCHAR(128)
 operation_id    VARCHAR(64) CHARACTER SET ascii
 
--- Jobs. A job is due in delay_ms. It has an owner from the beginning: if its row
--- grew when a worker takes it, the page would have to be split.
+-- Jobs. A job is due in delay_ms. It has an owner from the beginning, so that its
+-- row does not grow when a worker takes it (sql/upgrade/015-job-open.sql).
 @table job 3
 type            VARCHAR(64)
 dedupe_key      VARCHAR(128)
