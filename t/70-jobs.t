@@ -258,13 +258,13 @@ my ($NOW, $LATER) = ('UTC_TIMESTAMP(3)', 'UTC_TIMESTAMP(3) + INTERVAL 1 HOUR');
 	    'all of them';
 }
 
-# More than a worker looks at: due, but behind one that is not.
+# More than three workers look at: due, but behind one that is not.
 {
 	$c->stack('stop', 'worker');
 	chain('blocked', 8006, $LATER);
 	$c->do("INSERT INTO job (type, payload, dedupe_key, run_at) SELECT"
 	    . " 'update-tmf-list', JSON_OBJECT('cttId', 8006), CONCAT("
-	    . "'blocked-', seq), $NOW - INTERVAL 1 MINUTE FROM seq_1_to_500");
+	    . "'blocked-', seq), $NOW - INTERVAL 1 MINUTE FROM seq_1_to_1500");
 	chain('behind', 8007, $NOW);
 	$c->stack('start', 'worker');
 	$c->do("UPDATE job SET run_at = $LATER WHERE dedupe_key = 'blocked-0'");
