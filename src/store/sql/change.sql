@@ -3,13 +3,14 @@
 -- their parameters.
 --
 -- A @table lists the columns of one kind of change, with their types. :op has
--- all its rows as JSON, an array of values for each, and :op.rows their number. A single item (:single) is
--- the commonest case, so it has a form without JSON, which is faster
--- (doc/performance.txt): in that form :op.state is a parameter. A number after
--- the name is the most rows that a single item has (:job1.type to :job3.type).
--- A table "as JSON" has only the JSON form. A + marks a column that the table
--- in the database does not have. Long texts come last in a row, because MariaDB
--- reads the row from its beginning for each column.
+-- all its rows as JSON, an array of values for each, and :op.rows their number.
+-- A single item (:single) is the commonest case, so it has a form without JSON,
+-- which is faster (doc/performance.txt): in that form :op.state is a parameter.
+-- A number after the name is the most rows that a single item has (:job1.type to
+-- :job3.type). A table "as JSON" has only the JSON form. A + marks a column that
+-- the table in the database does not have. Long texts come last in a row,
+-- because MariaDB reads the row from its beginning for each column, and what is
+-- also read without them is a table of its own (held, trail).
 --
 -- Locks are taken in this order everywhere: operation, ctt (ids rising), ntt
 -- (ids rising). A hot NTT's row is locked as late as possible.

@@ -40,18 +40,24 @@ STRAIGHT_JOIN job e FORCE INDEX (job_open) ON e.open_ctt_id = x.id
 WHERE e.id <= JSON_VALUE(doc, '$.last')
 ORDER BY e.id LIMIT 4096;
 
--- {"id":[id...],"owner":name,"wait":[{"id","behind"}...]}: the picked jobs belong
--- to this owner. Those that wait behind another job of their CTT are due when
--- that one is, or soon, if it is under way: so no pick finds only such.
+-- {"id":[id...],"owner":name,"wait":[[id,behind]...]}: the picked jobs belong to
+-- this owner. Those that wait behind another job of their CTT are due when that
+-- one is, or soon, if it is under way: so no pick finds only such. When that one
+-- is due is read without a lock, because another worker may have locked it.
 @statement JOB_TAKE(:doc)
 $takes_doc
+DECLARE due LONGTEXT CHARACTER SET utf8mb4;
 IF JSON_LENGTH(doc, '$.wait') THEN
-	UPDATE JSON_TABLE(doc, '$.wait[*]' COLUMNS(
-		id BIGINT UNSIGNED PATH '$.id',
-		behind BIGINT UNSIGNED PATH '$.behind')) x
-	STRAIGHT_JOIN job h ON h.id = x.behind
+	SELECT JSON_ARRAYAGG(JSON_ARRAY(x.id, h.run_at)) INTO due
+	FROM JSON_TABLE(doc, '$.wait[*]' COLUMNS(
+		id BIGINT UNSIGNED PATH '$[0]',
+		behind BIGINT UNSIGNED PATH '$[1]')) x
+	STRAIGHT_JOIN job h ON h.id = x.behind;
+	UPDATE JSON_TABLE(due, '$[*]' COLUMNS(
+		id BIGINT UNSIGNED PATH '$[0]',
+		run_at DATETIME(3) PATH '$[1]')) x
 	STRAIGHT_JOIN job b ON b.id = x.id
-	SET b.run_at = GREATEST(h.run_at, $in_ms(200));
+	SET b.run_at = GREATEST(x.run_at, $in_ms(200));
 END IF;
 UPDATE JSON_TABLE(doc, '$.id[*]' COLUMNS(id BIGINT UNSIGNED PATH '$')) x
 STRAIGHT_JOIN job b ON b.id = x.id
