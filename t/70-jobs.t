@@ -283,8 +283,10 @@ my ($NOW, $LATER) = ('UTC_TIMESTAMP(3)', 'UTC_TIMESTAMP(3) + INTERVAL 1 HOUR');
 
 # Asked to stop, a worker gives back the rest of a chain.
 {
+	$c->stack('stop', 'worker');
 	$c->sim(PUT => '/latency', { queue => 500 });
 	chain('stop', 8005, ($NOW) x 7);
+	$c->stack('start', 'worker');
 	ok $c->wait_for(5, sub { keys_heard('stop') == 1 }),
 	    'the first job of a chain is under way';
 	ok $c->stack('stop', 'worker'), 'the workers stop';

@@ -262,10 +262,13 @@ my @DRILLS = (
 
 push @DRILLS, [ 'the disk of MariaDB is full', ['CttdErrors'], undef,
 	sub { $c->stack('stop', 'db');
-		my $mb = int +(split ' ', (output("du -sm '$data'"))[0])[0];
+		# with holes in its files MariaDB would lose pages, not only space
+		my $mb = int +(split ' ', (output('du --apparent-size -sm'
+		    . " '$data'"))[0])[0];
 		output("mv '$data' '$data.old' && mkdir '$data' && mount -t tmpfs"
 		    . ' -o size=' . ($mb + DISK_MB) . "m none '$data'"
-		    . " && cp -a '$data.old/.' '$data' && chmod 700 '$data'");
+		    . " && cp -a --sparse=never '$data.old/.' '$data'"
+		    . " && chmod 700 '$data'");
 		$c->stack('start', 'db');
 		until_ok(20, sub { link_one()->{status} == 200 });
 		my @spare = $c->given_ctts(40, source => 'TAAS');
