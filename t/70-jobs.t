@@ -284,18 +284,18 @@ my ($NOW, $LATER) = ('UTC_TIMESTAMP(3)', 'UTC_TIMESTAMP(3) + INTERVAL 1 HOUR');
 # Asked to stop, a worker gives back the rest of a chain.
 {
 	$c->stack('stop', 'worker');
-	$c->sim(PUT => '/latency', { queue => 500 });
-	chain('stop', 8005, ($NOW) x 7);
+	$c->sim(PUT => '/latency', { queue => 150 });
+	chain('stop', 8005, ($NOW) x 8);
 	$c->stack('start', 'worker');
 	ok $c->wait_for(5, sub { keys_heard('stop') == 1 }),
 	    'the first job of a chain is under way';
 	ok $c->stack('stop', 'worker'), 'the workers stop';
-	like join(',', states('stop')), qr/^(DONE 1,){1,5}(READY 0,)+READY 0$/,
+	like join(',', states('stop')), qr/^(DONE 1,){1,4}(READY 0,)+READY 0$/,
 	    'they finish it, and give back the others';
 	$c->sim(PUT => '/latency', { queue => 0 });
 	$c->stack('start', 'worker');
 	ok $c->quiet, 'which are delivered later';
-	is_deeply [ keys_heard('stop') ], [ map { "stop-$_" } 0 .. 6 ],
+	is_deeply [ keys_heard('stop') ], [ map { "stop-$_" } 0 .. 7 ],
 	    'once each';
 	$c->do("DELETE FROM job WHERE ctt_id BETWEEN 8001 AND 8005");
 }
