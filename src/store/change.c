@@ -163,7 +163,7 @@ static void cell_history(struct change *ch, const struct history *past)
 	cell_ref(ch, CELL_OP_BODY_HASH, past->body_hash);
 }
 
-static void held(struct change *ch, const struct item *it)
+static void put_held(struct change *ch, const struct item *it)
 {
 	begin_row(ch, CHANGE_HELD);
 	cell(ch, CELL_HELD_ID, it->op_id);
@@ -175,7 +175,7 @@ static void held(struct change *ch, const struct item *it)
 void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
 	if (!ch->single)
-		held(ch, it);
+		put_held(ch, it);
 	begin_row(ch, CHANGE_OP);
 	cell(ch, CELL_OP_ID, it->op_id);
 	if (ch->single) {
