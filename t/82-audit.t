@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Ctt;
 use Strace;
 use Test::More;
+use Time::HiRes qw(sleep);
 use Util qw(slurp_if spew);
 
 my $c = Ctt->start(disk => 1, pool => 2, set => { CTT_UNLINK_BLOCK_TTL => 0 });
@@ -224,8 +225,21 @@ for (
 	ok $c->wait_for(10, sub { is_noted($behind) }), "a row behind one that $name";
 	ok is_noted($id), 'and itself';
 }
-$c->do("DELETE FROM audit_log WHERE actor = 'late'");
+
+# The worker looks once a second: it notes what thousands of links write then.
 ok $c->stack('stop', 'worker'), 'the worker stops';
+$c->do('INSERT INTO audit_log (entity_type, entity_id, action, outcome, actor,'
+    . " hash, created_at) SELECT 'CTT', 4711, 'LINK', 'SUCCESS', 'late',"
+    . ' REPEAT(1, 64), UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE'
+    . ' FROM seq_1_to_5000');
+sub noted_of_many () { return scalar(() = slurp_if($heads) =~ /^.* 1{64}\n/mg) }
+ok $c->stack('start', 'worker'), 'the worker starts';
+ok $c->wait_for(10, \&noted_of_many), 'rows that waited are noted';
+sleep 0.3;    # the rest of one write
+is noted_of_many(), 5000, 'all 5,000 at once';
+
+ok $c->stack('stop', 'worker'), 'the worker stops again';
+$c->do("DELETE FROM audit_log WHERE actor = 'late'");
 spew($heads, slurp_if($heads) =~ s/^.* CTT 4711 .*\n//gmr);
 ok $c->stack('start', 'worker'), 'the worker starts';
 

@@ -30,6 +30,10 @@ FROM (SELECT audit_id + 1 id FROM audit_start
 	UNION ALL (SELECT id FROM audit_log WHERE hash IS NOT NULL
 		ORDER BY id LIMIT 1)) x
 
+-- The most chained rows of one AUDIT_NEWS. A worker asks once a second, so it
+-- keeps up with half as many links a second.
+@constant NEWS_MOST 10000
+
 -- {"id":n}: reads the rows after this one -> the id of the last row that was
 -- read; the chained rows among them.
 --
@@ -51,7 +55,7 @@ SELECT <audit_passed> @passed AS id;
 START TRANSACTION;
 SELECT <audit_new> l.id, l.entity_type, l.entity_id, l.hash FROM audit_log l
 WHERE l.id > behind_id AND l.id <= @passed AND l.hash IS NOT NULL
-ORDER BY l.id LIMIT 1000 LOCK IN SHARE MODE;
+ORDER BY l.id LIMIT $NEWS_MOST LOCK IN SHARE MODE;
 IF FOUND_ROWS() THEN
 	INSERT INTO audit_mark(id, audit_id, marked_at)
 	VALUES (1, @passed, UTC_TIMESTAMP(3))
