@@ -163,25 +163,12 @@ static void cell_history(struct change *ch, const struct history *past)
 	cell_ref(ch, CELL_OP_BODY_HASH, past->body_hash);
 }
 
-static void put_held(struct change *ch, const struct item *it)
-{
-	begin_row(ch, CHANGE_HELD);
-	cell(ch, CELL_HELD_ID, it->op_id);
-	cell(ch, CELL_HELD_WAS, op_state_name[it->was]);
-	cell(ch, CELL_HELD_OWNER, it->journal.owner);
-	end_row(ch);
-}
-
 void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
-	if (!ch->single)
-		put_held(ch, it);
 	begin_row(ch, CHANGE_OP);
 	cell(ch, CELL_OP_ID, it->op_id);
-	if (ch->single) {
-		cell(ch, CELL_OP_WAS, op_state_name[it->was]);
-		cell(ch, CELL_OP_OWNER, it->journal.owner);
-	}
+	cell(ch, CELL_OP_WAS, op_state_name[it->was]);
+	cell(ch, CELL_OP_OWNER, it->journal.owner);
 	cell(ch, CELL_OP_KIND, kind_name[it->kind]);
 	cell(ch, CELL_OP_ACTOR, it->want.actor);
 	cell(ch, CELL_OP_STATE, op_state_name[it->state]);

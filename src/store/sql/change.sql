@@ -10,7 +10,7 @@
 -- :job3.type). A table "as JSON" has only the JSON form. A + marks a column that
 -- the table in the database does not have. Long texts come last in a row,
 -- because MariaDB reads the row from its beginning for each column, and what is
--- also read without them is a table of its own (held, trail).
+-- also read without them is a table of its own (trail).
 --
 -- Locks are taken in this order everywhere: operation, ctt (ids rising), ntt
 -- (ids rising). A hot NTT's row is locked as late as possible.
@@ -51,15 +51,8 @@ id              BIGINT UNSIGNED
 ntt_id          BIGINT UNSIGNED
 ntt_ticket_no   VARCHAR(64)
 
--- Operations that must still be in the state `was` and belong to this owner. A
--- single one has this in its row of :op.
-@table held as JSON
-id              VARCHAR(64) CHARACTER SET ascii
-was             VARCHAR(16)
-owner           VARCHAR(64) CHARACTER SET ascii
-
--- New states of operations, and the histories of their steps. All operations
--- are updated or none.
+-- New states of operations, and the histories of their steps. An operation must
+-- still be in the state `was` and belong to this owner. All are updated or none.
 @table op
 id              VARCHAR(64) CHARACTER SET ascii
 was             VARCHAR(16)
@@ -170,7 +163,7 @@ ELSEIF :link.rows THEN
 END IF;
 
 @macro set_operation(of)
-state = $of.state, error_code = $of.error_code, steps = $of.steps,
+error_code = $of.error_code, steps = $of.steps,
 	tries = $of.tries, next_try_at = $in_ms($of.next_ms),
 	last_error = LEFT($of.why, 255), owner = NULL,
 	doubted_at = $in_ms(-$of.doubt_ms), accepted = $of.accepted,
@@ -178,27 +171,25 @@ state = $of.state, error_code = $of.error_code, steps = $of.steps,
 	body_hash = $of.body_hash, assumed = $of.assumed,
 	updated_at = UTC_TIMESTAMP(3)
 
--- Locks the operations -> @held: how many this process still owns.
-@macro lock_operations
-SELECT COUNT(*) INTO @held FROM $held.json x
-STRAIGHT_JOIN operation o ON o.id = x.id
-WHERE o.state = x.was AND o.owner = x.owner FOR UPDATE;
-
+-- -> @held: how many operations this process still owned.
+--
 -- Several operations are inserted, which updates them, because they are there:
 -- an UPDATE of a join would write their steps to a temporary table on disk. Each
--- inserted row must have a kind and an actor; both stay as they are.
+-- inserted row must have a kind and an actor; both stay as they are. The state is
+-- set first, so it is compared with the one before.
 @macro update_operations
 IF :single THEN
-	UPDATE operation SET $set_operation(:op)
+	UPDATE operation SET state = :op.state, $set_operation(:op)
 	WHERE id = :op.id AND state = :op.was AND owner = :op.owner;
 	SET @held = ROW_COUNT();
 ELSE
-	$lock_operations
-	IF @held = :op.rows THEN
-		INSERT INTO operation(id, kind, actor, state)
-		SELECT x.id, x.kind, x.actor, x.state FROM $op.json x
-		ON DUPLICATE KEY UPDATE $set_operation(x);
-	END IF;
+	SET @held = 0;
+	INSERT INTO operation(id, kind, actor, state)
+	SELECT x.id, x.kind, x.actor, x.state FROM $op.json x
+	ON DUPLICATE KEY UPDATE state = IF(operation.state = x.was
+			AND operation.owner = x.owner AND (@held := @held + 1),
+			x.state, operation.state),
+		$set_operation(x);
 END IF;
 
 -- A CTT that was closed or cancelled meanwhile keeps its status, and the trace
