@@ -1,6 +1,7 @@
 /*
  * ctt.fcgi - one process of the pool; accepts on file descriptor 0
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,8 @@ static bool read_options(int argc, char **argv, bool *check_r,
 	return argc == 1 || (*check_r && (argc == 2 || *user_r));
 }
 
+enum { HEAPS = 2 }; /* of malloc; glibc makes eight for each core */
+
 int main(int argc, char **argv)
 {
 	struct verifier *verifier = NULL;
@@ -144,6 +147,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	log_deaths();
+	mallopt(M_ARENA_MAX, HEAPS); /* each keeps what was freed in it */
 	process_open(&process, &cf, check ? 0 : (unsigned)cf.threads);
 	status = check ? check_all(&process, verifier) :
 			 run(&process, verifier);
