@@ -120,6 +120,8 @@ static void take_next(struct pick *p, struct jobs *taken,
 	struct chain *chain = find_chain(p, cell_id(open->open_ctt_id));
 	struct job *job;
 
+	if (!chain)
+		return; /* never: it is one of those that were asked for */
 	if (!row) {
 		if (!chain->blocked_by)
 			chain->blocked_by = open->id;
