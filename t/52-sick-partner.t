@@ -161,11 +161,13 @@ sub is_failure ($answer) {
 sub its_own_are_told ($sick, $all) {
 	my @broken = between_broken($all, $sick);
 
-	is_deeply [ grep { !is_busy($_) && !is_failure($_) }
-		@{ $all->{$sick} } ], [], 'its own: 502, or 503';
+	is_deeply [ map { "$_->{status} $_->{code} after $_->{ms} ms" }
+		grep { !is_busy($_) && !is_failure($_) } @{ $all->{$sick} } ],
+	    [], 'its own: 502, or 503';
 	cmp_ok scalar(grep { is_busy($_) } @{ $all->{$sick} }), '>', 0,
 	    'some 503, while too many wait';
-	is_deeply [ grep { !is_failure($_) } @broken ], [],
+	is_deeply [ map { "$_->{status} $_->{code} after $_->{ms} ms" }
+		grep { !is_failure($_) } @broken ], [],
 	    'once it is broken, all 502';
 	cmp_ok scalar(grep { $_->{at} > $all->{seen}
 		&& $_->{at} < $all->{seen} + BROKEN_S } $c->heard($sick)),
