@@ -121,8 +121,6 @@ static bool read_options(int argc, char **argv, bool *check_r,
 	return argc == 1 || (*check_r && (argc == 2 || *user_r));
 }
 
-enum { HEAPS = 2 }; /* of malloc; glibc makes eight for each core */
-
 int main(int argc, char **argv)
 {
 	struct verifier *verifier = NULL;
@@ -147,7 +145,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	log_deaths();
-	mallopt(M_ARENA_MAX, HEAPS); /* each keeps what was freed in it */
+	mallopt(M_ARENA_MAX, 2); /* each heap keeps what was freed in it */
 	process_open(&process, &cf, check ? 0 : (unsigned)cf.threads);
 	status = check ? check_all(&process, verifier) :
 			 run(&process, verifier);

@@ -30,8 +30,8 @@ FROM (SELECT audit_id + 1 id FROM audit_start
 	UNION ALL (SELECT id FROM audit_log WHERE hash IS NOT NULL
 		ORDER BY id LIMIT 1)) x
 
--- The most chained rows of one AUDIT_NEWS. A worker asks once a second, so it
--- keeps up with half as many links a second.
+-- The most chained rows of one AUDIT_NEWS. A worker asks once a second; a link
+-- has two rows.
 @constant NEWS_MOST 10000
 
 -- {"id":n}: reads the rows after this one -> the id of the last row that was
