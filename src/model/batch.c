@@ -155,3 +155,22 @@ void batch_sort(struct batch *b)
 {
 	qsort(b->it, b->n, sizeof *b->it, by_ctt);
 }
+
+void batch_own_ntts(const struct batch *b)
+{
+	struct ntt **from = arena_array(b->mem, b->n, sizeof *from);
+
+	for (size_t i = 0, same; i < b->n; i++) {
+		struct item *it = b->it[i];
+
+		from[i] = it->ntt;
+		for (same = 0; from[same] != it->ntt; same++)
+			;
+		if (same < i) {
+			it->ntt = b->it[same]->ntt;
+		} else if (it->ntt) {
+			it->ntt = arena_alloc(b->mem, sizeof *it->ntt);
+			*it->ntt = *from[i];
+		}
+	}
+}

@@ -276,6 +276,10 @@ struct item *batch_find(const struct batch *b, const char *op_id);
 /* By the CTTs' ids, rising; then by their places: the order of locks. */
 void batch_sort(struct batch *b);
 
+/* Give the items copies of their NTTs, in the batch's memory, one of each. What
+ * is opened together shares its NTTs, and each close fills in their counts. */
+void batch_own_ntts(const struct batch *b);
+
 /* Refuse an item: `detail` must live as long as the batch. */
 void item_refuse(struct item *it, enum code code, const char *detail);
 

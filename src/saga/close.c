@@ -279,26 +279,6 @@ void saga_close(struct app *app, struct batch *b, bool recovered)
 
 /* ---- as calls end ---- */
 
-/* Give the group copies of its NTTs, because closing fills in their counts. */
-static void own_ntts(struct batch *group)
-{
-	struct ntt **from = arena_array(group->mem, group->n, sizeof *from);
-
-	for (size_t i = 0, same; i < group->n; i++) {
-		struct item *it = group->it[i];
-
-		from[i] = it->ntt;
-		for (same = 0; from[same] != it->ntt; same++)
-			;
-		if (same < i) {
-			it->ntt = group->it[same]->ntt;
-		} else if (it->ntt) {
-			it->ntt = arena_alloc(group->mem, sizeof *it->ntt);
-			*it->ntt = *from[i];
-		}
-	}
-}
-
 /* Move the items whose calls have ended into a batch of their own, whose memory
  * another thread may use. */
 static struct batch *take_ended(struct closing *c)
@@ -315,7 +295,7 @@ static struct batch *take_ended(struct closing *c)
 			c->left.it[n++] = it;
 	}
 	c->left.n = n;
-	own_ntts(group);
+	batch_own_ntts(group);
 	arena_share(mem, c->mem);
 	arena_close(mem); /* the request keeps it */
 	return group;

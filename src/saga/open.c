@@ -322,6 +322,7 @@ void saga_open(struct app *app, const struct batch *b)
 	prepare(app, &left);
 	if (left.n && keeps_company(app, &left)) {
 		tray_pass(app, STAGE_OPEN, &left);
+		batch_own_ntts(b);
 		left = take_aside(&left);
 	}
 	if (left.n)
