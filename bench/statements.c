@@ -144,7 +144,7 @@ static void block_batch(struct db *db, size_t n, uint64_t first, bool json)
 		it->was = OP_RUNNING;
 		it->state = OP_SUCCEEDED;
 		note_steps(it, 6, 10);
-		change_op(&ch, it);
+		change_op(&ch, it, 0);
 		for (int j = 0; j < JOBS; j++)
 			change_job(&ch, it, job_types[j], payload_of(mem, it),
 				   0);

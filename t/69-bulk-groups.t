@@ -209,30 +209,5 @@ for my $skip (0, 1, 3) {
 	in_order('moved');
 }
 
-# ---- calls that read first begin first ----
-
-{
-	my $together = 4;
-	my ($taas, $tmf) = (40, 24);    # of one group
-
-	$c->restart_pool(1, CTT_SYNC_CONCURRENCY => $together);
-	my @ctts = $c->given((map { (ctt => { source => 'TAAS' }) } 1 .. $taas),
-	    (map { (ctt => { source => 'TMF' }) } 1 .. $tmf),
-	    ctt => { source => 'TAAS' }, ntt => {});
-	my $ntt = pop @ctts;
-	$c->sim(DELETE => '/calls');
-	my $r = $c->bulk(map { [ $_, $ntt ] } @ctts);
-	is_deeply [ $r->{status}, $r->{json}{success} ], [ 200, $taas + $tmf + 1 ],
-	    'tickets of two partners are linked';
-	my %began;
-	for (@{ $c->sim(GET => '/calls') }) {
-		last if $_->{partner} eq 'taas';
-		$began{ $_->{ticket} } = 1;
-	}
-	cmp_ok keys %began, '>', $tmf - $together,
-	    'those that take two calls begin first';
-	in_order('two partners');
-}
-
 $c->stop;
 done_testing;

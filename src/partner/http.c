@@ -15,7 +15,6 @@
 enum {
 	WATCH_MS = 50,  /* between looks for room for the next call */
 	RENEW_MS = 250, /* between looks at the right to send       */
-	REAP_MOST = 8,  /* answers that are read before calls begin */
 };
 
 void http_setup(void)
@@ -194,22 +193,20 @@ static int wake_sleepers(struct http *h, int64_t now, int64_t least)
 	return (int)least;
 }
 
-/* Go on with calls whose transfers have ended; how many. They are a few at a
- * time, so that what they send next, and the calls that take their slots, do not
- * wait for all other answers of the moment. */
-static size_t reap(struct http *h)
+/* Go on with the calls whose transfers have ended. False: there are none. */
+static bool reap(struct http *h)
 {
 	struct transfer *t;
-	size_t n = 0;
+	bool any = false;
 
-	while (n < REAP_MOST && (t = transfers_ended(h->transfers))) {
+	while ((t = transfers_ended(h->transfers))) {
 		struct slot *s = t->owner;
 
 		stage_answered(s);
 		give_room(s);
-		n++;
+		any = true;
 	}
-	return n;
+	return any;
 }
 
 /* Begin the calls from `next` on for which there is room, or leave them out.
@@ -239,7 +236,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 	have_slots(h, n < width && !more ? n : width);
 	while (next < n || any_busy(h) || comes) {
 		size_t had = n;
-		size_t ended;
+		bool ended;
 		int wait;
 
 		next = start_calls(h, mem, calls, next, n, width, copy ?
@@ -255,8 +252,7 @@ void partner_call(struct http *h, struct arena *mem, struct call *const *calls,
 		transfers_may_send(h->transfers); /* renews the right to */
 		wait = wake_sleepers(h, clock_mono_ms(),
 				     next < n || comes ? WATCH_MS : RENEW_MS);
-		if (any_busy(h) && n == had && ended < REAP_MOST &&
-		    (next == n || !ended))
+		if (any_busy(h) && n == had && (next == n || !ended))
 			transfers_wait(h->transfers, wait);
 	}
 	spent_on(before);

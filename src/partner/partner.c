@@ -132,13 +132,6 @@ static enum seen seen_nothing(const struct call *c, const struct view *v)
 	return NOT_SEEN;
 }
 
-bool partner_reads_first(const struct call *c)
-{
-	const struct partner *p = partners[c->partner];
-
-	return p->reads_first && p->reads_first(c);
-}
-
 enum seen partner_seen(const struct call *c, const struct view *v)
 {
 	static enum seen (*const seen_of[VERB__MAX])(const struct call *c,

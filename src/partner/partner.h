@@ -98,7 +98,8 @@ struct exchange {
 
 struct partner {
 	const char *name, *code; /* "TaaS", "TAAS" */
-	/* partner_reads_first. NULL: no call of this partner does. */
+	/* Does this call replace an array? Then it reads the array first.
+	 * NULL: no call of this partner does. */
 	bool (*reads_first)(const struct call *c);
 	/* Make the exchange that changes the ticket. `ticket`: the ticket as it
 	 * was read before, or no slice. */
@@ -131,9 +132,6 @@ void partner_check(const struct conf *cf, char *err, size_t errlen);
 
 /* Can the partner's tickets be read? */
 bool partner_is_readable(const struct conf *cf, enum partner_id id);
-
-/* Does this call replace an array? Then it reads the array first. */
-bool partner_reads_first(const struct call *c);
 
 /* Does the ticket have the change? NOT_SEEN: the view does not tell. */
 enum seen partner_seen(const struct call *c, const struct view *v);

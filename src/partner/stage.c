@@ -164,10 +164,11 @@ static bool can_look(const struct slot *s)
 static enum stage first_stage(const struct slot *s)
 {
 	const struct call *c = s->call;
+	const struct partner *p = partners[c->partner];
 
 	if (c->verb == VERB_LOOK || (c->past.doubted && can_look(s)))
 		return STAGE_LOOK;
-	return partner_reads_first(c) ? STAGE_READ : STAGE_WRITE;
+	return p->reads_first && p->reads_first(c) ? STAGE_READ : STAGE_WRITE;
 }
 
 void stage_begin(struct slot *s, struct call *c, struct arena *mem)
@@ -197,11 +198,12 @@ void stage_wake(struct slot *s)
 static void look_failed(struct slot *s, const char *why)
 {
 	struct call *c = s->call;
+	const struct partner *p = partners[c->partner];
 
-	c->looked = arena_printf(s->t.mem, "%s could not be read: %s",
-				 partners[c->partner]->name, why);
+	c->looked = arena_printf(s->t.mem, "%s could not be read: %s", p->name,
+				 why);
 	if (s->stage == STAGE_LOOK && c->verb != VERB_LOOK &&
-	    !partner_reads_first(c))
+	    !(p->reads_first && p->reads_first(c)))
 		stage_start(s, STAGE_WRITE);
 	else if (s->stage == STAGE_AFTER) /* `why` stays the refusal's */
 		call_end(s, SAID_NO, c->why);

@@ -103,8 +103,7 @@ static void stay(struct app *app, struct item *it, struct change *ch,
 			"answered, but an earlier attempt may still arrive. "
 			"The operation will be closed after that; look it up.",
 			partners[it->sync.call->partner]->name));
-	change_op(ch, it);
-	change_history(ch, it, next_try_ms(app->conf, it, next));
+	change_op(ch, it, next_try_ms(app->conf, it, next));
 }
 
 /* The operation is done on both sides. If its local change was undone, make it
@@ -119,13 +118,6 @@ static void settle(struct item *it, struct change *ch)
 	if (it->was == OP_SETTLING && !step_is_forward(it) && flow->apply)
 		flow->apply(it, ch);
 	flow->settle(it, ch);
-}
-
-/* Does the journal have to know more of it than that it was closed? */
-static bool has_history(const struct item *it)
-{
-	return op_is_open(it->state) || it->journal.why ||
-	       it->sync.past.doubted || it->sync.assumed;
 }
 
 void saga_judge(struct app *app, struct item *it, struct change *ch,
@@ -168,7 +160,5 @@ void saga_judge(struct app *app, struct item *it, struct change *ch,
 	/* a follower has changed the CTT's link already */
 	if (is_taken_back(it) && !it->next)
 		flow->undo(it, ch);
-	change_op(ch, it);
-	if (recovered || has_history(it))
-		change_history(ch, it, next_ms);
+	change_op(ch, it, next_ms);
 }

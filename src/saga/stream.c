@@ -7,10 +7,7 @@
 #include "saga/step.h"
 #include "saga/tray.h"
 
-enum {
-	GROUP = 64,      /* items                                         */
-	LAST_GROUP = 16, /* that are closed while the last are called     */
-};
+enum { GROUP = 64 }; /* items */
 
 struct stream {
 	struct app *app;
@@ -35,25 +32,18 @@ bool saga_opens_in_groups(const struct app *app, const struct batch *b)
 	       !b->terms->all_or_none;
 }
 
-static void add_calls(struct stream *s, const struct batch *opened, bool reading)
-{
-	batch_each (opened, it)
-		if (op_is_open(it->was) && step_is_called(it) &&
-		    partner_reads_first(it->sync.call) == reading)
-			s->calls[s->ncalls++] = it->sync.call;
-}
-
-/* The items can be called now, and closed as their calls end. Calls that read
- * first take twice as long; they begin first, so that the last ones are short. */
+/* The items can be called now, and closed as their calls end. */
 static void add_opened(struct stream *s, const struct batch *opened)
 {
 	saga_find_taken(s->app, opened);
 	app_wait(s->app);
-	batch_each (opened, it)
-		if (op_is_open(it->was))
-			batch_add(&s->closing.left, it);
-	add_calls(s, opened, true);
-	add_calls(s, opened, false);
+	batch_each (opened, it) {
+		if (!op_is_open(it->was))
+			continue;
+		batch_add(&s->closing.left, it);
+		if (step_is_called(it))
+			s->calls[s->ncalls++] = it->sync.call;
+	}
 }
 
 /* The next items, with memory of their own, which another thread may use. */
@@ -89,22 +79,12 @@ static void end_opening(struct stream *s)
 	add_opened(s, &s->group);
 }
 
-/* How many items must have been called before they are closed. The reply waits
- * for the last of them, so these are few. */
-static size_t least_to_close(const struct stream *s)
-{
-	bool last = s->begun == s->all->n && !s->entry &&
-		    s->closing.left.n <= GROUP;
-
-	return last ? LAST_GROUP : GROUP;
-}
-
 static bool go_on(void *stream, bool idle, size_t *n)
 {
 	struct stream *s = stream;
 	bool is_open = s->entry && tray_is_done(s->entry);
 
-	saga_close_ended(&s->closing, idle && !is_open ? 1 : least_to_close(s));
+	saga_close_ended(&s->closing, idle && !is_open ? 1 : GROUP);
 	if (is_open || (idle && s->entry))
 		end_opening(s);
 	open_next(s);

@@ -152,7 +152,18 @@ void change_op_new(struct change *ch, const struct item *it,
 	end_row(ch);
 }
 
-void change_op(struct change *ch, const struct item *it)
+static void cell_history(struct change *ch, const struct history *past)
+{
+	if (past->doubted)
+		cell_number(ch, CELL_OP_DOUBT_MS,
+			 clock_mono_ms() - past->doubted_at);
+	cell_number(ch, CELL_OP_ACCEPTED, past->known == KNOWN_YES);
+	cell_number(ch, CELL_OP_REFUSALS, past->refusals);
+	cell_number(ch, CELL_OP_BODIES, past->bodies);
+	cell_ref(ch, CELL_OP_BODY_HASH, past->body_hash);
+}
+
+void change_op(struct change *ch, const struct item *it, int64_t next_ms)
 {
 	begin_row(ch, CHANGE_OP);
 	cell(ch, CELL_OP_ID, it->op_id);
@@ -160,27 +171,12 @@ void change_op(struct change *ch, const struct item *it)
 	cell(ch, CELL_OP_OWNER, it->journal.owner);
 	cell(ch, CELL_OP_STATE, op_state_name[it->state]);
 	cell(ch, CELL_OP_ERROR_CODE, error_of(it));
-	cell_number(ch, CELL_OP_ACCEPTED, it->sync.past.known == KNOWN_YES);
+	cell_number(ch, CELL_OP_TRIES, it->journal.tries);
+	cell_number(ch, CELL_OP_NEXT_MS, next_ms);
+	cell(ch, CELL_OP_WHY, it->journal.why);
+	cell_history(ch, &it->sync.past);
+	cell_number(ch, CELL_OP_ASSUMED, it->sync.assumed);
 	cell_json(ch, CELL_OP_STEPS, steps_text(ch->mem, it));
-	end_row(ch);
-}
-
-void change_history(struct change *ch, const struct item *it, int64_t next_ms)
-{
-	const struct history *past = &it->sync.past;
-
-	begin_row(ch, CHANGE_HISTORY);
-	cell(ch, CELL_HISTORY_ID, it->op_id);
-	cell_number(ch, CELL_HISTORY_TRIES, it->journal.tries);
-	cell_number(ch, CELL_HISTORY_NEXT_MS, next_ms);
-	if (past->doubted)
-		cell_number(ch, CELL_HISTORY_DOUBT_MS,
-			    clock_mono_ms() - past->doubted_at);
-	cell_number(ch, CELL_HISTORY_REFUSALS, past->refusals);
-	cell_number(ch, CELL_HISTORY_BODIES, past->bodies);
-	cell_ref(ch, CELL_HISTORY_BODY_HASH, past->body_hash);
-	cell_number(ch, CELL_HISTORY_ASSUMED, it->sync.assumed);
-	cell(ch, CELL_HISTORY_WHY, it->journal.why);
 	end_row(ch);
 }
 

@@ -39,12 +39,8 @@ void change_op_new(struct change *ch, const struct item *it,
 		   const char *owner);
 
 /* The state that an item's journal row should take, if it is still in
- * it->was. */
-void change_op(struct change *ch, const struct item *it);
-
-/* The history that this row should have; a new row has none. next_ms: when an
- * open one is tried again. */
-void change_history(struct change *ch, const struct item *it, int64_t next_ms);
+ * it->was; next_ms: when an open one is tried again. */
+void change_op(struct change *ch, const struct item *it, int64_t next_ms);
 
 /* The key of a request whose operations are saved; NULL: it has none. Once is
  * enough for all of them. */

@@ -51,29 +51,24 @@ id              BIGINT UNSIGNED
 ntt_id          BIGINT UNSIGNED
 ntt_ticket_no   VARCHAR(64)
 
--- New states of operations. An operation must still be in the state `was` and
--- belong to this owner. All are updated or none.
+-- New states of operations, and the histories of their steps. An operation must
+-- still be in the state `was` and belong to this owner. All are updated or none.
 @table op
 id              VARCHAR(64) CHARACTER SET ascii
 was             VARCHAR(16)
 owner           VARCHAR(64) CHARACTER SET ascii
 state           VARCHAR(16)
 error_code      VARCHAR(64)
-accepted        BOOLEAN
-steps           JSON
-
--- The histories of those operations that stay open, were recovered or in doubt,
--- or failed (struct history in model/batch.h).
-@table history as JSON
-id              VARCHAR(64) CHARACTER SET ascii
 tries           INT UNSIGNED
 next_ms         BIGINT
+why             TEXT
 doubt_ms        BIGINT
+accepted        BOOLEAN
 refusals        INT UNSIGNED
 bodies          INT UNSIGNED
 body_hash       BIGINT UNSIGNED
 assumed         BOOLEAN
-why             TEXT
+steps           JSON
 
 -- New statuses of CTTs, and the step of the trace that tells of them.
 @table status as JSON
@@ -166,8 +161,13 @@ ELSEIF :link.rows THEN
 END IF;
 
 @macro set_operation(of)
-error_code = $of.error_code, accepted = $of.accepted, steps = $of.steps,
-	owner = NULL, updated_at = UTC_TIMESTAMP(3)
+error_code = $of.error_code, steps = $of.steps,
+	tries = $of.tries, next_try_at = $in_ms($of.next_ms),
+	last_error = LEFT($of.why, 255), owner = NULL,
+	doubted_at = $in_ms(-$of.doubt_ms), accepted = $of.accepted,
+	refusals = $of.refusals, bodies = $of.bodies,
+	body_hash = $of.body_hash, assumed = $of.assumed,
+	updated_at = UTC_TIMESTAMP(3)
 
 -- -> @held: how many operations this process still owned.
 --
@@ -188,16 +188,6 @@ ELSE
 			AND operation.owner = x.owner AND (@held := @held + 1),
 			x.state, operation.state),
 		$set_operation(x);
-END IF;
-
-@macro update_histories
-IF :history.rows THEN
-	UPDATE $history.json x STRAIGHT_JOIN operation o ON o.id = x.id
-	SET o.tries = x.tries, o.next_try_at = $in_ms(x.next_ms),
-		o.last_error = LEFT(x.why, 255),
-		o.doubted_at = $in_ms(-x.doubt_ms), o.refusals = x.refusals,
-		o.bodies = x.bodies, o.body_hash = x.body_hash,
-		o.assumed = x.assumed, o.updated_at = UTC_TIMESTAMP(3);
 END IF;
 
 -- A CTT that was closed or cancelled meanwhile keeps its status, and the trace
@@ -383,7 +373,6 @@ IF @held <> :op.rows THEN
 	ROLLBACK;
 	SELECT <closed> 0 AS won, NULL AS ntt_id, NULL AS ctt_count;
 ELSE
-	$update_histories
 	$changes
 	$insert_jobs
 	$update_counts
